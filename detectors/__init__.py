@@ -1,0 +1,1 @@
+"""Models of machine condition. Pure: no I/O, no clock, no global randomness."""

@@ -1,0 +1,82 @@
+"""What a detector of a fleet must do. A detector holds the models of all machines of one layout as arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.batch import Batch, Floats
+
+State = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class RawScores:
+    """What a detector says of a batch of n readings with k sensors.
+
+    ``raw``           (n,)   larger = less like the past; any scale; NaN = cannot say (yet)
+    ``contributions`` (n, k) each sensor's part of ``raw``, ≥ 0 (0 where missing)
+    ``expected``      (n, k) the value that the model would have thought normal; NaN = does not say
+    ``deviation``     (n, k) how far off the value is, in the model's own standard deviations, signed
+    """
+
+    raw: Floats
+    contributions: Floats
+    expected: Floats
+    deviation: Floats
+
+
+class FleetDetector(ABC):
+    """Models of many machines that have the same ``width`` sensors, as arrays with a row a machine.
+
+    Scoring and learning are separate calls so that the caller decides what is healthy enough to
+    learn. ``score`` is called once for every reading, in order; ``learn`` later, for the readings
+    believed healthy, in order. The results must not depend on how readings are split into batches,
+    to the last bit: keep to element-wise arithmetic (no BLAS, whose sums depend on the shape).
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    @abstractmethod
+    def resize(self, capacity: int) -> None:
+        """Make room for ``capacity`` rows; rows that exist keep their state."""
+
+    @abstractmethod
+    def reset(self, row: int, seed: int) -> None:
+        """Start ``row`` afresh. ``seed`` comes from the machine's name, so arrival order is no matter."""
+
+    @abstractmethod
+    def score(self, batch: Batch) -> RawScores:
+        """Score each reading with the models as they stand. May advance filters, never the models."""
+
+    @abstractmethod
+    def learn(self, batch: Batch) -> None:
+        """Learn each reading, in order."""
+
+    @abstractmethod
+    def dump(self, row: int) -> State:
+        """Everything that ``row`` needs to go on elsewhere; arrays own their memory."""
+
+    @abstractmethod
+    def load(self, row: int, state: State) -> None:
+        """Take up what `dump` gave. Raises ValueError when it does not fit this detector."""
+
+
+def grown(array: NDArray[Any], capacity: int, fill: float | int = 0) -> NDArray[Any]:
+    """``array`` with its first axis enlarged to ``capacity``; new rows hold ``fill``.
+
+    >>> grown(np.ones(1), 3).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    if capacity <= len(array):
+        return array
+    out = np.full((capacity, *array.shape[1:]), fill, dtype=array.dtype)
+    out[: len(array)] = array
+    return out

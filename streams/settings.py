@@ -1,0 +1,220 @@
+"""Settings: flags over environment (`YEJI_…`) over `.env` over `yeji.toml` over defaults, all type-checked."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message says which one, why, and what to write instead."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class KafkaSettings(_Section):
+    """The Kafka cluster and its topics."""
+
+    brokers: str = Field("127.0.0.1:9092", description="host:port, several separated by commas")
+    frames: str = Field("telemetry.frames", description="topic that readings come in on")
+    rejected: str = Field("telemetry.rejected", description="topic for input that was not taken")
+    scores: str | None = Field(None, description="topic to publish scores on; none = do not")
+    alerts: str = Field("maintenance.alerts", description="topic of alarms, compacted by alarm id")
+    feedback: str = Field("maintenance.feedback", description="topic of crews' verdicts")
+    snapshots: str = Field("yeji.snapshots", description="topic of model snapshots, compacted by machine")
+    group: str = Field("yeji", description="consumer group, and the Faust app's id")
+    partitions: int = Field(8, ge=1, description="partitions of a topic that `yeji topics` creates")
+    replication: int = Field(1, ge=1, description="copies of each partition")
+    max_message_bytes: int = Field(1_000_000, ge=1000, description="larger messages are rejected undecoded")
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+
+
+class InfluxSettings(_Section):
+    """InfluxDB 2, where the worker writes."""
+
+    url: str = Field("http://127.0.0.1:8086")
+    org: str = "yeji"
+    bucket: str = "yeji"
+    token: SecretStr | None = Field(None, description="API token with write access to the bucket")
+    timeout: float = Field(10.0, gt=0, description="seconds")
+
+
+class GrafanaSettings(_Section):
+    """Grafana, where `yeji grafana apply` puts folder, data source and dashboards."""
+
+    url: str = Field("http://127.0.0.1:3000")
+    token: SecretStr | None = Field(None, description="service-account token with the Admin role")
+    folder: str = "Yeji"
+    influx_url: str | None = Field(None, description="InfluxDB as Grafana reaches it; none = influx.url")
+
+
+class PageSettings(_Section):
+    """The local page."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8010, ge=0, le=65535)
+    language: Literal["en", "ko"] = "en"
+
+
+class DetectorSettings(_Section):
+    """One detector of a machine class and its parameters (see docs/detection.md)."""
+
+    kind: str
+    weight: float = Field(1.0, gt=0)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class SensorSettings(_Section):
+    """What is known of a sensor beforehand."""
+
+    unit: str = ""
+    label: str = ""
+    label_ko: str = ""
+    low: float | None = Field(
+        None, description="lowest value the sensor can measure; at or under it = saturated"
+    )
+    high: float | None = Field(None, description="highest value the sensor can measure")
+
+
+class AlarmSettings(_Section):
+    """When a score becomes an alarm (threshold, hysteresis and delays of ISA-18.2)."""
+
+    threshold: float = Field(0.999, gt=0, lt=1, description="calibrated score that raises")
+    clear: float = Field(0.99, gt=0, lt=1, description="score under which the episode may end (hysteresis)")
+    on_delay: float = Field(10.0, ge=0, description="seconds over the threshold before an alarm is raised")
+    off_delay: float = Field(60.0, ge=0, description="seconds under `clear` before it is cleared")
+    min_readings: int = Field(3, ge=1, description="readings over the threshold before an alarm is raised")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AlarmSettings:
+        if self.clear > self.threshold:
+            raise ValueError(f"clear ({self.clear}) must not be above threshold ({self.threshold})")
+        return self
+
+
+class LearningSettings(_Section):
+    """How a machine's model learns."""
+
+    warmup: int = Field(300, ge=20, description="readings that are learned before the first score")
+    block: int = Field(16, ge=1, le=256, description="learn in blocks of so many readings, one block late")
+
+
+class ClassSettings(_Section):
+    """A class of machines: which they are, and how they are watched."""
+
+    match: list[str] = Field(
+        default_factory=lambda: ["*"], description="patterns of machine names, as */press-*"
+    )
+    detectors: list[DetectorSettings] = Field(
+        default_factory=lambda: [DetectorSettings(kind="half-space-trees")], min_length=1
+    )
+    alarm: AlarmSettings = Field(default_factory=AlarmSettings)
+    learning: LearningSettings = Field(default_factory=LearningSettings)
+    criticality: int = Field(2, ge=1, le=4, description="1 (spare exists) .. 4 (stops the plant)")
+    sensors: dict[str, SensorSettings] = Field(default_factory=dict)
+
+
+class IntakeSettings(_Section):
+    """What input is taken."""
+
+    future: float = Field(300.0, ge=0, description="seconds that a reading may be ahead of its arrival")
+    machines: Literal["any", "listed"] = Field("any", description="listed = only machines that match a class")
+    max_sensors: int = Field(256, ge=1)
+    max_readings: int = Field(100_000, ge=1, description="readings in one frame")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. See docs/settings.md, which is made from these descriptions."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="YEJI_", env_nested_delimiter="__", env_file=".env", extra="ignore", validate_default=True
+    )
+
+    data: Path = Field(Path("var"), description="folder for the embedded store and a worker's own files")
+    log: Literal["pretty", "json"] = "pretty"
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    influx: InfluxSettings = Field(default_factory=InfluxSettings)
+    grafana: GrafanaSettings = Field(default_factory=GrafanaSettings)
+    page: PageSettings = Field(default_factory=PageSettings)
+    intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    classes: dict[str, ClassSettings] = Field(
+        default_factory=lambda: {"default": ClassSettings()},
+        description="machine classes; the first whose pattern matches a machine's name is taken",
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _some(cls, classes: dict[str, ClassSettings]) -> dict[str, ClassSettings]:
+        if not classes:
+            raise ValueError("name at least one machine class, for example [classes.default]")
+        return classes
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, `.env`, the TOML file, defaults."""
+        path = Path(os.environ.get("YEJI_CONFIG", "yeji.toml"))
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=path)
+        return init_settings, env_settings, dotenv_settings, toml
+
+    def class_of(self, machine: str) -> str | None:
+        """The name of the first class that matches, or None.
+
+        >>> Settings(classes={"press": {"match": ["*/press-*"]}}).class_of("a/b/c/d/press-1")
+        'press'
+        """
+        for name, settings in self.classes.items():
+            if any(fnmatchcase(machine, pattern) for pattern in settings.match):
+                return name
+        return None
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; ``flags`` (None = not given) win over everything else.
+
+    Raises SettingsError with one line a mistake: which setting, what is wrong, where it may be set.
+    """
+    config = os.environ.get("YEJI_CONFIG")
+    if config and not Path(config).is_file():
+        raise SettingsError(f"YEJI_CONFIG names {config}, which is no file. Correct the path or unset it.")
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        lines = []
+        for one in error.errors():
+            path = [str(part) for part in one["loc"]]
+            lines.append(
+                f"  {'.'.join(path)}: {one['msg']} (set it in yeji.toml or as YEJI_{'__'.join(path).upper()})"
+            )
+        raise SettingsError("These settings cannot be used:\n" + "\n".join(lines)) from None
+    except ValueError as error:  # a TOML file that is not TOML
+        raise SettingsError(f"The settings file cannot be read: {error}") from error
