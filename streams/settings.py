@@ -1,4 +1,4 @@
-"""Settings: flags over environment (`YEJI_…`) over `.env` over `yeji.toml` over defaults, all type-checked."""
+"""Settings: flags over environment (`YEJI_…`) over `.env` over `yeji.toml` over defaults, type-checked."""
 
 from __future__ import annotations
 
@@ -93,9 +93,7 @@ class SensorSettings(_Section):
     unit: str = ""
     label: str = ""
     label_ko: str = ""
-    low: float | None = Field(
-        None, description="lowest value the sensor can measure; at or under it = saturated"
-    )
+    low: float | None = Field(None, description="lowest value it can measure; at or under it = saturated")
     high: float | None = Field(None, description="highest value the sensor can measure")
 
 
