@@ -30,19 +30,13 @@ class RawScores:
     deviation: Floats
 
 
-class FleetDetector(ABC):
-    """Models of many machines that have the same ``width`` sensors, as arrays with a row a machine.
+class FleetState(ABC):
+    """Something kept for every machine of one layout, as arrays with a row a machine.
 
-    Scoring and learning are separate calls so that the caller decides what is healthy enough to
-    learn. ``score`` is called once for every reading, in order; ``learn`` later, for the readings
-    believed healthy, in order. The results must not depend on how readings are split into batches,
-    to the last bit: keep to element-wise arithmetic (no BLAS, whose sums depend on the shape).
+    Every stage of the monitor (quality, detector, calibration, health, prognosis) is one. The results
+    of a stage must not depend on how readings are split into batches, to the last bit: keep to
+    element-wise arithmetic (no BLAS, whose sums depend on the shape).
     """
-
-    kind: ClassVar[str]
-
-    def __init__(self, width: int) -> None:
-        self.width = width
 
     @abstractmethod
     def resize(self, capacity: int) -> None:
@@ -53,20 +47,34 @@ class FleetDetector(ABC):
         """Start ``row`` afresh. ``seed`` comes from the machine's name, so arrival order is no matter."""
 
     @abstractmethod
+    def dump(self, row: int) -> State:
+        """Everything that ``row`` needs to go on elsewhere; arrays own their memory."""
+
+    @abstractmethod
+    def load(self, row: int, state: State) -> None:
+        """Take up what `dump` gave. Raises ValueError when it does not fit this object."""
+
+
+class FleetDetector(FleetState):
+    """Models of many machines that have the same ``width`` sensors.
+
+    Scoring and learning are separate calls so that the caller decides what is healthy enough to
+    learn. ``score`` is called once for every reading, in order; ``learn`` later, for the readings
+    believed healthy, in order.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    @abstractmethod
     def score(self, batch: Batch) -> RawScores:
         """Score each reading with the models as they stand. May advance filters, never the models."""
 
     @abstractmethod
     def learn(self, batch: Batch) -> None:
         """Learn each reading, in order."""
-
-    @abstractmethod
-    def dump(self, row: int) -> State:
-        """Everything that ``row`` needs to go on elsewhere; arrays own their memory."""
-
-    @abstractmethod
-    def load(self, row: int, state: State) -> None:
-        """Take up what `dump` gave. Raises ValueError when it does not fit this detector."""
 
 
 def grown(array: NDArray[Any], capacity: int, fill: float | int = 0) -> NDArray[Any]:
