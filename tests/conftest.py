@@ -91,7 +91,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxService]:
-    """A real InfluxDB 2: ``url``, ``org``, ``bucket``, ``token``. For a bucket of one's own: ``influx_bucket``."""
+    """A real InfluxDB 2: ``url``, ``org``, ``bucket``, ``token``. A bucket of one test: ``influx_bucket``."""
     running = os.environ.get("YEJI_TEST_INFLUX_URL")
     if running:
         names = ("ORG", "BUCKET", "TOKEN")

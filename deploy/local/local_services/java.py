@@ -22,7 +22,7 @@ REMEDY = (
 def java_version(java: Path) -> int | None:
     """The major version of a ``java`` command, or None when it does not run."""
     try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60)
+        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)

@@ -1,4 +1,4 @@
-"""One real Kafka broker (KRaft, its own controller) from the jars that deploy/local/kafka/pom.xml names."""
+"""One real Kafka broker (KRaft, its own controller) from the jars that deploy/local/kafka-jars/pom.xml names."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka import KafkaAdminClient  # type: ignore[import-untyped]
+from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from local_services.cache import built, key_of, run_build, say
 from local_services.errors import ServiceError
 from local_services.java import find_java
 from local_services.process import Server, free_port, listening
 
-HERE = Path(__file__).resolve().parent.parent / "kafka"
+HERE = Path(__file__).resolve().parent.parent / "kafka-jars"
 POM = HERE / "pom.xml"
 LOGGING = HERE / "log4j2.properties"
 HEAP = "-Xms256m -Xmx1g"
@@ -89,7 +89,7 @@ def _properties(folder: Path, port: int, controller: int) -> dict[str, str | int
 
 @dataclass(frozen=True)
 class KafkaNode:
-    """A broker whose data, logs and pid file are in ``folder``; ``port`` None picks a free one at each start."""
+    """A broker with everything in ``folder``; ``port`` None picks a free one at each start."""
 
     folder: Path
     port: int | None = None
@@ -156,7 +156,7 @@ class KafkaNode:
     def _format(self, base: list[str]) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [*base, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._config)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
         if done.returncode:
             raise ServiceError(
                 f"Kafka could not prepare {self.folder}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}\n"

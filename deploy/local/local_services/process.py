@@ -88,7 +88,7 @@ class Server:
         Raises ServiceError with the end of the log when it ends early or is not ready in ``timeout`` seconds.
         """
         with self.log.open("ab") as out:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603
                 command,
                 cwd=self.folder,
                 env=env,
