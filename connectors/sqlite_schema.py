@@ -28,43 +28,37 @@ _STEPS: tuple[str, ...] = (
         health REAL,
         state INTEGER NOT NULL
     );
-    -- Readings in columns: one row holds up to thousands of readings of one machine. Chunks of one
-    -- machine never overlap in time. Small columns come first: SQLite reads a row's pages only as far
-    -- as the last column asked for.
+    -- Readings in columns: one row holds up to thousands of readings of one machine. No two rows hold
+    -- the same (machine, time). Small columns come first: SQLite reads a row's pages only as far as the
+    -- last column asked for.
     CREATE TABLE chunks (
         id INTEGER PRIMARY KEY,
         machine INTEGER NOT NULL REFERENCES machines (id),
         start INTEGER NOT NULL,
         stop INTEGER NOT NULL,                    -- event times of its first and last reading
         n INTEGER NOT NULL,
+        level INTEGER NOT NULL,                   -- connectors.sqlite_chunks.level(n)
         layout INTEGER NOT NULL REFERENCES layouts (id),
-        envelope BLOB,                            -- connectors.sqlite_chunks.Envelope; NULL in small chunks
-        time BLOB NOT NULL,                       -- little-endian int64, ms UTC
-        score BLOB NOT NULL,                      -- little-endian float64, as the following
+        time BLOB NOT NULL,                       -- (n,) little-endian int64, ms UTC
+        score BLOB NOT NULL,                      -- (n,) little-endian float64, as the next two
         health BLOB NOT NULL,
-        state BLOB NOT NULL,                      -- uint8
-        "values" BLOB NOT NULL,                   -- (n, k) in row order
-        contributions BLOB NOT NULL               -- (n, k)
+        state BLOB NOT NULL,                      -- (n,) uint8
+        "values" BLOB NOT NULL,                   -- (n, k) float64 in row order
+        contributions BLOB NOT NULL               -- (s, k) float32 of the s readings SUSPECT or in ALARM
     );
     CREATE INDEX chunks_by_time ON chunks (machine, stop, start, n);
+    CREATE INDEX chunks_small ON chunks (machine, level, layout) WHERE level < 3;
     CREATE TABLE alarms (
         id TEXT PRIMARY KEY,
         machine TEXT NOT NULL,
-        class TEXT NOT NULL,
-        kind TEXT NOT NULL,
         onset INTEGER NOT NULL,
-        raised INTEGER,                           -- event time of RAISED; NULL when only CLEARED was seen
-        cleared INTEGER,                          -- event time of CLEARED; NULL = open
-        score REAL NOT NULL,                      -- the highest of the episode
-        threshold REAL NOT NULL,
-        severity INTEGER NOT NULL,
-        sensor TEXT,
-        detail TEXT NOT NULL,
-        contributions TEXT NOT NULL               -- JSON array of Contribution
+        latest INTEGER NOT NULL,                  -- event time of the newest of the two events
+        raised BLOB,                              -- AlarmEvent as MessagePack; NULL when only CLEARED was seen
+        cleared BLOB                              -- NULL = open
     );
     CREATE INDEX alarms_by_machine ON alarms (machine, onset);
     CREATE INDEX alarms_by_time ON alarms (onset);
-    CREATE INDEX alarms_open ON alarms (machine) WHERE cleared IS NULL;
+    CREATE INDEX alarms_open ON alarms (onset) WHERE cleared IS NULL;
     CREATE TABLE prognoses (
         machine TEXT NOT NULL,
         time INTEGER NOT NULL,
@@ -78,7 +72,7 @@ _STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE TABLE rejections (
         id INTEGER PRIMARY KEY,
-        digest BLOB NOT NULL UNIQUE,              -- of everything below: the same rejection is kept once
+        digest BLOB NOT NULL UNIQUE,              -- connectors.sqlite_store.rejection_digest: kept once
         received INTEGER NOT NULL,
         reason TEXT NOT NULL,
         detail TEXT NOT NULL,
@@ -88,18 +82,10 @@ _STEPS: tuple[str, ...] = (
         topic TEXT NOT NULL,
         "partition" INTEGER NOT NULL,
         "offset" INTEGER NOT NULL,
-        size INTEGER NOT NULL,
+        size INTEGER NOT NULL,                    -- of the whole original; at most 1 MB of it is kept
         original BLOB NOT NULL
     );
-    CREATE INDEX rejections_by_time ON rejections (received, size);
-    CREATE TABLE snapshots (
-        key TEXT PRIMARY KEY,                     -- a machine's name
-        state BLOB NOT NULL
-    );
-    CREATE TABLE progress (
-        source TEXT PRIMARY KEY,
-        position INTEGER NOT NULL                 -- next offset to take when resuming from the snapshots
-    ) WITHOUT ROWID;
+    CREATE INDEX rejections_by_time ON rejections (received);
     """,
 )
 
@@ -170,7 +156,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def _not_ours(path: Path, error: sqlite3.Error) -> StoreError:
-    return StoreError(f"{path} cannot be opened as a store: {error}. Correct the path, or move the file away.")
+    return StoreError(
+        f"{path} cannot be opened as a store: {error}. Correct the path, or move the file away."
+    )
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,253 @@
+"""All machines of one class that have the same sensors: quality ▶ score ▶ alarm ▶ health ▶ prognosis ▶ learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.base import FleetState, RawScores
+from detectors.base import State as Saved
+from detectors.batch import Batch, Floats, Ints
+from detectors.calibration import FleetCalibrator
+from detectors.ensemble import combine
+from detectors.health import FleetHealth
+from detectors.prognosis import FleetPrognosis, PrognosisResult
+from detectors.quality import FleetQuality, QualityTransition
+from detectors.registry import build
+from detectors.seeds import machine_seed
+from streams.condition import Change, Episode, Readings, Rule, advance
+from streams.learning import GuardedLearning
+from streams.records import State
+from streams.settings import ClassSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the monitor found in a batch of n readings of k sensors, in the batch's order.
+
+    ``changes`` and ``quality`` come with the fleet row they belong to; a `Change.index` counts within
+    the batch.
+    """
+
+    score: Floats
+    health: Floats
+    state: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    contributions: Floats
+    changes: list[tuple[int, Change]]
+    quality: list[QualityTransition]
+    prognoses: list[PrognosisResult]
+
+
+class Monitor:
+    """State detection, health assessment and prognosis (ISO 13374 SD, HA, PA) of like machines.
+
+    A machine gets a row with `begin`, which learns its warm-up; `process` then takes batches. Results
+    do not depend on how readings are split into batches.
+    """
+
+    def __init__(self, settings: ClassSettings, sensors: tuple[str, ...]) -> None:
+        self.sensors = sensors
+        self.settings = settings
+        width = len(sensors)
+        alarm = settings.alarm
+        self.rule = Rule(
+            alarm.threshold,
+            alarm.clear,
+            round(alarm.on_delay * 1000),
+            round(alarm.off_delay * 1000),
+            alarm.min_readings,
+        )
+        self.detectors = [build(d.kind, width, **d.params) for d in settings.detectors]
+        self.calibrators = [FleetCalibrator() for _ in settings.detectors]
+        self.weights = np.array([d.weight for d in settings.detectors])
+        self.quality = FleetQuality(width)
+        self.health = FleetHealth()
+        self.prognosis = FleetPrognosis()
+        self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
+        self.stages: dict[str, FleetState] = {
+            "quality": self.quality,
+            "health": self.health,
+            "prognosis": self.prognosis,
+            "learning": self.learning,
+            **{f"detector{i}": stage for i, stage in enumerate(self.detectors)},
+            **{f"calibrator{i}": stage for i, stage in enumerate(self.calibrators)},
+        }
+        self.state = np.zeros(0, dtype=np.uint8)
+        self.episodes: dict[int, Episode] = {}
+        self._free: list[int] = []
+
+    # -- rows
+
+    def place(self, machine: str) -> int:
+        """A fresh row for ``machine``."""
+        if not self._free:
+            old = len(self.state)
+            capacity = max(8, 2 * old)
+            for stage in self.stages.values():
+                stage.resize(capacity)
+            self.state = np.resize(self.state, capacity)
+            self._free = list(range(capacity - 1, old - 1, -1))
+        row = self._free.pop()
+        for stage in self.stages.values():
+            stage.reset(row, machine_seed(machine))
+        self.state[row] = State.NORMAL
+        self.episodes.pop(row, None)
+        return row
+
+    def release(self, row: int) -> None:
+        """Give ``row`` back."""
+        self.episodes.pop(row, None)
+        self._free.append(row)
+
+    def begin(self, row: int, time: Ints, x: Floats) -> None:
+        """Learn a machine's first readings: time (n,), x (n, k).
+
+        The first half teaches the detectors; the second half is scored before it is learned, and these
+        scores, being of readings not seen before, calibrate.
+        """
+        half = len(time) // 2
+        self._learn(_one(row, time[:half], x[:half]))
+        block = self.settings.learning.block
+        for start in range(half, len(time), block):
+            part = _one(row, time[start : start + block], x[start : start + block])
+            clean = self.quality.check(part).ok
+            part = Batch(part.rows, part.counts, part.time, np.where(clean, part.x, np.nan))
+            for detector, calibrator in zip(self.detectors, self.calibrators, strict=True):
+                calibrator.learn(part, detector.score(part).raw)
+            self._learn(part)
+
+    def _learn(self, batch: Batch) -> None:
+        self.quality.learn(batch)
+        for detector in self.detectors:
+            detector.learn(batch)
+
+    # -- readings
+
+    def process(self, batch: Batch) -> Found:
+        """Take a batch of readings of machines that have begun."""
+        n, k = batch.x.shape
+        found = Found(
+            score=np.empty(n),
+            health=np.empty(n),
+            state=np.empty(n, dtype=np.uint8),
+            contributions=np.empty((n, k)),
+            changes=[],
+            quality=[],
+            prognoses=[],
+        )
+        for part in self.learning.rounds(batch):
+            self._round(batch.select(part), np.flatnonzero(part), found)
+        return found
+
+    def _round(self, batch: Batch, at: Ints, found: Found) -> None:
+        checked = self.quality.check(batch)
+        found.quality.extend(checked.transitions)
+        batch = Batch(batch.rows, batch.counts, batch.time, np.where(checked.ok, batch.x, np.nan))
+        raws = [detector.score(batch) for detector in self.detectors]
+        raw = np.stack([r.raw for r in raws], axis=1)
+        scores = np.stack([c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1)
+        score, shares = combine(scores, self.weights)
+        evidence = _evidence(raws, shares)
+        state = self._alarms(batch, at, score, evidence, found)
+        found.score[at], found.state[at] = score, state
+        found.contributions[at] = evidence.contributions
+        found.health[at] = health = self.health.update(batch, score, state)
+        found.prognoses.extend(self.prognosis.update(batch, health))
+        released = self.learning.add(batch, raw, state)
+        if released is not None:
+            for i, calibrator in enumerate(self.calibrators):
+                calibrator.learn(released.batch, np.ascontiguousarray(released.raw[:, i]))
+            self._learn(released.batch)
+
+    def _alarms(
+        self, batch: Batch, at: Ints, score: Floats, evidence: RawScores, found: Found
+    ) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+        state = np.full(len(batch), State.NORMAL, dtype=np.uint8)
+        # Nearly every machine is normal and stays so: only the others are walked through one by one.
+        over = np.bincount(batch.column_of, weights=score >= self.rule.threshold, minlength=len(batch.rows))
+        busy = (over > 0) | ((self.state[batch.rows] != State.NORMAL) & (batch.counts > 0))
+        for column in np.flatnonzero(busy).tolist():
+            row = int(batch.rows[column])
+            here = slice(batch.starts[column], batch.starts[column] + batch.counts[column])
+            states, episode, changes = advance(
+                State(int(self.state[row])),
+                self.episodes.get(row),
+                self.rule,
+                Readings(
+                    batch.time[here],
+                    score[here],
+                    batch.x[here],
+                    evidence.contributions[here],
+                    evidence.expected[here],
+                    evidence.deviation[here],
+                ),
+            )
+            state[here] = states
+            self.state[row] = states[-1]
+            if episode is None:
+                self.episodes.pop(row, None)
+            else:
+                self.episodes[row] = episode
+            for change in changes:
+                index = int(at[int(batch.starts[column]) + change.index])
+                found.changes.append((row, Change(index, change.raised, change.episode)))
+        return state
+
+    # -- snapshots
+
+    def dump(self, row: int) -> dict[str, Saved]:
+        """Everything about ``row``, stage by stage."""
+        saved = {name: stage.dump(row) for name, stage in self.stages.items()}
+        saved["condition"] = {"state": self.state[row : row + 1].copy()}
+        episode = self.episodes.get(row)
+        if episode is not None:
+            saved["condition"] |= {
+                "onset": np.array([episode.onset, episode.over, episode.below_since]),
+                "peak": np.array([episode.peak]),
+                "evidence": np.stack([episode.share, episode.value, episode.expected, episode.deviation]),
+            }
+        return saved
+
+    def load(self, row: int, saved: dict[str, Saved]) -> None:
+        """Take up what `dump` gave. ValueError or KeyError when the class is set up otherwise now."""
+        for name, stage in self.stages.items():
+            stage.load(row, saved[name])
+        condition = saved["condition"]
+        self.state[row] = condition["state"][0]
+        if "onset" in condition:
+            onset, over, below = condition["onset"].tolist()
+            self.episodes[row] = Episode(
+                onset, over, float(condition["peak"][0]), below, *condition["evidence"].copy()
+            )
+
+
+def _one(row: int, time: Ints, x: Floats) -> Batch:
+    return Batch(np.array([row]), np.array([len(time)]), time, x)
+
+
+def _evidence(raws: list[RawScores], shares: Floats) -> RawScores:
+    """The detectors' evidence as one: contributions weighted by who raised the score, rows sum to 1.
+
+    What was expected, and how far off it is, comes from the first detector that says so.
+    """
+    total = np.zeros_like(raws[0].contributions)
+    expected, deviation = raws[0].expected, raws[0].deviation
+    for i, one in enumerate(raws):
+        total += shares[:, i : i + 1] * normalised(one.contributions)
+        if i:
+            expected = np.where(np.isnan(expected), one.expected, expected)
+            deviation = np.where(np.isnan(deviation), one.deviation, deviation)
+    return RawScores(raws[0].raw, normalised(total), expected, deviation)
+
+
+def normalised(contributions: Floats) -> Floats:
+    """Rows that sum to 1; rows that hold nothing stay 0.
+
+    >>> normalised(np.array([[1.0, 3.0], [0.0, 0.0]])).tolist()
+    [[0.25, 0.75], [0.0, 0.0]]
+    """
+    total = np.zeros(len(contributions))
+    for column in range(contributions.shape[1]):
+        total += contributions[:, column]
+    return contributions / np.where(total > 0, total, 1.0)[:, None]
