@@ -219,3 +219,35 @@ def alarm_id(machine: str, kind: AlarmKind, subject: str, onset: int) -> str:
     True
     """
     return str(uuid.uuid5(ID_NAMESPACE, f"{machine}\n{kind}\n{subject}\n{onset}"))
+
+
+class VerdictKind(StrEnum):
+    """What a crew found when it went to look."""
+
+    FAULT = "fault-confirmed"
+    FALSE_ALARM = "false-alarm"
+    PLANNED_WORK = "planned-work"
+    SENSOR_FAULT = "sensor-fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A crew's word on an alarm, or on a stretch of a machine's time: what the models learn from.
+
+    ``start`` .. ``end`` is the event time (ms UTC) that it speaks of; ``at`` is when it was given, ``by`` is
+    who gave it. ``alarm`` is None when nobody was alarmed. ``sensor`` is the faulty one of a sensor fault.
+    """
+
+    id: str
+    machine: str
+    machine_class: str
+    kind: VerdictKind
+    start: int
+    end: int
+    at: int
+    by: str
+    alarm: str | None = None
+    failure_mode: str = ""
+    part: str = ""
+    sensor: str | None = None
+    comment: str = ""
