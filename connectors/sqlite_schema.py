@@ -86,6 +86,15 @@ _STEPS: tuple[str, ...] = (
         original BLOB NOT NULL
     );
     CREATE INDEX rejections_by_time ON rejections (received);
+    CREATE TABLE snapshots (
+        machine TEXT PRIMARY KEY,
+        data BLOB NOT NULL                        -- streams.snapshot's bytes
+    );
+    CREATE TABLE positions (
+        source TEXT PRIMARY KEY,
+        position INTEGER NOT NULL,                -- how far that source was read when the snapshots were taken
+        detail TEXT NOT NULL                      -- the source's own business, for example a file's name and size
+    );
     """,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,15 @@ class _Machine:
     small: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far ``source`` was read: its first ``count`` items. ``detail`` is the source's own business."""
+
+    source: str
+    count: int
+    detail: str = ""
+
+
 class SqliteSink(Sink):
     """Writes results to ``path``; each `write` is one transaction, on disk when it returns.
 
@@ -42,6 +51,10 @@ class SqliteSink(Sink):
     machine and time, alarms by id, prognoses by machine and time, rejections by `rejection_digest`.
     ``keep_days``: readings older than that, measured back from the newest reading, are removed; so are
     cleared alarms, prognoses and rejections.
+
+    Model snapshots go into the same file and, with the source's position, into the same transaction: a
+    file never holds a snapshot without the results that were found on the way to it. Results written
+    after the last position are found again by reading the source on from there.
     """
 
     def __init__(self, path: Path, *, keep_days: float | None = None) -> None:
@@ -65,8 +78,14 @@ class SqliteSink(Sink):
             self._db = None
         self._forget()
 
-    def write(self, results: Results) -> None:
-        """Write ``results``, all or nothing."""
+    def write(
+        self,
+        results: Results,
+        *,
+        snapshots: Mapping[str, bytes] | None = None,
+        position: Position | None = None,
+    ) -> None:
+        """Write ``results``, the ``snapshots`` (machine: bytes) and the ``position``, all or nothing."""
         self.setup()
         db = self._db
         assert db is not None  # noqa: S101 - `setup` opened it
@@ -80,6 +99,12 @@ class SqliteSink(Sink):
             self._alarms(db, results.alarms)
             self._prognoses(db, results.prognoses)
             self._rejections(db, results.rejections)
+            db.executemany("INSERT OR REPLACE INTO snapshots VALUES (?,?)", (snapshots or {}).items())
+            if position is not None:
+                db.execute(
+                    "INSERT OR REPLACE INTO positions VALUES (?,?,?)",
+                    (position.source, position.count, position.detail),
+                )
             self._prune(db)
             db.execute("COMMIT")
         except sqlite3.OperationalError as error:
@@ -91,6 +116,19 @@ class SqliteSink(Sink):
         except BaseException:
             self._roll_back(db)
             raise
+
+    def snapshots(self) -> Iterator[tuple[str, bytes]]:
+        """Every machine's snapshot: what to restore before reading on from `position`."""
+        self.setup()
+        assert self._db is not None  # noqa: S101 - `setup` opened it
+        yield from self._db.execute("SELECT machine, data FROM snapshots ORDER BY machine")
+
+    def position(self, source: str) -> Position | None:
+        """Where ``source`` stood when the snapshots were taken; None = it was never read."""
+        self.setup()
+        assert self._db is not None  # noqa: S101 - `setup` opened it
+        row = self._db.execute("SELECT * FROM positions WHERE source=?", (source,)).fetchone()
+        return None if row is None else Position(*row)
 
     def _roll_back(self, db: sqlite3.Connection) -> None:
         self._forget()
