@@ -1,4 +1,4 @@
-"""`python -m local_services start|stop|status|fetch`: what `make services` and its sisters call."""
+"""`python -m local_services start|stop|status|fetch|missing`: what `make services` and its sisters call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from local_services.cache import say
 from local_services.errors import ServiceError
 from local_services.influx import InfluxNode, InfluxService
-from local_services.influx_build import influxd
-from local_services.kafka import KafkaNode, kafka_jars
+from local_services.influx_build import influxd, influxd_is_built
+from local_services.kafka import KafkaNode, kafka_is_fetched, kafka_jars
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -22,6 +22,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         "stop": "stop both; their data stays",
         "status": "say where they are; ends with 1 when one does not run",
         "fetch": "fetch and build, start nothing",
+        "missing": "print which of kafka and influxd are still to be fetched or built",
     }
     parser.add_argument("verb", choices=verbs, help="; ".join(f"{k}: {v}" for k, v in verbs.items()))
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "var" / "services", help="data and logs")
@@ -66,6 +67,9 @@ def main(words: list[str] | None = None) -> int:
         if asked.verb == "fetch":
             say(f"Kafka     {kafka_jars()}")
             say(f"InfluxDB  {influxd()}")
+        elif asked.verb == "missing":
+            here = {"kafka": kafka_is_fetched(), "influxd": influxd_is_built()}
+            print(" ".join(name for name, there in here.items() if not there))
         elif asked.verb == "start":
             address, service = kafka.start(), influx.start()
             write_environment(environment, address, service)

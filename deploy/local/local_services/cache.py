@@ -34,6 +34,11 @@ def key_of(version: str, sources: Iterable[Path]) -> str:
     return f"{version}-{digest.hexdigest()[:12]}"
 
 
+def is_built(kind: str, key: str) -> bool:
+    """Whether the cache holds it already."""
+    return (cache_folder() / kind / key).is_dir()
+
+
 def built(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     """The folder ``kind/key`` of the cache, filled by ``build(folder)`` when it is not there yet.
 

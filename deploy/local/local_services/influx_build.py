@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from local_services.cache import built, key_of, run_build, say
+from local_services.cache import built, is_built, key_of, run_build, say
 from local_services.errors import ServiceError
 
 HERE = Path(__file__).resolve().parent.parent / "influxd"
@@ -38,17 +38,31 @@ def influx_version() -> str:
 
 def influxd() -> Path:
     """The ``influxd`` program, built the first time (about 4 minutes and 3 GB of build files)."""
-    return built("influxd", key_of(influx_version(), SOURCES), _build) / "influxd"
+    return built("influxd", _key(), _build) / "influxd"
+
+
+def influxd_is_built() -> bool:
+    """Whether the cache holds it already."""
+    return is_built("influxd", _key())
+
+
+def _key() -> str:
+    return key_of(influx_version(), SOURCES)
+
+
+def go_is_new_enough() -> bool:
+    """Whether the ``go`` on PATH can build it; one that names no release (a development build) may."""
+    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout  # noqa: S607
+    found = re.match(r"go(\d+)\.(\d+)", said)
+    return found is None or (int(found[1]), int(found[2])) >= OLDEST_GO
 
 
 def _check_tools() -> None:
     missing = [what for tool, what in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         raise ServiceError("Building influxd needs " + "; ".join(missing) + ".")
-    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout  # noqa: S607
-    found = re.match(r"go(\d+)\.(\d+)", said)
-    if found and (int(found[1]), int(found[2])) < OLDEST_GO:
-        raise ServiceError(f"Building influxd needs {TOOLS['go']}; this one is {said.strip()}.")
+    if not go_is_new_enough():
+        raise ServiceError(f"Building influxd needs {TOOLS['go']}; the one on PATH is older.")
 
 
 def _build(folder: Path) -> None:

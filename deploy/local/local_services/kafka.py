@@ -1,4 +1,4 @@
-"""One real Kafka broker (KRaft, its own controller) from the jars that deploy/local/kafka-jars/pom.xml names."""
+"""One real Kafka broker (KRaft, its own controller) from the jars that kafka-jars/pom.xml names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
-from local_services.cache import built, key_of, run_build, say
+from local_services.cache import built, is_built, key_of, run_build, say
 from local_services.errors import ServiceError
 from local_services.java import find_java
 from local_services.process import Server, free_port, listening
@@ -36,7 +36,16 @@ def kafka_version() -> str:
 
 def kafka_jars() -> Path:
     """The folder of the broker's jars, fetched with Maven the first time (about 45 MB)."""
-    return built("kafka", key_of(kafka_version(), [POM]), _fetch)
+    return built("kafka", _key(), _fetch)
+
+
+def kafka_is_fetched() -> bool:
+    """Whether the cache holds them already."""
+    return is_built("kafka", _key())
+
+
+def _key() -> str:
+    return key_of(kafka_version(), [POM])
 
 
 def _fetch(folder: Path) -> None:
