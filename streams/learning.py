@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import FleetState, grown
 from detectors.base import State as Saved
@@ -43,7 +44,7 @@ class GuardedLearning(FleetState):
         block = into // self.block
         return [block == number for number in range(int(block.max(initial=-1)) + 1)]
 
-    def add(self, batch: Batch, raw: Floats, state: Ints) -> Released | None:
+    def add(self, batch: Batch, raw: Floats, state: NDArray[np.uint8]) -> Released | None:
         """Take in scored readings of one round; give those that may be learned now.
 
         ``raw`` (n, d); ``state`` (n,) of `State`.

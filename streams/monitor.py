@@ -1,10 +1,11 @@
-"""All machines of one class that have the same sensors: quality ▶ score ▶ alarm ▶ health ▶ prognosis ▶ learn."""
+"""All machines of one class and layout: quality ▶ score ▶ alarm ▶ health ▶ prognosis ▶ learn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import FleetState, RawScores
 from detectors.base import State as Saved
@@ -32,7 +33,7 @@ class Found:
 
     score: Floats
     health: Floats
-    state: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    state: NDArray[np.uint8]
     contributions: Floats
     changes: list[tuple[int, Change]]
     quality: list[QualityTransition]
@@ -100,17 +101,17 @@ class Monitor:
         self.episodes.pop(row, None)
         self._free.append(row)
 
-    def begin(self, row: int, time: Ints, x: Floats) -> None:
-        """Learn a machine's first readings: time (n,), x (n, k).
+    def begin(self, batch: Batch) -> None:
+        """Learn the first readings of machines that were just placed.
 
-        The first half teaches the detectors; the second half is scored before it is learned, and these
-        scores, being of readings not seen before, calibrate.
+        The first half of each machine's readings teaches the detectors; the second half is scored
+        before it is learned, and these scores, being of readings not seen before, calibrate.
         """
-        half = len(time) // 2
-        self._learn(_one(row, time[:half], x[:half]))
-        block = self.settings.learning.block
-        for start in range(half, len(time), block):
-            part = _one(row, time[start : start + block], x[start : start + block])
+        half, step = (batch.counts // 2)[batch.column_of], batch.step_of
+        self._learn(batch.select(step < half))
+        turn = (step - half) // self.settings.learning.block
+        for number in range(int(turn.max(initial=-1)) + 1):
+            part = batch.select(turn == number)
             clean = self.quality.check(part).ok
             part = Batch(part.rows, part.counts, part.time, np.where(clean, part.x, np.nan))
             for detector, calibrator in zip(self.detectors, self.calibrators, strict=True):
@@ -146,7 +147,9 @@ class Monitor:
         batch = Batch(batch.rows, batch.counts, batch.time, np.where(checked.ok, batch.x, np.nan))
         raws = [detector.score(batch) for detector in self.detectors]
         raw = np.stack([r.raw for r in raws], axis=1)
-        scores = np.stack([c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1)
+        scores = np.stack(
+            [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
+        )
         score, shares = combine(scores, self.weights)
         evidence = _evidence(raws, shares)
         state = self._alarms(batch, at, score, evidence, found)
@@ -162,7 +165,7 @@ class Monitor:
 
     def _alarms(
         self, batch: Batch, at: Ints, score: Floats, evidence: RawScores, found: Found
-    ) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    ) -> NDArray[np.uint8]:
         state = np.full(len(batch), State.NORMAL, dtype=np.uint8)
         # Nearly every machine is normal and stays so: only the others are walked through one by one.
         over = np.bincount(batch.column_of, weights=score >= self.rule.threshold, minlength=len(batch.rows))
@@ -220,10 +223,6 @@ class Monitor:
             self.episodes[row] = Episode(
                 onset, over, float(condition["peak"][0]), below, *condition["evidence"].copy()
             )
-
-
-def _one(row: int, time: Ints, x: Floats) -> Batch:
-    return Batch(np.array([row]), np.array([len(time)]), time, x)
 
 
 def _evidence(raws: list[RawScores], shares: Floats) -> RawScores:
