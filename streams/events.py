@@ -1,0 +1,91 @@
+"""Alarm events from what a monitor found."""
+
+from __future__ import annotations
+
+import numpy as np
+from detectors.quality import QualityTransition
+
+from streams.condition import Change, Episode
+from streams.layout import Layout
+from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
+
+#: Sensors with a smaller share of the score than this are not named.
+MIN_SHARE = 0.02
+MOST_NAMED = 8
+#: A sensor fault blinds the watch over a machine; it does not stop the machine.
+QUALITY_SEVERITY = 2
+
+
+def severity(score: float, threshold: float) -> int:
+    """1 (low) .. 4 (urgent): how much rarer than the threshold asks such a score is in health.
+
+    >>> severity(0.999, 0.999), severity(0.9999, 0.999), severity(0.99999, 0.999)
+    (2, 3, 4)
+    """
+    rarer = (1.0 - threshold) / max(1.0 - score, 1e-12)
+    return 2 + int(rarer >= 9.999) + int(rarer >= 99.99)
+
+
+def contributions(episode: Episode, sensors: Layout) -> tuple[Contribution, ...]:
+    """The sensors that raised an episode, the largest share first."""
+    total = float(episode.share.sum())
+    if total <= 0:
+        return ()
+    share = episode.share / total
+    order = np.argsort(-share, kind="stable")[:MOST_NAMED]
+    return tuple(
+        Contribution(
+            sensors[j],
+            float(share[j]),
+            _known(episode.value[j]),
+            _known(episode.expected[j]),
+            _known(episode.deviation[j]),
+        )
+        for j in order.tolist()
+        if share[j] >= MIN_SHARE
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def condition_event(
+    machine: str, machine_class: str, sensors: Layout, change: Change, time: int, threshold: float
+) -> AlarmEvent:
+    """A machine's condition alarm is raised or cleared at ``time``."""
+    episode = change.episode
+    return AlarmEvent(
+        id=alarm_id(machine, AlarmKind.CONDITION, "", episode.onset),
+        machine=machine,
+        machine_class=machine_class,
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED if change.raised else AlarmPhase.CLEARED,
+        onset=episode.onset,
+        time=time,
+        score=episode.peak,
+        threshold=threshold,
+        severity=severity(episode.peak, threshold),
+        contributions=contributions(episode, sensors),
+    )
+
+
+def quality_event(
+    machine: str, machine_class: str, sensors: Layout, transition: QualityTransition
+) -> AlarmEvent:
+    """A sensor can no longer be trusted, or can be again."""
+    sensor = sensors[transition.sensor] if transition.sensor >= 0 else None
+    return AlarmEvent(
+        id=alarm_id(machine, AlarmKind.QUALITY, f"{sensor}\n{transition.kind}", transition.onset),
+        machine=machine,
+        machine_class=machine_class,
+        kind=AlarmKind.QUALITY,
+        phase=AlarmPhase.RAISED if transition.raised else AlarmPhase.CLEARED,
+        onset=transition.onset,
+        time=transition.time,
+        score=1.0,
+        threshold=1.0,
+        severity=QUALITY_SEVERITY,
+        sensor=sensor,
+        detail=f"{transition.kind}: {transition.detail}" if transition.detail else transition.kind,
+    )

@@ -1,0 +1,64 @@
+"""What the pipeline knows of each machine, apart from its models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streams.intake import Clock
+from streams.layout import Layout, align, union
+from streams.monitor import Monitor
+from streams.records import AlarmEvent, Floats, Ints
+
+
+@dataclass(slots=True)
+class WarmUp:
+    """Readings collected until a model can begin: ``time`` (n,), ``x`` (n, k) in the order of ``layout``."""
+
+    layout: Layout = ()
+    time: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    x: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __len__(self) -> int:
+        return int(self.time.shape[0])
+
+    def add(self, time: Ints, sensors: Layout, values: Floats) -> None:
+        """Append readings; sensors that are new here were missing before."""
+        if not set(sensors) <= set(self.layout):
+            wider = union(self.layout, sensors)
+            self.x = align(self.x, self.layout, wider)
+            self.layout = wider
+        self.time = np.concatenate((self.time, time))
+        self.x = np.concatenate((self.x, align(values, sensors, self.layout)))
+
+    def seen(self) -> tuple[Layout, Floats]:
+        """The sensors that gave a value at least once, and their readings."""
+        there = np.isfinite(self.x).any(axis=0)
+        layout = tuple(name for name, seen in zip(self.layout, there.tolist(), strict=True) if seen)
+        return layout, np.ascontiguousarray(self.x[:, there])
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine: where its event time and its topic stand, and which model watches it.
+
+    ``monitor`` is None until the first warm-up is over. ``warmup`` is then None, unless a sensor has
+    appeared: it collects readings for a model of the wider layout while the old model goes on.
+    ``open`` are its alarms that have been raised and not cleared, by alarm id.
+    """
+
+    name: str
+    machine_class: str
+    clock: Clock = field(default_factory=Clock)
+    applied: int = -1
+    partition: int = 0
+    monitor: Monitor | None = None
+    row: int = -1
+    warmup: WarmUp | None = field(default_factory=WarmUp)
+    open: dict[str, AlarmEvent] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """The sensors that the running model watches."""
+        return self.monitor.sensors if self.monitor is not None else ()
