@@ -3,31 +3,64 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.batch import Batch, Floats
+from detectors.batch import Batch, Floats, Ints
 
 State = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why readings were scored as they were; a row a reading, k sensors.
+
+    ``contributions`` (a, k) each sensor's part of the raw score, ≥ 0 (0 where missing)
+    ``expected``      (a, k) the value that the model would have thought normal; NaN = does not say
+    ``deviation``     (a, k) how far off the value is, in the model's own standard deviations, signed
+    """
+
+    contributions: Floats
+    expected: Floats
+    deviation: Floats
 
 
 @dataclass(frozen=True)
 class RawScores:
     """What a detector says of a batch of n readings with k sensors.
 
-    ``raw``           (n,)   larger = less like the past; any scale; NaN = cannot say (yet)
-    ``contributions`` (n, k) each sensor's part of ``raw``, ≥ 0 (0 where missing)
-    ``expected``      (n, k) the value that the model would have thought normal; NaN = does not say
-    ``deviation``     (n, k) how far off the value is, in the model's own standard deviations, signed
+    ``raw`` (n,): larger = less like the past; any scale; NaN = cannot say (yet). The rest is `Evidence`
+    of every reading, (n, k).
     """
 
     raw: Floats
     contributions: Floats
     expected: Floats
     deviation: Floats
+
+    def evidence(self, at: Ints) -> Evidence:
+        """The evidence of the readings ``at`` (a,)."""
+        return Evidence(self.contributions[at], self.expected[at], self.deviation[at])
+
+
+@dataclass(frozen=True)
+class DeferredScores:
+    """As `RawScores`, for detectors whose evidence costs more than the score.
+
+    ``explain`` gives the evidence of the readings asked for; it must be asked before the detector's next
+    `score` or `learn`. Evidence is wanted of few readings only: those that may be alarmed.
+    """
+
+    raw: Floats
+    explain: Callable[[Ints], Evidence]
+
+    def evidence(self, at: Ints) -> Evidence:
+        """The evidence of the readings ``at`` (a,)."""
+        return self.explain(at)
 
 
 class FleetState(ABC):
@@ -69,7 +102,7 @@ class FleetDetector(FleetState):
         self.width = width
 
     @abstractmethod
-    def score(self, batch: Batch) -> RawScores:
+    def score(self, batch: Batch) -> RawScores | DeferredScores:
         """Score each reading with the models as they stand. May advance filters, never the models."""
 
     @abstractmethod
@@ -85,6 +118,8 @@ def grown(array: NDArray[Any], capacity: int, fill: float | int = 0) -> NDArray[
     """
     if capacity <= len(array):
         return array
-    out = np.full((capacity, *array.shape[1:]), fill, dtype=array.dtype)
+    shape = (capacity, *array.shape[1:])
+    # Zeros come straight from the system and take no memory until they are used.
+    out = np.full(shape, fill, dtype=array.dtype) if fill else np.zeros(shape, dtype=array.dtype)
     out[: len(array)] = array
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,6 +64,24 @@ class Batch:
         """The readings where ``keep`` (n,) holds; machines stay, perhaps with a count of 0."""
         counts = np.bincount(self.column_of[keep], minlength=len(self.rows)).astype(np.int64)
         return Batch(self.rows, counts, self.time[keep], self.x[keep])
+
+    def steps(self) -> Iterator[tuple[Ints, Ints]]:
+        """The batch step by step, for recurrences: each machine's first reading, then the second ones, …
+
+        Each step gives ``rows`` (a,), the machines that have a reading in it, each once, and ``at`` (a,),
+        where in the batch that reading is.
+
+        >>> b = Batch(np.array([4, 2]), np.array([2, 1]), np.array([10, 20, 15]), np.zeros((3, 1)))
+        >>> [(rows.tolist(), at.tolist()) for rows, at in b.steps()]
+        [([4, 2], [0, 2]), ([4], [1])]
+        """
+        low, high = int(self.counts.min(initial=1 << 62)), int(self.counts.max(initial=0))
+        for step in range(high):
+            if step < low:
+                yield self.rows, self.starts + step
+            else:
+                here = self.counts > step
+                yield self.rows[here], self.starts[here] + step
 
     def dense(self, flat: Floats) -> Floats:
         """Lay (n, …) out as (steps, m, …), padded with NaN: for recurrences over steps.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import FleetState, RawScores
+from detectors.base import DeferredScores, Evidence, FleetState, RawScores
 from detectors.base import State as Saved
-from detectors.batch import Batch, Floats, Ints
+from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.calibration import FleetCalibrator
 from detectors.ensemble import combine
 from detectors.health import FleetHealth
@@ -27,6 +27,7 @@ from streams.settings import ClassSettings
 class Found:
     """What the monitor found in a batch of n readings of k sensors, in the batch's order.
 
+    ``contributions`` are those of readings at or over the alarm's `clear`; 0 elsewhere.
     ``changes`` and ``quality`` come with the fleet row they belong to; a `Change.index` counts within
     the batch.
     """
@@ -151,7 +152,7 @@ class Monitor:
             [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
         )
         score, shares = combine(scores, self.weights)
-        evidence = _evidence(raws, shares)
+        evidence = _evidence(raws, shares, score >= self.rule.clear, batch.x.shape)
         state = self._alarms(batch, at, score, evidence, found)
         found.score[at], found.state[at] = score, state
         found.contributions[at] = evidence.contributions
@@ -164,7 +165,7 @@ class Monitor:
             self._learn(released.batch)
 
     def _alarms(
-        self, batch: Batch, at: Ints, score: Floats, evidence: RawScores, found: Found
+        self, batch: Batch, at: Ints, score: Floats, evidence: Evidence, found: Found
     ) -> NDArray[np.uint8]:
         state = np.full(len(batch), State.NORMAL, dtype=np.uint8)
         # Nearly every machine is normal and stays so: only the others are walked through one by one.
@@ -225,19 +226,25 @@ class Monitor:
             )
 
 
-def _evidence(raws: list[RawScores], shares: Floats) -> RawScores:
+def _evidence(
+    raws: list[RawScores | DeferredScores], shares: Floats, high: Bools, shape: tuple[int, ...]
+) -> Evidence:
     """The detectors' evidence as one: contributions weighted by who raised the score, rows sum to 1.
 
-    What was expected, and how far off it is, comes from the first detector that says so.
+    What was expected, and how far off it is, comes from the first detector that says so. Only the
+    readings that are ``high`` (n,) can be part of an alarm; the others have no evidence gathered.
     """
-    total = np.zeros_like(raws[0].contributions)
-    expected, deviation = raws[0].expected, raws[0].deviation
-    for i, one in enumerate(raws):
-        total += shares[:, i : i + 1] * normalised(one.contributions)
-        if i:
-            expected = np.where(np.isnan(expected), one.expected, expected)
-            deviation = np.where(np.isnan(deviation), one.deviation, deviation)
-    return RawScores(raws[0].raw, normalised(total), expected, deviation)
+    total, expected, deviation = np.zeros(shape), np.full(shape, np.nan), np.full(shape, np.nan)
+    at = np.flatnonzero(high)
+    if len(at):
+        share = np.zeros((len(at), shape[1]))
+        for i, one in enumerate(raws):
+            found = one.evidence(at)
+            share += shares[at, i : i + 1] * normalised(found.contributions)
+            expected[at] = np.where(np.isnan(expected[at]), found.expected, expected[at])
+            deviation[at] = np.where(np.isnan(deviation[at]), found.deviation, deviation[at])
+        total[at] = normalised(share)
+    return Evidence(total, expected, deviation)
 
 
 def normalised(contributions: Floats) -> Floats:
