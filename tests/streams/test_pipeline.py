@@ -57,9 +57,7 @@ def test_the_size_of_frames_changes_nothing(whole, step):
     assert facts(run(Pipeline(settings()), [list[Item](interleaved(step))])) == whole
 
 
-@hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=15, deadline=None)
 @given(
     cuts=st.lists(st.lists(st.integers(1, N - 1), max_size=12), min_size=3, max_size=3),
     batch=st.integers(1, 9),
@@ -74,9 +72,7 @@ def test_neither_frames_nor_batches_nor_interleaving_change_anything(whole, cuts
     assert facts(run(Pipeline(settings()), batches)) == whole
 
 
-@hypothesis_settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=10, deadline=None)
 @given(stop=st.integers(0, 126), resume=st.integers(0, 126))
 def test_snapshot_and_replay_give_what_an_unbroken_run_gives(whole, stop, resume):
     sent = messages(interleaved(10))
