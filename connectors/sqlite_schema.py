@@ -53,7 +53,7 @@ _STEPS: tuple[str, ...] = (
         machine TEXT NOT NULL,
         onset INTEGER NOT NULL,
         latest INTEGER NOT NULL,                  -- event time of the newest of the two events
-        raised BLOB,                              -- AlarmEvent as MessagePack; NULL when only CLEARED was seen
+        raised BLOB,                              -- AlarmEvent as MessagePack; NULL = only CLEARED was seen
         cleared BLOB                              -- NULL = open
     );
     CREATE INDEX alarms_by_machine ON alarms (machine, onset);
@@ -92,8 +92,8 @@ _STEPS: tuple[str, ...] = (
     );
     CREATE TABLE positions (
         source TEXT PRIMARY KEY,
-        position INTEGER NOT NULL,                -- how far that source was read when the snapshots were taken
-        detail TEXT NOT NULL                      -- the source's own business, for example a file's name and size
+        count INTEGER NOT NULL,                   -- how far it was read: what the snapshots stand for
+        detail TEXT NOT NULL                      -- the source's own business
     );
     """,
 )
@@ -110,13 +110,14 @@ class NewerStoreError(StoreError):
     """The file was written by a newer Yeji than this one."""
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, patience: float = 30.0) -> sqlite3.Connection:
     """Open ``path`` for writing; create it, or bring it up to `VERSION`.
 
+    ``patience``: seconds to wait for another writer.
     Raises `NewerStoreError` for a newer file and `StoreError` for one that is not Yeji's.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         _check(db, path)
         if db.execute("PRAGMA user_version").fetchone()[0] == 0:

@@ -50,15 +50,16 @@ class SqliteSink(Sink):
     A result that comes again replaces itself, however the batches were split: readings are known by
     machine and time, alarms by id, prognoses by machine and time, rejections by `rejection_digest`.
     ``keep_days``: readings older than that, measured back from the newest reading, are removed; so are
-    cleared alarms, prognoses and rejections.
+    cleared alarms, prognoses and rejections. ``patience``: seconds to wait for another writer to finish.
 
     Model snapshots go into the same file and, with the source's position, into the same transaction: a
     file never holds a snapshot without the results that were found on the way to it. Results written
     after the last position are found again by reading the source on from there.
     """
 
-    def __init__(self, path: Path, *, keep_days: float | None = None) -> None:
+    def __init__(self, path: Path, *, keep_days: float | None = None, patience: float = 30.0) -> None:
         self.path = path
+        self.patience = patience
         self.keep = None if keep_days is None else round(keep_days * _DAY)
         self._db: sqlite3.Connection | None = None
         self._machines: dict[str, _Machine] = {}
@@ -69,7 +70,7 @@ class SqliteSink(Sink):
     def setup(self) -> None:
         """Open the file, or create it. Raises `connectors.sqlite_schema.StoreError`."""
         if self._db is None:
-            self._db = open_writer(self.path)
+            self._db = open_writer(self.path, self.patience)
 
     def close(self) -> None:
         """Close the file."""
@@ -207,7 +208,8 @@ class SqliteSink(Sink):
         else:
             known = _Machine(*row)
             counts = db.execute(
-                "SELECT level, layout, count(*) FROM chunks WHERE machine=? AND level<3 GROUP BY level, layout",
+                "SELECT level, layout, count(*) FROM chunks WHERE machine=? AND level<3 "
+                "GROUP BY level, layout",
                 (known.id,),
             )
             known.small = {(size, kind): n for size, kind, n in counts}
@@ -270,8 +272,8 @@ class SqliteSink(Sink):
 
     def _prognoses(self, db: sqlite3.Connection, prognoses: Iterable[Prognosis]) -> None:
         db.executemany(
-            "INSERT OR REPLACE INTO prognoses (machine, time, class, health, threshold, remaining, low, high) "
-            "VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT OR REPLACE INTO prognoses "
+            "(machine, time, class, health, threshold, remaining, low, high) VALUES (?,?,?,?,?,?,?,?)",
             [
                 (p.machine, p.time, p.machine_class, p.health, p.threshold, p.remaining, p.low, p.high)
                 for p in prognoses
