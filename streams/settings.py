@@ -23,6 +23,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from streams.alarms.settings import DeskSettings, NotifySettings
+
 
 class SettingsError(Exception):
     """The settings cannot be used; the message says which one, why, and what to write instead."""
@@ -157,6 +159,8 @@ class Settings(BaseSettings):
     influx: InfluxSettings = Field(default_factory=InfluxSettings)
     grafana: GrafanaSettings = Field(default_factory=GrafanaSettings)
     page: PageSettings = Field(default_factory=PageSettings)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     classes: dict[str, ClassSettings] = Field(
         default_factory=lambda: {"default": ClassSettings()},
