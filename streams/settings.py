@@ -146,6 +146,17 @@ class IntakeSettings(_Section):
     max_readings: int = Field(100_000, ge=1, description="readings in one frame")
 
 
+class WorkerSettings(_Section):
+    """How a stream worker goes about it (docs/worker.md)."""
+
+    name: str | None = Field(None, description="the worker's name in statistics; none = host and process id")
+    batch_messages: int = Field(20_000, ge=1, description="messages that are processed at once, at most")
+    batch_bytes: int = Field(4_000_000, ge=1000, description="bytes of messages processed at once, at most")
+    checkpoint: float = Field(10.0, gt=0, description="seconds between snapshots of the changed machines")
+    report: float = Field(5.0, gt=0, description="seconds between the worker's own statistics")
+    session: float = Field(30.0, ge=6, description="seconds after which a silent worker is replaced")
+
+
 class Settings(BaseSettings):
     """Everything that can be set. See docs/settings.md, which is made from these descriptions."""
 
@@ -162,6 +173,7 @@ class Settings(BaseSettings):
     desk: DeskSettings = Field(default_factory=DeskSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
     classes: dict[str, ClassSettings] = Field(
         default_factory=lambda: {"default": ClassSettings()},
         description="machine classes; the first whose pattern matches a machine's name is taken",
