@@ -1,0 +1,409 @@
+"""Can a sensor be trusted? Stuck, missing, spiking and saturated sensors, and gaps in time.
+
+A sensor is judged against its own history, never against fixed numbers: a constant that was always
+constant is healthy, a column that is often missing is allowed to be. What is judged bad is masked for the
+detectors, so that a broken sensor is not taken for a broken machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.recurrence import last_index, smoothed
+from detectors.table import Column, FleetTable
+
+
+class Fault(StrEnum):
+    """What is wrong with a sensor (with the whole machine's data for `GAP`)."""
+
+    STUCK = "stuck"
+    DROPOUT = "dropout"
+    SPIKES = "spikes"
+    SATURATED = "saturated"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityTransition:
+    """A fault of sensor column ``sensor`` begins or ends (``raised``) at reading ``index`` of the batch.
+
+    ``sensor`` is -1 for a fault of all the machine's data (`Fault.GAP`). ``onset`` and ``time`` are event
+    times (ms): when the fault began, and when it was noticed or ended.
+    """
+
+    row: int
+    index: int
+    sensor: int
+    kind: str
+    raised: bool
+    onset: int
+    time: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``ok`` (n, k): which cells may be used; and the faults that began or ended, in the batch's order."""
+
+    ok: Bools
+    transitions: list[QualityTransition]
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """How long values have stood still or been away, (n, k) each."""
+
+    valid: Bools
+    previous: Floats  # the value before this reading
+    run: Ints  # readings with the latest value
+    since: Ints  # event time of the first of them
+    missing: Ints  # readings since the last value
+    missing_since: Ints
+
+
+_CELL_FAULTS = (Fault.STUCK, Fault.DROPOUT, Fault.SPIKES, Fault.SATURATED)
+_RARE = float(np.log(1e-9))  # a run this unlikely is a fault
+_ODD = float(np.log(1e-4))  # a run this unlikely is masked meanwhile
+
+
+class FleetQuality(FleetTable):
+    """Judges every cell of machines with ``width`` sensors; see docs/quality.md.
+
+    ``low`` and ``high`` (k,) are the ends of the sensors' measuring range, NaN = not known.
+    """
+
+    def __init__(self, width: int, low: Floats | None = None, high: Floats | None = None) -> None:
+        each = (width,)
+        nan = float("nan")
+        super().__init__(
+            {
+                # where checking stands
+                "last": Column(each, nan),
+                "before": Column(each, nan),
+                "run": Column(each, 0),
+                "since": Column(each, 0),
+                "missing": Column(each, 0),
+                "missing_since": Column(each, 0),
+                "spiking": Column(each, 0.0),
+                "at_rail": Column(each, 0),
+                "time": Column((), -1),
+                "rested": Column(each, 0),
+                "paused": Column((), 0.0),
+                "faulty": Column((len(_CELL_FAULTS), width), False),
+                "onset": Column((len(_CELL_FAULTS), width), 0),
+                "gap": Column((), False),
+                "gap_onset": Column((), 0),
+                # what was learned
+                "pairs": Column(each, 0.0),
+                "repeats": Column(each, 0.0),
+                "longest": Column(each, 0),
+                "readings": Column((), 0.0),
+                "absent": Column(each, 0.0),
+                "longest_absence": Column(each, 0),
+                "step": Column(each, 0.0),
+                "lowest": Column(each, float("inf")),
+                "highest": Column(each, -float("inf")),
+                "pace": Column((), 0.0),
+                "pace_weight": Column((), 0.0),
+                "longest_dt": Column((), 0.0),
+                # where learning stands
+                "learned_last": Column(each, nan),
+                "learned_run": Column(each, 0),
+                "learned_missing": Column(each, 0),
+                "learned_time": Column((), -1),
+            }
+        )
+        self.width = width
+        self.low = np.full(width, -np.inf) if low is None else np.where(np.isnan(low), -np.inf, low)
+        self.high = np.full(width, np.inf) if high is None else np.where(np.isnan(high), np.inf, high)
+
+    # -- checking
+
+    def check(self, batch: Batch) -> Checked:
+        """Judge each cell of the batch, and say which faults began or ended."""
+        if not len(batch):
+            return Checked(np.ones((0, self.width), dtype=bool), [])
+        rows, x = batch.row_of, batch.x
+        runs = self._runs(batch, "last", "run", "missing")
+        chance = (self["repeats"] + 1.0) / (self["pairs"] + 2.0)
+        moves = self["pairs"] - self["repeats"] >= 3.0
+        known = moves & (self["pairs"] >= 50.0)
+        patience = self._patience(batch, runs, known)
+        limit = np.maximum(30.0, np.maximum(4.0 * self["longest"], _RARE / np.log(chance)))
+        odd = np.maximum(12.0, np.maximum(1.5 * self["longest"], _ODD / np.log(chance)))
+        stuck = runs.valid & known[rows] & (runs.run >= limit[rows] * patience)
+        doubtful = runs.valid & known[rows] & (runs.run >= odd[rows] * patience)
+
+        away = (self["absent"] + 1.0) / (self["readings"][:, None] + 2.0)
+        absence = np.maximum(5.0, np.maximum(3.0 * self["longest_absence"], _RARE / np.log(away)))
+        was_there = (self["readings"][:, None] - self["absent"] >= 20.0)[rows]
+        dropped = was_there & (runs.missing >= absence[rows])
+
+        spike = self._spikes(batch, runs)
+        rate = smoothed(batch, spike.astype(float), self["spiking"][batch.rows], 0.01)
+        railed = runs.valid & ((x <= self.low) | (x >= self.high))
+        rail_run = self._count(batch, railed, "at_rail")
+        over = stuck & ((x >= self["highest"][rows]) | (x <= self["lowest"][rows]))
+
+        on = np.stack([stuck & ~over & ~railed, dropped, rate > 0.025, (rail_run >= 3) | over], axis=1)
+        off = np.stack(
+            [
+                runs.valid & (runs.run < limit[rows]),
+                runs.valid,
+                rate < 0.005,
+                runs.valid & ~railed & (runs.run < limit[rows]),
+            ],
+            axis=1,
+        )
+        before = self["faulty"][batch.rows]
+        faulty = _latched(batch, on, off, before)
+        ok = runs.valid & ~doubtful & ~spike & ~railed & ~faulty[:, 0] & ~faulty[:, 3]
+        transitions = self._transitions(batch, runs, faulty, before)
+        transitions += self._gaps(batch)
+        transitions.sort(key=lambda t: (t.index, t.sensor))
+        self._advance(batch, runs, rate, rail_run, faulty)
+        return Checked(ok, transitions)
+
+    def _runs(self, batch: Batch, last: str, run: str, missing: str) -> _Runs:
+        rows, x = batch.row_of, batch.x
+        valid = ~np.isnan(x)
+        fill = last_index(batch, valid)
+        first = batch.step_of == 0
+        earlier = np.where(first[:, None], -1, np.roll(fill, 1, axis=0))
+        columns = np.arange(self.width)
+        previous = np.where(earlier >= 0, x[earlier, columns], self[last][rows])
+        changed = valid & (x != previous)
+        change = last_index(batch, changed)
+        so_far = np.cumsum(valid, axis=0)
+        base = np.zeros_like(so_far[:1])
+        at_start = np.concatenate((base, so_far))[batch.starts][batch.column_of]
+        length = np.where(
+            change >= 0, so_far - so_far[change, columns] + 1, self[run][rows] + so_far - at_start
+        )
+        since = np.where(change >= 0, batch.time[change], self["since"][rows])
+        step = batch.step_of[:, None]
+        away = np.where(fill >= 0, np.arange(len(batch))[:, None] - fill, self[missing][rows] + step + 1)
+        next_one = np.maximum(fill + 1, batch.starts[batch.column_of][:, None])
+        away_from = np.where(
+            (fill >= 0) | (self[missing][rows] == 0),
+            batch.time[np.minimum(next_one, len(batch) - 1)],
+            self["missing_since"][rows],
+        )
+        return _Runs(valid, previous, length, since, away, np.where(away > 0, away_from, 0))
+
+    def _patience(self, batch: Batch, runs: _Runs, known: Bools) -> Floats:
+        """(n, k) how much longer than usual to wait: a machine at rest stands still as a whole, or at 0."""
+        alive = known[batch.row_of]
+        still = alive & (runs.run >= 12)
+        resting = (alive.sum(axis=1) >= 2) & (still.sum(axis=1) == alive.sum(axis=1))
+        return np.where(resting[:, None] | (batch.x == 0.0), 10.0, 1.0)
+
+    def _spikes(self, batch: Batch, runs: _Runs) -> Bools:
+        """A value far out, a far step from both of the values before it.
+
+        If it is the machine that jumped, the next value is near this one, and is not masked.
+        """
+        rows, x = batch.row_of, batch.x
+        columns = np.arange(self.width)
+        fill = last_index(batch, runs.valid)
+        first = batch.step_of[:, None] == 0
+        one = np.where(first, -1, np.roll(fill, 1, axis=0))
+        two = np.where((one >= 0) & (batch.step_of[:, None] > 0), _before(fill, one), -1)
+        inside = batch.starts[batch.column_of][:, None]
+        value2 = np.where(
+            two >= inside,
+            x[two, columns],
+            np.where(one >= inside, self["last"][rows], self["before"][rows]),
+        )
+        spread = self["highest"][rows] - self["lowest"][rows]
+        far = np.maximum(4.0 * self["step"][rows], spread)
+        with np.errstate(invalid="ignore"):
+            outside = (x > self["highest"][rows] + spread) | (x < self["lowest"][rows] - spread)
+            jump = (np.abs(x - runs.previous) > far) & ~(np.abs(x - value2) <= far)
+        enough = (self["pairs"][rows] >= 100.0) & (self["step"][rows] > 0.0)
+        found: Bools = runs.valid & enough & outside & jump
+        return found
+
+    def _count(self, batch: Batch, true: Bools, name: str) -> Ints:
+        """(n, k) how many readings in a row ``true`` has held."""
+        index = np.arange(len(batch))[:, None]
+        broken = last_index(batch, ~true)
+        return np.where(broken >= 0, index - broken, self[name][batch.row_of] + batch.step_of[:, None] + 1)
+
+    def _transitions(
+        self, batch: Batch, runs: _Runs, faulty: Bools, before: Bools
+    ) -> list[QualityTransition]:
+        first = (batch.step_of == 0)[:, None, None]
+        was = np.where(first, before[batch.column_of], np.roll(faulty, 1, axis=0))
+        found = []
+        for index, kind, sensor in np.argwhere(faulty != was).tolist():
+            row, time = int(batch.row_of[index]), int(batch.time[index])
+            raised = bool(faulty[index, kind, sensor])
+            if raised:
+                onset = {
+                    Fault.STUCK: int(runs.since[index, sensor]),
+                    Fault.DROPOUT: int(runs.missing_since[index, sensor]),
+                }.get(_CELL_FAULTS[kind], time)
+                self["onset"][row, kind, sensor] = onset
+            else:
+                onset = int(self["onset"][row, kind, sensor])
+                if _CELL_FAULTS[kind] is Fault.STUCK:
+                    at_once = batch.step_of[index] == 0
+                    ended = self["run"][row, sensor] if at_once else runs.run[index - 1, sensor]
+                    self["rested"][row, sensor] = max(int(self["rested"][row, sensor]), int(ended))
+            detail = self._detail(row, index, sensor, _CELL_FAULTS[kind], batch, runs) if raised else ""
+            found.append(
+                QualityTransition(row, index, sensor, str(_CELL_FAULTS[kind]), raised, onset, time, detail)
+            )
+        return found
+
+    def _detail(self, row: int, index: int, sensor: int, kind: Fault, batch: Batch, runs: _Runs) -> str:
+        value = batch.x[index, sensor]
+        if kind is Fault.STUCK or (kind is Fault.SATURATED and runs.run[index, sensor] > 3):
+            end = "" if kind is Fault.STUCK else ", at the end of its range"
+            return (
+                f"{value:g} for {runs.run[index, sensor]} readings{end}; "
+                f"at most {self['longest'][row, sensor]} in its history"
+            )
+        if kind is Fault.DROPOUT:
+            return (
+                f"no value for {runs.missing[index, sensor]} readings; "
+                f"at most {self['longest_absence'][row, sensor]} in its history"
+            )
+        if kind is Fault.SPIKES:
+            return (
+                f"repeated spikes, the latest {value:g}; "
+                f"usual are {self['lowest'][row, sensor]:g} to {self['highest'][row, sensor]:g}"
+            )
+        return f"{value:g} is at the end of what it can measure"
+
+    def _gaps(self, batch: Batch) -> list[QualityTransition]:
+        earlier = np.where(batch.step_of == 0, self["time"][batch.row_of], np.roll(batch.time, 1))
+        dt = batch.time - earlier
+        with np.errstate(invalid="ignore", divide="ignore"):
+            usual = (self["pace_weight"] / self["pace"])[batch.row_of]
+            gap = (dt > 10.0 * usual) & (dt > 3 * self["longest_dt"][batch.row_of]) & (earlier >= 0)
+        was = np.where(batch.step_of == 0, self["gap"][batch.row_of], np.roll(gap, 1))
+        found = []
+        for index in np.flatnonzero(gap | was).tolist():
+            row, time = int(batch.row_of[index]), int(batch.time[index])
+            kind = str(Fault.GAP)
+            if was[index]:
+                found.append(
+                    QualityTransition(row, index, -1, kind, False, int(self["gap_onset"][row]), time, "")
+                )
+            if gap[index]:
+                self["gap_onset"][row] = onset = int(earlier[index])
+                self["paused"][row] = max(float(self["paused"][row]), float(dt[index]))
+                detail = f"nothing for {dt[index] / 1000:g} s; usual is {usual[index] / 1000:g} s"
+                found.append(QualityTransition(row, index, -1, kind, True, onset, time, detail))
+        some = batch.counts > 0
+        self["gap"][batch.rows[some]] = gap[_last(batch)]
+        return found
+
+    def _advance(self, batch: Batch, runs: _Runs, rate: Floats, rail_run: Ints, faulty: Bools) -> None:
+        rows, last = batch.rows[batch.counts > 0], _last(batch)
+        fill = last_index(batch, runs.valid)[last]
+        columns = np.arange(self.width)
+        two = _before_flat(last_index(batch, runs.valid), fill, batch)
+        some = fill >= 0
+        older = np.where(two >= 0, batch.x[two, columns], self["last"][rows])
+        self["before"][rows] = np.where(some, older, self["before"][rows])
+        self["last"][rows] = np.where(some, batch.x[fill, columns], self["last"][rows])
+        self["run"][rows] = runs.run[last]
+        self["since"][rows] = runs.since[last]
+        self["missing"][rows] = runs.missing[last]
+        self["missing_since"][rows] = runs.missing_since[last]
+        self["spiking"][rows] = rate[last]
+        self["at_rail"][rows] = rail_run[last]
+        self["time"][rows] = batch.time[last]
+        self["faulty"][rows] = faulty[last]
+
+    # -- learning
+
+    def learn(self, batch: Batch) -> None:
+        """Learn what is usual of each sensor: rests, absences, steps and range, and the time step."""
+        if not len(batch):
+            return
+        rows, last, x = batch.rows[batch.counts > 0], _last(batch), batch.x
+        runs = self._runs(batch, "learned_last", "learned_run", "learned_missing")
+        repeat = runs.valid & (x == runs.previous)
+        pair = runs.valid & ~np.isnan(runs.previous)
+        starts = batch.starts[batch.counts > 0]
+        self["pairs"][rows] += np.add.reduceat(pair, starts, axis=0, dtype=float)
+        self["repeats"][rows] += np.add.reduceat(repeat, starts, axis=0, dtype=float)
+        self["longest"][rows] = np.maximum(self["longest"][rows], np.maximum.reduceat(runs.run, starts))
+        self["readings"][rows] += batch.counts[batch.counts > 0]
+        self["absent"][rows] += np.add.reduceat(~runs.valid, starts, axis=0, dtype=float)
+        self["longest_absence"][rows] = np.maximum(
+            self["longest_absence"][rows], np.maximum.reduceat(runs.missing, starts)
+        )
+        step = np.where(pair, np.abs(x - runs.previous), 0.0)
+        self["step"][rows] = np.maximum(self["step"][rows], np.maximum.reduceat(step, starts))
+        low, high = np.where(runs.valid, x, np.inf), np.where(runs.valid, x, -np.inf)
+        self["lowest"][rows] = np.minimum(self["lowest"][rows], np.minimum.reduceat(low, starts))
+        self["highest"][rows] = np.maximum(self["highest"][rows], np.maximum.reduceat(high, starts))
+        self._learn_time(batch, rows, starts)
+        self._learn_rests(rows)
+        fill = last_index(batch, runs.valid)[last]
+        columns = np.arange(self.width)
+        self["learned_last"][rows] = np.where(fill >= 0, x[fill, columns], self["learned_last"][rows])
+        self["learned_run"][rows] = runs.run[last]
+        self["learned_missing"][rows] = runs.missing[last]
+        self["learned_time"][rows] = batch.time[last]
+
+    def _learn_time(self, batch: Batch, rows: Ints, starts: Ints) -> None:
+        """The usual step of time is the harmonic mean: stretches that were not learned weigh nothing."""
+        at_start = batch.step_of == 0
+        earlier = np.where(at_start, self["learned_time"][batch.row_of], np.roll(batch.time, 1))
+        known = (earlier >= 0) & (batch.time > earlier)
+        dt = np.where(known, batch.time - earlier, 1).astype(float)
+        means = []
+        for name, values in (("pace", 1.0 / dt), ("pace_weight", np.ones(len(dt)))):
+            mean = smoothed(batch, np.where(known, values, np.nan), self[name][batch.rows], 1.0 / 64.0)
+            self[name][rows] = mean[_last(batch)]
+            means.append(mean)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            inside = np.where(known & (dt <= 10.0 * means[1] / means[0]), dt, 0.0)
+        self["longest_dt"][rows] = np.maximum(self["longest_dt"][rows], np.maximum.reduceat(inside, starts))
+
+    def _learn_rests(self, rows: Ints) -> None:
+        """A rest or a pause that comes back a third time is how this machine is run, and no fault."""
+        rested, longest = self["rested"][rows], self["longest"][rows]
+        self["longest"][rows] = np.where(
+            rested > 0, np.maximum(longest, (longest + rested // 3) // 2), longest
+        )
+        self["rested"][rows] = 0
+        paused, most = self["paused"][rows], self["longest_dt"][rows]
+        self["longest_dt"][rows] = np.where(paused > 0, np.maximum(most, (most + paused / 2.5) / 2.0), most)
+        self["paused"][rows] = 0.0
+
+
+def _last(batch: Batch) -> Ints:
+    """Index of the last reading of each machine that has any."""
+    some = batch.counts > 0
+    found: Ints = (batch.starts + batch.counts - 1)[some]
+    return found
+
+
+def _before(fill: Ints, at: Ints) -> Ints:
+    """The index that ``fill`` has one reading before ``at`` (n, k)."""
+    columns = np.arange(fill.shape[1])
+    found: Ints = np.where(at > 0, fill[np.maximum(at - 1, 0), columns], -1)
+    return found
+
+
+def _before_flat(fill: Ints, at: Ints, batch: Batch) -> Ints:
+    """As `_before` for the machines' last readings, kept within each machine; -1 = none."""
+    starts = batch.starts[batch.counts > 0][:, None]
+    return np.where(at > starts, _before(fill, at), -1)
+
+
+def _latched(batch: Batch, on: Bools, off: Bools, before: Bools) -> Bools:
+    """(n, …) True from where ``on`` holds until ``off`` does; neither = as before. ``before`` (m, …)."""
+    set_at, reset_at = last_index(batch, on), last_index(batch, off & ~on)
+    return np.where((set_at < 0) & (reset_at < 0), before[batch.column_of], set_at > reset_at)

@@ -1,0 +1,206 @@
+"""Sensors that break are named; sensors that are merely odd by nature are left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.batch import Floats
+from detectors.quality import Fault, FleetQuality, QualityTransition
+from tests.detectors.fleets import START, batch_of, cuts
+
+
+def watch(healthy: Floats, then: Floats, **rails: Floats) -> tuple[list[QualityTransition], Floats]:
+    quality = FleetQuality(healthy.shape[1], **rails)
+    quality.resize(4)
+    quality.reset(2, 1)
+    quality.learn(batch_of({2: healthy}))
+    first = quality.check(batch_of({2: healthy}))
+    assert not first.transitions
+    checked = quality.check(batch_of({2: then}, first={2: len(healthy)}))
+    return checked.transitions, checked.ok
+
+
+def plant(rng: np.random.Generator, n: int) -> Floats:
+    load = np.sin(np.arange(n) / 40.0)[:, None]
+    return 20.0 + load * [1.0, 2.0, -1.5] + rng.normal(0, 0.3, (n, 3))
+
+
+def kinds(transitions: list[QualityTransition]) -> list[tuple[str, int, bool]]:
+    return [(t.kind, t.sensor, t.raised) for t in transitions]
+
+
+def test_a_stuck_sensor_is_named_masked_and_cleared() -> None:
+    x = plant(np.random.default_rng(1), 1000)
+    x[500:600, 1] = x[500, 1]
+    transitions, ok = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.STUCK, 1, True), (Fault.STUCK, 1, False)]
+    raised = transitions[0]
+    assert raised.onset == START + 500_000
+    assert raised.time <= START + 540_000
+    assert "readings" in raised.detail
+    assert not ok[raised.index : 199, 1].any()
+    assert ok[205:, 1].all()
+    assert ok[:, [0, 2]].all()
+
+
+def test_a_dropped_sensor_is_named_and_cleared() -> None:
+    x = plant(np.random.default_rng(2), 1000)
+    x[500:600, 0] = np.nan
+    transitions, _ = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.DROPOUT, 0, True), (Fault.DROPOUT, 0, False)]
+    assert transitions[0].onset == START + 500_000
+
+
+def test_spikes_are_masked_and_alarmed_when_they_repeat() -> None:
+    x = plant(np.random.default_rng(3), 1000)
+    x[[500, 507, 512, 520], 2] += 80.0
+    transitions, ok = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.SPIKES, 2, True), (Fault.SPIKES, 2, False)]
+    assert np.flatnonzero(~ok[:, 2]).tolist() == [100, 107, 112, 120]
+
+
+def test_one_spike_is_masked_without_an_alarm() -> None:
+    x = plant(np.random.default_rng(3), 1000)
+    x[500, 2] += 80.0
+    transitions, ok = watch(x[:400], x[400:])
+    assert not transitions
+    assert np.flatnonzero(~ok[:, 2]).tolist() == [100]
+
+
+def test_a_machine_that_jumps_is_not_masked() -> None:
+    x = plant(np.random.default_rng(4), 1000)
+    x[500:, 2] += 80.0
+    transitions, ok = watch(x[:400], x[400:])
+    assert not transitions
+    assert np.flatnonzero(~ok[:, 2]).tolist() == [100]
+
+
+def test_a_sensor_at_the_end_of_its_range_is_saturated() -> None:
+    x = np.minimum(plant(np.random.default_rng(5), 1000), 30.0)
+    x[500:560, 1] = 30.0
+    high = np.array([np.nan, 30.0, np.nan])
+    transitions, ok = watch(x[:400], x[400:], high=high)
+    assert kinds(transitions) == [(Fault.SATURATED, 1, True), (Fault.SATURATED, 1, False)]
+    assert transitions[0].time == START + 502_000
+    assert not ok[100:160, 1].any()
+
+
+def test_a_value_held_beyond_all_it_ever_was_is_saturation() -> None:
+    x = plant(np.random.default_rng(5), 1000)
+    x[500:560, 1] = 60.0
+    transitions, _ = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.SATURATED, 1, True), (Fault.SATURATED, 1, False)]
+
+
+def test_a_gap_in_time_is_told_once() -> None:
+    x = plant(np.random.default_rng(6), 500)
+    quality = FleetQuality(3)
+    quality.resize(1)
+    quality.learn(batch_of({0: x[:400]}))
+    quality.check(batch_of({0: x[:400]}))
+    found = quality.check(batch_of({0: x[400:]}, first={0: 1000})).transitions
+    assert kinds(found) == [(Fault.GAP, -1, True), (Fault.GAP, -1, False)]
+    assert (found[0].onset, found[0].time) == (START + 399_000, START + 1_000_000)
+
+
+HEALTHY = {
+    "gaussian": lambda rng, n: rng.normal(0, 1, (n, 3)),
+    "heavy-tailed": lambda rng, n: rng.standard_t(2, (n, 3)),
+    "lognormal": lambda rng, n: np.exp(rng.normal(0, 2, (n, 3))),
+    "quantised": lambda rng, n: np.round(rng.normal(0, 0.5, (n, 3))),
+    "coarse and slow": lambda rng, n: np.round(np.cumsum(rng.normal(0, 0.05, (n, 3)), axis=0)),
+    "constant": lambda rng, n: np.ones((n, 3)) * [0.0, 1.0, -5.0],
+    "counter": lambda rng, n: np.cumsum(rng.integers(0, 2, (n, 3)), axis=0).astype(float),
+    "on and off": lambda rng, n: (
+        np.repeat(rng.integers(0, 2, n // 50 + 1), 50)[:n, None] * rng.normal(9, 1, (n, 3))
+    ),
+    "often missing": lambda rng, n: np.where(rng.random((n, 3)) < 0.6, np.nan, rng.normal(0, 1, (n, 3))),
+    "bursts": lambda rng, n: np.where(rng.random((n, 3)) < 0.02, 40.0, 1.0) * rng.normal(0, 1, (n, 3)),
+}
+
+
+@pytest.mark.parametrize("nature", HEALTHY)
+def test_healthy_sensors_of_any_nature_are_left_alone(nature: str) -> None:
+    alarms = 0
+    for seed in range(10):
+        x = HEALTHY[nature](np.random.default_rng(seed), 6000)
+        quality = FleetQuality(3)
+        quality.resize(1)
+        quality.learn(batch_of({0: x[:600]}))
+        quality.check(batch_of({0: x[:600]}))
+        for start in range(600, 6000, 200):
+            part = batch_of({0: x[start : start + 200]}, first={0: start})
+            alarms += sum(t.raised for t in quality.check(part).transitions)
+            quality.learn(part)
+    assert alarms == 0
+
+
+readings = st.integers(0, 2**31).map(lambda seed: _rough(np.random.default_rng(seed)))
+
+
+def _rough(rng: np.random.Generator) -> Floats:
+    n = int(rng.integers(1, 160))
+    x = np.round(rng.standard_t(2, (n, 3)), int(rng.integers(0, 3)))
+    x[rng.random((n, 3)) < rng.choice([0.0, 0.2, 0.9])] = np.nan
+    for _ in range(int(rng.integers(0, 3))):
+        at = int(rng.integers(0, n))
+        x[at : at + 60, rng.integers(0, 3)] = rng.choice([0.0, 7.0, np.nan, 99.0])
+    return x
+
+
+@given(a=readings, b=readings, seed=st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_the_split_into_batches_changes_nothing(a: Floats, b: Floats, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    history = np.round(rng.normal(0, 1, (200, 3)), 1)
+    whole, parts = FleetQuality(3, high=np.full(3, 5.0)), FleetQuality(3, high=np.full(3, 5.0))
+    for quality in (whole, parts):
+        quality.resize(3)
+        quality.learn(batch_of({0: history, 2: history}))
+        quality.check(batch_of({0: history, 2: history}))
+    batch = batch_of({2: a, 0: b}, first={2: 200, 0: 203})
+    expected = whole.check(batch)
+    ok, transitions = np.empty_like(expected.ok), []
+    for part, at in cuts(batch, rng):
+        checked = parts.check(part)
+        ok[at] = checked.ok
+        transitions += [
+            (at[t.index], t.sensor, t.kind, t.raised, t.onset, t.detail) for t in checked.transitions
+        ]
+    assert (ok == expected.ok).all()
+    assert sorted(transitions) == sorted(
+        (t.index, t.sensor, t.kind, t.raised, t.onset, t.detail) for t in expected.transitions
+    )
+    whole.learn(batch)
+    for part, _ in cuts(batch, rng):
+        parts.learn(part)
+    for row in (0, 2):
+        for kind, values in whole.dump(row).items():
+            np.testing.assert_array_equal(values, parts.dump(row)[kind])
+
+
+def test_a_snapshot_goes_on_where_it_was() -> None:
+    x = plant(np.random.default_rng(7), 900)
+    x[480:600, 1] = x[480, 1]
+    here, there = FleetQuality(3), FleetQuality(3)
+    here.resize(1)
+    there.resize(5)
+    here.learn(batch_of({0: x[:400]}))
+    here.check(batch_of({0: x[:500]}))
+    there.load(3, here.dump(0))
+    rest = {"first": {0: 500, 3: 500}}
+    one = here.check(batch_of({0: x[500:]}, **rest))
+    two = there.check(batch_of({3: x[500:]}, **rest))
+    assert kinds(one.transitions) == kinds(two.transitions) != []
+    assert (one.ok == two.ok).all()
+
+
+def test_state_of_another_layout_is_refused() -> None:
+    two, three = FleetQuality(2), FleetQuality(3)
+    two.resize(1)
+    three.resize(1)
+    with pytest.raises(ValueError, match="saved state"):
+        two.load(0, three.dump(0))
