@@ -20,15 +20,15 @@ def _running(span: Span, time: Ints) -> Floats:
     wanted = activity(time) > span.chance("wanted", lot)
     change = time - lot * _LOT < MINUTE * (5 + 7 * span.chance("change", lot))
     stop = (time // _STOP) * 2
-    stopped = (span.chance("stop", stop) < 0.04) & (
-        time % _STOP < 0.5 * _STOP * span.chance("stop", stop + 1)
-    )
+    lasts = 0.5 * _STOP * span.chance("stop", stop + 1)
+    stopped = (span.chance("stop", stop) < 0.04) & (time % _STOP < lasts)
     return np.where(wanted & ~change & ~stopped, 1.0, 0.0)
 
 
 def _force(span: Span, time: Ints) -> Floats:
     """The part's share of the press's nominal force."""
-    return np.array([0.72, 0.81, 0.88, 1.0])[(4 * span.chance("part", time // _LOT)).astype(int)]
+    share: Floats = np.array([0.72, 0.81, 0.88, 1.0])[(4 * span.chance("part", time // _LOT)).astype(int)]
+    return share
 
 
 def _readings(span: Span) -> tuple[Floats, ...]:
@@ -39,9 +39,7 @@ def _readings(span: Span) -> tuple[Floats, ...]:
     misaligned, heat = span.fault(FaultKind.MISALIGNMENT), span.fault(FaultKind.OVERHEATING)
 
     press_force = 6300 * force * (1 + 0.012 * stroke) + span.noise(9.0)
-    strokes = running * (14.5 - 3.0 * force + span.slow("pace", 20 * MINUTE, 0.12)) + running * span.noise(
-        0.06
-    )
+    pace = 14.5 - 3.0 * force + span.slow("pace", 20 * MINUTE, 0.12) + span.noise(0.06)
     current = 24 + running * 14 + 152 * force * (1 + 0.015 * stroke + 0.05 * misaligned) + span.noise(1.6)
     shaking = 0.28 + running * (0.8 + 1.3 * force)
     vibration = shaking * (1 + 2.6 * bearing + 0.7 * misaligned) * np.exp(0.05 * stroke + span.noise(0.045))
@@ -52,7 +50,7 @@ def _readings(span: Span) -> tuple[Floats, ...]:
     oil_temperature = span.ambient + 14 + 9 * warm + 4 * leak + 14 * heat
     return (
         press_force,
-        strokes,
+        running * pace,
         current,
         vibration,
         axial,

@@ -64,4 +64,5 @@ class Span:
         """Temperature of the hall in °C, (n,): warmest at 15 o'clock and in July."""
         day = np.cos(2 * np.pi * ((self.time + LOCAL) % DAY - 15 * HOUR) / DAY)
         year = np.cos(2 * np.pi * (self.time / DAY - 200) / 365.25)
-        return 20.0 + 2.2 * day + 5.0 * year + self.slow("ambient", 3 * HOUR, 0.4)
+        hall: Floats = 20.0 + 2.2 * day + 5.0 * year + self.slow("ambient", 3 * HOUR, 0.4)
+        return hall
