@@ -113,18 +113,24 @@ def test_a_sensor_that_appears_is_missing_before(sink: SqliteSink, history: Sqli
     series = history.series(PRESS, 0, 99)
     assert set(series.sensors) == {"a", "b", "c"}
     columns = {name: series.mean[:, j] for j, name in enumerate(series.sensors)}
-    assert np.isnan(columns["c"][:50]).all() and not np.isnan(columns["c"][51:56]).any()
-    assert np.isnan(columns["b"][50:]).all() and not np.isnan(columns["b"][:50]).any()
+    assert np.isnan(columns["c"][:50]).all()
+    assert not np.isnan(columns["c"][51:56]).any()
+    assert np.isnan(columns["b"][50:]).all()
+    assert not np.isnan(columns["b"][:50]).any()
 
 
 def test_nothing_there(history: SqliteHistory):
     assert history.fleet() == []
     assert history.machine(PRESS) is None
     series = history.series(PRESS, 0, 1000)
-    assert len(series) == 0 and series.sensors == () and series.mean.shape == (0, 0)
-    assert history.alarms() == [] and history.alarm("x") is None
+    assert len(series) == 0
+    assert series.sensors == ()
+    assert series.mean.shape == (0, 0)
+    assert history.alarms() == []
+    assert history.alarm("x") is None
     assert history.prognosis(PRESS) is None
-    assert history.rejections() == [] and history.rejection_counts() == []
+    assert history.rejections() == []
+    assert history.rejection_counts() == []
     assert history.trends([PRESS]) == {}
 
 
@@ -167,7 +173,8 @@ def test_alarms_by_what_is_asked(sink: SqliteSink, history: SqliteHistory):
     assert [a.event.onset for a in history.alarms(start=200, end=499)] == [100, 50]
     assert [a.event.onset for a in history.alarms(limit=1)] == [500]
     past = history.alarm(alarm_id(PRESS, AlarmKind.CONDITION, "", 100))
-    assert past is not None and past.cleared is not None
+    assert past is not None
+    assert past.cleared is not None
     assert (past.open, past.event.time, past.cleared.time, past.peak) == (False, 120, 300, 0.99)
 
 

@@ -1,7 +1,8 @@
-"""The SQLite store: the same contents however results arrive; all or nothing; old files brought up to date."""
+"""The SQLite store: one content however results arrive, all or nothing, old files brought up to date."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -96,7 +97,7 @@ def parts_of(cuts: list[int], machine: str, n: int) -> list[Scored]:
     edges = sorted({0, change, n, *(cut % n for cut in cuts)})
     return [
         scored(machine, list(range(a, b)), ("a", "b") if b <= change else ("a", "b", "c"))
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     ]
 
 
