@@ -388,6 +388,11 @@ class Pipeline:
         known = self._machines.get(machine)
         return -1 if known is None else known.applied
 
+    def partition_of(self, machine: str) -> int:
+        """The partition that the machine's messages come from; -1 = none yet."""
+        known = self._machines.get(machine)
+        return -1 if known is None or known.applied < 0 else known.partition
+
     def changed(self) -> list[str]:
         """Machines that changed since their last `dump`."""
         return sorted(self._changed)
