@@ -77,8 +77,11 @@ class PageSettings(_Section):
     """The local page."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8010, ge=0, le=65535)
-    language: Literal["en", "ko"] = "en"
+    port: int = Field(8010, ge=0, le=65535, description="port to listen on; 0 = any free one")
+    language: Literal["en", "ko"] = Field("en", description="language until the reader chooses one")
+    hosts: list[str] = Field(
+        default_factory=list, description="names it is reached by, besides localhost and this machine's"
+    )
 
 
 class DetectorSettings(_Section):
