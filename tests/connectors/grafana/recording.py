@@ -1,0 +1,135 @@
+"""Results of an hour on three machines, with everything in them that a dashboard can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from connectors.influx_schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
+from streams.records import (
+    AlarmEvent,
+    AlarmKind,
+    AlarmPhase,
+    Contribution,
+    Prognosis,
+    Reason,
+    Rejection,
+    Results,
+    Scored,
+    State,
+    alarm_id,
+)
+from streams.stats import WorkerStats
+
+PRESS = "gwangju/ggm/body/press-line-2/press-07"
+PUMP = "gwangju/ggm/paint/pumps/pump-1"
+ROBOT = "busan/yard/welding/cell (a)/robot.3"  # characters that regular expressions would take for theirs
+MACHINES = {PRESS: "press", PUMP: "pump", ROBOT: "robot"}
+SENSORS = ("temperature", "vibration_rms", "오일 압력")
+STEP = 5_000
+COUNT = 720  # an hour
+
+
+@dataclass
+class Recording:
+    """What was written, and when it was."""
+
+    begin: int
+    results: Results = field(default_factory=Results)
+    stats: list[WorkerStats] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        """Just after the last reading."""
+        return self.begin + COUNT * STEP
+
+    def lines(self) -> list[bytes]:
+        """All of it in line protocol, times in ms."""
+        made = list(scored_lines(self.results.scored))
+        made += [alarm_line(one) for one in self.results.alarms]
+        made += [prognosis_line(one) for one in self.results.prognoses]
+        return [*made, *(worker_line(one) for one in self.stats)]
+
+    def rejected(self) -> list[bytes]:
+        """The rejections, times in ns."""
+        return list(rejected_lines(self.results.rejections))
+
+
+def event(machine: str, kind: AlarmKind, phase: AlarmPhase, onset: int, time: int) -> AlarmEvent:
+    """An alarm's begin or end."""
+    sensor = SENSORS[1] if kind is AlarmKind.QUALITY else None
+    contributions = (
+        Contribution(SENSORS[0], 0.8, 84.0, 61.5, 9.3),
+        Contribution(SENSORS[1], 0.2, 4, None, None),
+    )
+    return AlarmEvent(
+        alarm_id(machine, kind, sensor or "", onset),
+        machine,
+        MACHINES[machine],
+        kind,
+        phase,
+        onset,
+        time,
+        0.9997,
+        0.999,
+        3,
+        contributions if kind is AlarmKind.CONDITION else (),
+        sensor,
+        "" if kind is AlarmKind.CONDITION else "flat for 120 s",
+    )
+
+
+def record(begin: int) -> Recording:
+    """An hour from ``begin``: the press alarms and stays so, the pump recovers, the robot learns."""
+    made = Recording(begin)
+    random = np.random.default_rng(7)
+    time = begin + np.arange(COUNT) * STEP
+    for number, (machine, machine_class) in enumerate(MACHINES.items()):
+        state = np.full(COUNT, State.NORMAL, np.uint8)
+        state[:100] = State.LEARNING
+        if machine == ROBOT:
+            state[:] = State.LEARNING
+        if machine == PUMP:
+            state[300:305], state[305:500] = State.SUSPECT, State.ALARM
+        if machine == PRESS:
+            state[600:605], state[605:] = State.SUSPECT, State.ALARM
+        score = np.where(state >= State.SUSPECT, 0.9995, random.uniform(0, 0.99, COUNT))
+        score[state == State.LEARNING] = np.nan
+        shares = np.where((state >= State.SUSPECT)[:, None], [0.7, 0.2, 0.1], 0.0)
+        health = np.linspace(100, 30 + 20 * number, COUNT)
+        values = random.normal([60, 2, 5.5], 1, (COUNT, 3))
+        made.results.scored.append(
+            Scored(machine, machine_class, time, SENSORS, values, score, health, state, shares)
+        )
+    raised, cleared = AlarmPhase.RAISED, AlarmPhase.CLEARED
+    condition, quality = AlarmKind.CONDITION, AlarmKind.QUALITY
+    made.results.alarms += [
+        event(PUMP, condition, raised, int(time[300]), int(time[305])),
+        event(PUMP, condition, cleared, int(time[300]), int(time[500])),
+        event(PRESS, condition, raised, int(time[600]), int(time[605])),
+        event(PRESS, quality, raised, int(time[600]), int(time[605])),
+    ]
+    for at in range(600, COUNT, 24):
+        hours = float(72 - at / 24)
+        made.results.prognoses.append(
+            Prognosis(PRESS, "press", int(time[at]), 50.0, 40.0, hours, hours / 2, hours * 2)
+        )
+    made.results.prognoses.append(Prognosis(PUMP, "pump", int(time[-1]), 80.0, 40.0, None, None, None))
+    for offset in range(3):
+        made.results.rejections.append(
+            Rejection(
+                Reason.NOT_JSON,
+                "not JSON at byte 0",
+                b"x",
+                int(time[50]),
+                topic="telemetry.frames",
+                offset=offset,
+            )
+        )
+    for worker in ("one", "two"):
+        for at in range(0, COUNT, 2):
+            made.stats.append(
+                WorkerStats(worker, int(time[at]), 3000, 30, 0, 2, 5, 80.5, 20.5, 40.0, 12.0, 210.0)
+            )
+    return made
