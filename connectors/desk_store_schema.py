@@ -113,7 +113,7 @@ _STEPS: tuple[str, ...] = (
         alarm BLOB                           -- the AlarmEvent that was raised for it
     ) WITHOUT ROWID;
     CREATE TABLE models (
-        kind TEXT NOT NULL,                  -- modes (failure-mode classifier), tuning (a class's settings), ...
+        kind TEXT NOT NULL,                  -- what it is: modes, tuning, prior
         name TEXT NOT NULL,                  -- the machine class
         version INTEGER NOT NULL,
         at INTEGER NOT NULL,

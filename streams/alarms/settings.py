@@ -31,7 +31,7 @@ class DeskSettings(_Section):
     budget: float = Field(150.0, gt=0, description="alarms a day that a crew can handle (ISA-18.2)")
     parents: dict[str, str] = Field(
         default_factory=dict,
-        description="pattern of machines = the machine they hang on; while that is down, theirs are suppressed",
+        description="pattern of machines = the machine they need; while it is down, they are suppressed",
     )
 
     @field_validator("timezone")

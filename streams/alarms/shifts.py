@@ -14,7 +14,7 @@ _DAY = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """``start`` until ``end`` (minutes after midnight, the end perhaps past the next) on ``days`` (0 = Monday)."""
+    """From ``start`` until ``end`` (minutes after the midnight of a day in ``days``; 0 = Monday)."""
 
     days: frozenset[int]
     start: int
