@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from detectors.batch import Batch, Bools, Floats, Ints
-from detectors.recurrence import last_index, smoothed
+from detectors.recurrence import last_index, latched, smoothed
 from detectors.table import Column, FleetTable
 
 
@@ -160,7 +160,7 @@ class FleetQuality(FleetTable):
             axis=1,
         )
         before = self["faulty"][batch.rows]
-        faulty = _latched(batch, on, off, before)
+        faulty = latched(batch, on, off, before)
         ok = runs.valid & ~doubtful & ~spike & ~railed & ~faulty[:, 0] & ~faulty[:, 3]
         transitions = self._transitions(batch, runs, faulty, before)
         transitions += self._gaps(batch)
@@ -401,9 +401,3 @@ def _before_flat(fill: Ints, at: Ints, batch: Batch) -> Ints:
     """As `_before` for the machines' last readings, kept within each machine; -1 = none."""
     starts = batch.starts[batch.counts > 0][:, None]
     return np.where(at > starts, _before(fill, at), -1)
-
-
-def _latched(batch: Batch, on: Bools, off: Bools, before: Bools) -> Bools:
-    """(n, …) True from where ``on`` holds until ``off`` does; neither = as before. ``before`` (m, …)."""
-    set_at, reset_at = last_index(batch, on), last_index(batch, off & ~on)
-    return np.where((set_at < 0) & (reset_at < 0), before[batch.column_of], set_at > reset_at)

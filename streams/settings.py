@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from detectors.iso20816 import ISO_20816_3
 from streams.alarms.settings import DeskSettings, NotifySettings
 
 
@@ -92,6 +93,18 @@ class DetectorSettings(_Section):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class IsoZoneSettings(_Section):
+    """Which boundaries of ISO 20816-3 (ISO 10816-3) hold for a sensor of vibration velocity, mm/s RMS."""
+
+    group: int = Field(1, ge=1, le=4, description="1 = large machines over 300 kW, 2 = 15 to 300 kW")
+    mounting: Literal["rigid", "flexible"] = "rigid"
+
+    @property
+    def key(self) -> str:
+        """Its line in a class's `zones`."""
+        return f"group {self.group} {self.mounting}"
+
+
 class SensorSettings(_Section):
     """What is known of a sensor beforehand."""
 
@@ -100,6 +113,16 @@ class SensorSettings(_Section):
     label_ko: str = ""
     low: float | None = Field(None, description="lowest value it can measure; at or under it = saturated")
     high: float | None = Field(None, description="highest value the sensor can measure")
+    warn: float | None = Field(None, description="limit: at or over it a warning is raised")
+    trip: float | None = Field(None, description="limit: at or over it an urgent alarm is raised")
+    low_warn: float | None = Field(None, description="limit: at or under it a warning is raised")
+    low_trip: float | None = Field(None, description="limit: at or under it an urgent alarm is raised")
+    deadband: float | None = Field(
+        None, ge=0, description="how far back a value must be to clear; none = 5 % of the limit"
+    )
+    iso20816: IsoZoneSettings | None = Field(
+        None, description="vibration velocity, mm/s RMS: alarms in zones C and D of ISO 20816-3"
+    )
 
 
 class AlarmSettings(_Section):
@@ -138,6 +161,20 @@ class ClassSettings(_Section):
     learning: LearningSettings = Field(default_factory=LearningSettings)
     criticality: int = Field(2, ge=1, le=4, description="1 (spare exists) .. 4 (stops the plant)")
     sensors: dict[str, SensorSettings] = Field(default_factory=dict)
+    zones: dict[str, tuple[float, float, float]] = Field(
+        default_factory=lambda: dict(ISO_20816_3),
+        description="zone boundaries A/B, B/C, C/D in mm/s RMS by machine group and mounting",
+    )
+
+    @model_validator(mode="after")
+    def _zones_known(self) -> ClassSettings:
+        for name, sensor in self.sensors.items():
+            if sensor.iso20816 is not None and sensor.iso20816.key not in self.zones:
+                raise ValueError(
+                    f"sensors.{name}.iso20816 asks for {sensor.iso20816.key!r}, which `zones` does not have; "
+                    f"known are {', '.join(sorted(self.zones))}"
+                )
+        return self
 
 
 class IntakeSettings(_Section):
