@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from detectors.quality import QualityTransition
 
+from detectors.limits import LimitTransition
+from detectors.quality import QualityTransition
 from streams.condition import Change, Episode
 from streams.layout import Layout
 from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
@@ -88,4 +89,24 @@ def quality_event(
         severity=QUALITY_SEVERITY,
         sensor=sensor,
         detail=f"{transition.kind}: {transition.detail}" if transition.detail else transition.kind,
+    )
+
+
+def limit_event(machine: str, machine_class: str, sensors: Layout, transition: LimitTransition) -> AlarmEvent:
+    """A fixed limit of a sensor is crossed, or the value is back."""
+    limit = transition.limit
+    sensor = sensors[limit.sensor]
+    return AlarmEvent(
+        id=alarm_id(machine, AlarmKind.LIMIT, f"{sensor}\n{limit.name}", transition.onset),
+        machine=machine,
+        machine_class=machine_class,
+        kind=AlarmKind.LIMIT,
+        phase=AlarmPhase.RAISED if transition.raised else AlarmPhase.CLEARED,
+        onset=transition.onset,
+        time=transition.time,
+        score=1.0,
+        threshold=1.0,
+        severity=limit.severity,
+        sensor=sensor,
+        detail=f"{limit.name}: {transition.value:g}, limit {limit.value:g}",
     )

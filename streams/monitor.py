@@ -13,12 +13,14 @@ from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.calibration import FleetCalibrator
 from detectors.ensemble import combine
 from detectors.health import FleetHealth
+from detectors.limits import FleetLimits, LimitTransition
 from detectors.prognosis import FleetPrognosis, PrognosisResult
 from detectors.quality import FleetQuality, QualityTransition
 from detectors.registry import build
 from detectors.seeds import machine_seed
 from streams.condition import Change, Episode, Readings, Rule, advance
 from streams.learning import GuardedLearning
+from streams.limits import limits_of, rails_of
 from streams.records import State
 from streams.settings import ClassSettings
 
@@ -28,8 +30,8 @@ class Found:
     """What the monitor found in a batch of n readings of k sensors, in the batch's order.
 
     ``contributions`` are those of readings at or over the alarm's `clear`; 0 elsewhere.
-    ``changes`` and ``quality`` come with the fleet row they belong to; a `Change.index` counts within
-    the batch.
+    ``changes``, ``quality`` and ``limits`` come with the fleet row they belong to; a `Change.index` counts
+    within the batch.
     """
 
     score: Floats
@@ -38,6 +40,7 @@ class Found:
     contributions: Floats
     changes: list[tuple[int, Change]]
     quality: list[QualityTransition]
+    limits: list[LimitTransition]
     prognoses: list[PrognosisResult]
 
 
@@ -63,12 +66,16 @@ class Monitor:
         self.detectors = [build(d.kind, width, **d.params) for d in settings.detectors]
         self.calibrators = [FleetCalibrator() for _ in settings.detectors]
         self.weights = np.array([d.weight for d in settings.detectors])
-        self.quality = FleetQuality(width)
+        self.quality = FleetQuality(width, *rails_of(settings, sensors))
+        self.limits = FleetLimits(
+            limits_of(settings, sensors), self.rule.on_delay, self.rule.off_delay, alarm.min_readings
+        )
         self.health = FleetHealth()
         self.prognosis = FleetPrognosis()
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.stages: dict[str, FleetState] = {
             "quality": self.quality,
+            "limits": self.limits,
             "health": self.health,
             "prognosis": self.prognosis,
             "learning": self.learning,
@@ -102,22 +109,25 @@ class Monitor:
         self.episodes.pop(row, None)
         self._free.append(row)
 
-    def begin(self, batch: Batch) -> None:
-        """Learn the first readings of machines that were just placed.
+    def begin(self, batch: Batch) -> list[QualityTransition]:
+        """Learn the first readings of machines that were just placed; say which sensors were faulty.
 
         The first half of each machine's readings teaches the detectors; the second half is scored
         before it is learned, and these scores, being of readings not seen before, calibrate.
         """
+        transitions: list[QualityTransition] = []
         half, step = (batch.counts // 2)[batch.column_of], batch.step_of
         self._learn(batch.select(step < half))
         turn = (step - half) // self.settings.learning.block
         for number in range(int(turn.max(initial=-1)) + 1):
             part = batch.select(turn == number)
-            clean = self.quality.check(part).ok
-            part = Batch(part.rows, part.counts, part.time, np.where(clean, part.x, np.nan))
+            checked = self.quality.check(part)
+            transitions.extend(checked.transitions)
+            part = Batch(part.rows, part.counts, part.time, np.where(checked.ok, part.x, np.nan))
             for detector, calibrator in zip(self.detectors, self.calibrators, strict=True):
                 calibrator.learn(part, detector.score(part).raw)
             self._learn(part)
+        return transitions
 
     def _learn(self, batch: Batch) -> None:
         self.quality.learn(batch)
@@ -136,6 +146,7 @@ class Monitor:
             contributions=np.empty((n, k)),
             changes=[],
             quality=[],
+            limits=self.limits.check(batch),
             prognoses=[],
         )
         for part in self.learning.rounds(batch):

@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.batch import Batch
 from streams.condition import Change
-from streams.events import condition_event, quality_event
+from streams.events import condition_event, limit_event, quality_event
 from streams.intake import Clock, admit
 from streams.layout import Layout, align, strangers, union
 from streams.monitor import Monitor
@@ -289,6 +289,10 @@ class Pipeline:
             machine = by_row[transition.row]
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
             self._emit(machine, event, results)
+        for crossing in found.limits:
+            machine = by_row[crossing.row]
+            event = limit_event(machine.name, machine.machine_class, monitor.sensors, crossing)
+            self._emit(machine, event, results)
         for one in found.prognoses:
             machine = by_row[one.row]
             results.prognoses.append(
@@ -346,7 +350,7 @@ class Pipeline:
         for (machine_class, layout), group in groups.items():
             monitor = self._monitor(machine_class, layout)
             rows = [monitor.place(machine.name) for machine, _, _ in group]
-            monitor.begin(
+            transitions = monitor.begin(
                 Batch(
                     np.array(rows, dtype=np.int64),
                     np.array([len(time) for _, time, _ in group], dtype=np.int64),
@@ -356,6 +360,11 @@ class Pipeline:
             )
             for (machine, time, _), row in zip(group, rows, strict=True):
                 self._move(machine, monitor, row, int(time[-1]), results)
+            by_row = {machine.row: machine for machine, _, _ in group}
+            for transition in transitions:
+                machine = by_row[transition.row]
+                event = quality_event(machine.name, machine_class, layout, transition)
+                self._emit(machine, event, results)
 
     def _move(self, machine: Machine, monitor: Monitor, row: int, time: int, results: Results) -> None:
         """Let ``monitor`` watch ``machine`` from now on; health and prognosis go along."""
