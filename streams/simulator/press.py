@@ -63,7 +63,7 @@ def _readings(span: Span) -> tuple[Floats, ...]:
 PRESS = Model(
     "press",
     (
-        Sensor("press_force", "kN", "press force", "프레스 하중", 0, 8000, 1),
+        Sensor("press_force", "kN", "press force", "프레스 하중", -200, 8000, 1),
         Sensor("stroke_rate", "1/min", "stroke rate", "스트로크 수", 0, 30, 2),
         Sensor("motor_current", "A", "main motor current", "주모터 전류", 0, 400, 2),
         Sensor("vibration_rms", "mm/s", "vibration, radial", "진동(반경)", 0, 50, 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streams.settings import AlarmSettings, ClassSettings, LearningSettings, SensorSettings
 from streams.simulator.compressor import COMPRESSOR
 from streams.simulator.faults import Fault, FaultKind
-from streams.simulator.model import Model
+from streams.simulator.model import Model, Sensor
 from streams.simulator.plant import Plant, SimulatedMachine
 from streams.simulator.press import PRESS
 from streams.simulator.pump import PUMP
@@ -87,6 +87,14 @@ def demo_plant(live: int, *, seed: int = 1, interval: int = 5000) -> Plant:
     )
 
 
+def _known(sensor: Sensor) -> SensorSettings:
+    # A sensor that rests at 0 is not saturated there.
+    low = sensor.low if sensor.low != 0 else None
+    return SensorSettings(
+        unit=sensor.unit, label=sensor.label, label_ko=sensor.label_ko, low=low, high=sensor.high
+    )
+
+
 def plant_classes() -> dict[str, ClassSettings]:
     """Machine classes for a simulated plant: what `yeji run` uses where the settings name none."""
     return {
@@ -94,12 +102,7 @@ def plant_classes() -> dict[str, ClassSettings]:
             match=[f"*/{model.kind}-*"],
             alarm=AlarmSettings(),
             learning=LearningSettings(),
-            sensors={
-                s.name: SensorSettings(
-                    unit=s.unit, label=s.label, label_ko=s.label_ko, low=s.low, high=s.high
-                )
-                for s in model.sensors
-            },
+            sensors={s.name: _known(s) for s in model.sensors},
         )
         for model in MODELS
     }

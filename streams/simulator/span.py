@@ -56,7 +56,7 @@ class Span:
         grid = np.arange(start, int(self.time[-1]) // MINUTE + 2) * MINUTE
         gain = 1.0 - np.exp(-MINUTE / constant)
         values = level(grid)
-        followed = lfilter([gain], [1.0, gain - 1.0], values, zi=np.array([(1.0 - gain) * values[0]]))[0]
+        followed: Floats = lfilter([gain], [1.0, gain - 1.0], values, zi=np.array([(1.0 - gain) * values[0]]))[0]
         return np.interp(self.time, grid, followed)
 
     @cached_property

@@ -1,0 +1,113 @@
+"""Puts an embedded run together: source, pipeline, store, page and terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+from types import FrameType
+
+from connectors.page import PageError, PageServer
+from connectors.sqlite_history import SqliteHistory
+from connectors.sqlite_store import SqliteSink
+from streams.cli.errors import CommandError
+from streams.cli.sources import Chosen
+from streams.cli.terminal import Terminal
+from streams.embedded import EmbeddedRun, Tally
+from streams.pipeline import Pipeline
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """The options of a run that are not the source's."""
+
+    store: Path
+    fresh: bool = False
+    page: bool = True
+    exit_at_end: bool = False
+    zone: tzinfo = UTC
+
+
+@contextmanager
+def opened_store(path: Path, *, fresh: bool = False) -> Iterator[SqliteSink]:
+    """The store of one run alone; ``fresh`` removes what is in it.
+
+    Raises CommandError when another run writes to it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(
+                f"Another `yeji run` writes to {path}. End it, or give this one another --store."
+            ) from None
+        if fresh:
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        sink = SqliteSink(path)
+        with sink:
+            yield sink
+
+
+def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How) -> Tally:
+    """Run ``chosen`` to its end, or until Ctrl-C or SIGTERM; then keep the page up unless told not to."""
+    terminal = Terminal(settings, total=chosen.total, live=chosen.live, zone=how.zone)
+    run = EmbeddedRun(chosen.source, Pipeline(settings), sink, terminal, keep_state=chosen.keep_state)
+    interrupted = threading.Event()
+    with ExitStack() as stack:
+        terminal.say(f"Reading {chosen.title}", "bold")
+        for note in chosen.notes:
+            terminal.say(f"  {note}", "yellow")
+        rows = [("store", str(how.store))]
+        if how.page:
+            page = _page(settings, how.store, stack)
+            rows.append(("page", page.url))
+            terminal.say(f"Page     {page.url}", "bold")
+            if page.remark:
+                terminal.say(f"  {page.remark}", "yellow")
+        terminal.say(f"Store    {how.store}")
+        stack.enter_context(_ended_by_signals(run, interrupted))
+        with terminal:
+            tally = run.run()
+        terminal.summary(tally, rows)
+        if how.page and not how.exit_at_end and not interrupted.is_set():
+            terminal.say("The page stays up: Ctrl-C ends it.", "dim")
+            interrupted.wait()
+    return tally
+
+
+def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
+    history = SqliteHistory(store)
+    stack.callback(history.close)
+    page = PageServer(history, settings)
+    try:
+        page.start()
+    except PageError as error:
+        raise CommandError(f"{error} Or give --no-page.") from error
+    stack.callback(page.stop)
+    return page
+
+
+@contextmanager
+def _ended_by_signals(run: EmbeddedRun, interrupted: threading.Event) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the run with everything saved; the second one at once."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        run.stop()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,116 @@
+"""Makes the source that a command's options ask for, and the settings that go with it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from connectors.base import Source
+from connectors.json_lines import JsonLinesSource
+from connectors.simulator_source import SimulatorSource, now_ms
+from connectors.sqlite_store import Position, SqliteSink
+from streams.cli.errors import CommandError
+from streams.settings import ClassSettings, Settings
+from streams.simulator import demo_plant, plant_classes, steady_plant
+from streams.simulator.shifts import DAY, HOUR
+
+_UNITS = {"s": 1000, "m": 60_000, "h": HOUR, "d": DAY, "w": 7 * DAY}
+
+
+def duration(text: str) -> int:
+    """A stretch of time in ms.
+
+    >>> duration("90s"), duration("2d"), duration("1.5h")
+    (90000, 172800000, 5400000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text)
+    if match is None:
+        raise CommandError(f"{text!r} is no duration: write a number and s, m, h, d or w, for example 2d.")
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The options of a simulated plant. ``machines`` None = the demonstration's fifteen."""
+
+    seed: int = 1
+    interval: int = 5000
+    history: int = 2 * DAY
+    machines: int | None = None
+    fault_rate: float = 0.3
+    speed: float = 1.0
+
+    def source(self, live: int, start: int, *, until: int | None = None) -> SimulatorSource:
+        """The source whose history reaches from ``start`` to ``live`` (ms UTC)."""
+        if self.machines is None:
+            plant = demo_plant(live, seed=self.seed, interval=self.interval)
+        else:
+            plant = steady_plant(
+                self.machines, seed=self.seed, interval=self.interval, fault_rate=self.fault_rate
+            )
+        return SimulatorSource(plant, start, live, until=until, speed=self.speed)
+
+    def begin(self, position: Position | None, *, exit_at_end: bool) -> SimulatorSource:
+        """A new simulation whose history ends now, or the one that ``position`` belongs to.
+
+        Raises CommandError when the options ask for another one than the store holds.
+        """
+        if position is None:
+            live = now_ms()
+            source = self.source(live, live - self.history)
+            return self.source(live, live - self.history, until=source.live if exit_at_end else None)
+        kept = msgspec.json.decode(position.detail)
+        source = self.source(kept["live"], kept["start"])
+        if source.detail != position.detail:
+            raise CommandError(
+                f"The store holds another simulation ({position.detail}) than these options ask for "
+                f"({source.detail}). Give --fresh to begin anew, or another --store."
+            )
+        return self.source(kept["live"], kept["start"], until=now_ms() if exit_at_end else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A source, whether its models live on in the store, and what to call it."""
+
+    source: Source
+    keep_state: bool
+    title: str
+    total: int | None = None
+    live: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_simulator(
+    simulation: Simulation, settings: Settings, sink: SqliteSink, *, exit_at_end: bool
+) -> tuple[Chosen, Settings]:
+    """The simulated plant, gone on with where ``sink`` holds it, and settings that know its machines."""
+    source = simulation.begin(sink.position(SimulatorSource.name), exit_at_end=exit_at_end)
+    machines = len(source.plant.machines)
+    title = f"a simulated plant of {machines} machines: its history, then live"
+    if settings.classes == {"default": ClassSettings()}:
+        settings = settings.model_copy(update={"classes": {**plant_classes(), **settings.classes}})
+    return Chosen(source, True, title, source.total, source.live), settings
+
+
+def choose_stdin() -> Chosen:
+    """Standard input as JSON lines; CommandError when it is a keyboard."""
+    if sys.stdin.isatty():
+        raise CommandError(
+            "--stdin reads JSON lines, and standard input is a keyboard. Pipe something in, for example "
+            "`yeji simulate --history 1h | yeji run --stdin`."
+        )
+    return Chosen(JsonLinesSource(sys.stdin.buffer, "stdin"), True, "standard input")
+
+
+def store_path(data: Path, source: str, store: Path | None) -> Path:
+    """Where results go: a file for each kind of source, so that a trial does not mix with the rest.
+
+    >>> store_path(Path("var"), "csv", None).as_posix()
+    'var/csv.sqlite'
+    """
+    return store if store is not None else data / f"{source}.sqlite"
