@@ -13,10 +13,12 @@ import msgspec
 from connectors.desk_store import DeskStore, Transaction
 from streams.alarms.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from streams.alarms.grouping import group_of
-from streams.alarms.journal import SYSTEM, Action, Entry
+from streams.alarms.journal import Action, Entry
+from streams.alarms.kpis import Kpis, kpis
 from streams.alarms.life import Event
 from streams.alarms.point import Point, apply, point_id
-from streams.alarms.scope import EVERYTHING, Scope
+from streams.alarms.report import ShiftReport, shift_report
+from streams.alarms.scope import Scope
 from streams.alarms.suppression import Window, reasons
 from streams.alarms.views import AlarmView, arrange, view
 from streams.machine import parse_machine
@@ -24,7 +26,7 @@ from streams.records import ID_NAMESPACE, AlarmEvent, AlarmPhase, Verdict, Verdi
 from streams.settings import Settings
 
 HOUR = 3_600_000
-DAY = 24 * HOUR
+_ALL = 2**62
 
 
 class NotFoundError(Exception):
@@ -252,6 +254,32 @@ class Desk:
         """Machines that are down, and since when."""
         with self.store.reading() as r:
             return {machine: since for machine, since in r.down().items() if scope.allows(machine)}
+
+    def kpis(self, scope: Scope, start: int, end: int) -> Kpis:
+        """The measures of ISA-18.2 for a period (desk time)."""
+        with self.store.reading() as r:
+            return self._kpis(r, scope, start, end)
+
+    def shift_report(self, scope: Scope, start: int, end: int) -> ShiftReport:
+        """What happened from ``start`` until ``end`` (desk time), and what stands now."""
+        with self.store.reading() as r:
+            standing = arrange(r.shown(scope), now=self.clock(), stale_after=self.stale_after)
+            entries = r.entries(scope, since=start, until=end, limit=_ALL)
+            windows = [one for one in r.windows(open_after=start) if scope.allows(one.place)]
+            return shift_report(entries, self._kpis(r, scope, start, end), standing, windows, r.head()[1])
+
+    def _kpis(self, r: Transaction, scope: Scope, start: int, end: int) -> Kpis:
+        shown = r.shown(scope)
+        stale = [one for one in shown if one.life.active and end - one.raised_at > self.stale_after]
+        return kpis(
+            r.entries(scope, since=start, until=end, limit=_ALL),
+            start=start,
+            end=end,
+            budget=self.settings.desk.budget,
+            flood=self.settings.desk.flood,
+            stale=len(stale),
+            priorities={one.id: one.priority for one in shown},
+        )
 
     # -- what people do
 
@@ -542,6 +570,3 @@ class Desk:
                 window=window,
             )
         )
-
-
-__all__ = ["EVERYTHING", "SYSTEM", "Desk", "NotFoundError", "Occurrence", "desk_path", "wall_clock"]
