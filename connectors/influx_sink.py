@@ -77,8 +77,8 @@ class InfluxSink(Sink):
         """Check that the bucket is there. Raises `SinkUnavailableError` with the remedy."""
         if self.find_bucket() is None:
             raise SinkUnavailableError(
-                f"InfluxDB at {self._settings.url} has no bucket {self._settings.bucket!r} that the token can "
-                "read: create it with `yeji check --create`, or correct influx.bucket."
+                f"InfluxDB at {self._settings.url} has no bucket {self._settings.bucket!r} that the token "
+                "can read: create it with `yeji check --create`, or correct influx.bucket."
             )
 
     def find_bucket(self) -> Bucket | None:

@@ -1,0 +1,1 @@
+"""The stream worker: the pipeline as a Faust app on Kafka (docs/worker.md)."""

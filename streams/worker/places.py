@@ -1,0 +1,58 @@
+"""Where the worker stands in each of its partitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+
+class Phase(Enum):
+    """How far an assigned partition is from work."""
+
+    ASSIGNED = auto()  # its machines are not restored yet
+    READY = auto()
+    PARKED = auto()  # a rebalance has begun; its machines are still here and stand at `applied`
+
+
+@dataclass(slots=True)
+class Place:
+    """One partition. All offsets are those of the next message.
+
+    ``expected``: to come from Kafka. ``applied``: in the models. ``durable``: its results are written.
+    ``committed``: a snapshot stands for it. None = not known: the topic's beginning.
+    ``resume``: from here on every message is taken; before it only those of machines in ``behind``, whose
+    snapshot was older than the committed offset. ``careful``: up to here one message at a time, because
+    one of them makes the pipeline fail; ``poison``: those that do, and how. ``sought``: the gap that was
+    asked for again. ``dropped``: records came before the partition was ready, and must come again.
+    """
+
+    topic: str
+    partition: int
+    phase: Phase = Phase.ASSIGNED
+    expected: int | None = None
+    applied: int | None = None
+    durable: int | None = None
+    committed: int | None = None
+    resume: int = -1
+    behind: frozenset[bytes] = frozenset()
+    careful: int = -1
+    sought: int = -1
+    dropped: bool = False
+    poison: dict[int, str] = field(default_factory=dict)
+
+    def begin(self, offset: int | None, committed: int | None) -> None:
+        """Ready to take messages from ``offset`` on."""
+        self.phase = Phase.READY
+        self.expected = self.applied = self.durable = offset
+        self.committed = committed
+        self.sought, self.dropped = -1, False
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether messages before the committed offset are being taken again."""
+        return self.durable is not None and self.durable < self.resume
+
+    @property
+    def dirty(self) -> bool:
+        """Whether results are durable that no commit stands for yet."""
+        return self.durable is not None and self.durable != self.committed

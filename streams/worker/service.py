@@ -1,0 +1,153 @@
+"""A worker's life: check, start, work until told to stop, make a last checkpoint, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+
+import structlog
+
+from connectors.influx_sink import InfluxSink
+from connectors.kafka_security import KafkaError
+from connectors.kafka_topics import Topics, TopicState
+from streams.pipeline import Pipeline
+from streams.settings import Settings
+from streams.stats import WorkerStats
+from streams.worker.app import make_app
+from streams.worker.engine import Engine
+from streams.worker.lane import Lane
+from streams.worker.tally import Tally, resident_mb
+from streams.worker.transport import BulkApp
+from streams.worker.writer import Writer
+
+log = structlog.get_logger()
+
+#: How long a worker that is told to stop waits for sinks that are away (s).
+LAST_PATIENCE = 20.0
+
+
+class WorkerError(Exception):
+    """The worker ended because of something that it could not deal with."""
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises an error with the remedy when something needed is missing."""
+    check_topics(settings)
+    influx = InfluxSink(settings.influx)
+    influx.setup()
+    set_up_logging(settings)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        asyncio.run(_work(settings, influx))
+    finally:
+        influx.close()
+
+
+def check_topics(settings: Settings) -> None:
+    """Raise `KafkaError` unless every topic is there and fits."""
+    topics = Topics(settings.kafka)
+    try:
+        reports = topics.check()
+    finally:
+        topics.close()
+    missing = [report.spec.name for report in reports if report.state is TopicState.MISSING]
+    if missing:
+        raise KafkaError(f"Topics are missing: {', '.join(missing)}. Create them with `yeji topics`.")
+    unequal = [
+        f"{report.spec.name}: {text}" for report in reports if report.unequal for text in report.problems
+    ]
+    if unequal:
+        raise KafkaError("\n".join(unequal))
+
+
+async def _work(settings: Settings, influx: InfluxSink) -> None:
+    await _Worker(settings, influx).run()
+
+
+class _Worker:
+    def __init__(self, settings: Settings, influx: InfluxSink) -> None:
+        self._settings = settings
+        self._tally = Tally()
+        self._engine = Engine(Pipeline(settings), settings.kafka.feedback)
+        self._app: BulkApp
+        self._writer = Writer(influx, settings.kafka, lambda: self._app.producer)
+        self._lane = Lane(settings, self._engine, self._writer, self._tally)
+        self._app = make_app(settings, self._lane)
+        self._name = settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
+
+    async def run(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        log.info("Worker starts", worker=self._name, group=self._settings.kafka.group)
+        lane = self._lane.start()
+        await self._app.start()
+        log.info("Worker is up", worker=self._name)
+        report = asyncio.create_task(self._report())
+        crashed = asyncio.create_task(self._app.wait_until_stopped())
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait({told, crashed, lane}, return_when=asyncio.FIRST_COMPLETED)
+        orderly = told.done() and not lane.done()
+        log.info("Worker stops", worker=self._name, orderly=orderly)
+        report.cancel()
+        if orderly:
+            self._app.consumer.stop_flow()
+            await self._lane.stop(LAST_PATIENCE)
+        for task in (crashed, told):
+            task.cancel()
+        await self._app.stop()
+        await asyncio.gather(report, crashed, told, return_exceptions=True)
+        self._engine.close()
+        self._writer.close()
+        if lane.done() and not lane.cancelled() and lane.exception() is not None:
+            raise WorkerError(f"The worker failed: {lane.exception()!r}") from lane.exception()
+        if not orderly:
+            reason = getattr(self._app, "crash_reason", None)
+            raise WorkerError(f"Faust ended the worker: {reason!r}. Start it again; nothing is lost.")
+        log.info("Worker is done", worker=self._name, readings=self._tally.total_readings)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.worker.report)
+            readings, messages, rejected = self._tally.take()
+            stats = WorkerStats(
+                worker=self._name,
+                time=int(time.time() * 1000),
+                readings=readings,
+                messages=messages,
+                rejected=rejected,
+                machines=self._engine.machines,
+                lag=self._lane.lag(),
+                batch_ms=self._tally.batch_ms,
+                process_ms=self._engine.process_ms,
+                write_ms=self._writer.write_ms,
+                snapshot_age_s=self._tally.snapshot_age,
+                memory_mb=resident_mb(),
+            )
+            log.info(
+                "Worked",
+                readings=readings,
+                messages=messages,
+                rejected=rejected,
+                machines=stats.machines,
+                lag=stats.lag,
+            )
+            if not self._writer.waiting:
+                await self._writer.report(stats)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Our lines through structlog, in the form of ``settings.log``; of the libraries only warnings."""
+    shared = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    last: list[structlog.types.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if settings.log == "json"
+        else [structlog.dev.ConsoleRenderer(colors=False)]
+    )
+    structlog.configure(processors=[*shared, *last])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
