@@ -1,0 +1,97 @@
+"""What every answer carries and every request must show, whatever the page."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Scripts and styles come from us alone, and none stands in a page: what a page shows can run nothing.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+class SecurityHeaders:
+    """Adds `HEADERS` (and ``more``) to every answer that does not say otherwise."""
+
+    def __init__(self, app: ASGIApp, more: dict[str, str] | None = None) -> None:
+        self.app = app
+        self.headers = HEADERS | (more or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and the headers back."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, add)
+
+
+class KnownHosts:
+    """Turns away requests for a name that is not ours.
+
+    Without this a foreign page could point its own name at 127.0.0.1 and read ours through the visitor's
+    browser (DNS rebinding). An address in figures cannot be pointed elsewhere, so each is let in.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+        self.app = app
+        self.names = {name.lower() for name in names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 421."""
+        if scope["type"] != "http" or self._ours(scope):
+            await self.app(scope, receive, send)
+            return
+        answer = PlainTextResponse(
+            "This name is not known here. Use the machine's address, or add the name to page.hosts "
+            "(YEJI_PAGE__HOSTS) and start again.\n",
+            status_code=421,
+        )
+        await answer(scope, receive, send)
+
+    def _ours(self, scope: Scope) -> bool:
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        return len(hosts) == 1 and is_known(hosts[0], self.names)
+
+
+def is_known(host: str, names: set[str]) -> bool:
+    """Whether ``host`` (a Host header) is an address in figures or one of ``names``.
+
+    >>> [is_known(host, {"localhost"}) for host in ("127.0.0.1:80", "[::1]:80", "LocalHost", "evil.example")]
+    [True, True, True, False]
+    """
+    name = host.lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.rstrip(".") in names
+    return True
+
+
+def own_names(more: Iterable[str] = ()) -> set[str]:
+    """The names that this machine is known by, and ``more``."""
+    return {"localhost", socket.gethostname().lower(), *(name.lower() for name in more)}

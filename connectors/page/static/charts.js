@@ -1,0 +1,275 @@
+// The machine page's charts: score, health and each sensor over one time axis, with alarms as bands.
+"use strict";
+(() => {
+  const root = document.getElementById("charts");
+  if (!root) return;
+  const text = (key) => root.dataset["text" + key];
+  const sync = uPlot.sync("machine");
+  const charts = new Map(); // key → {figure, plot, caption, draw data}
+  const CAP = 6; // a score of 0.999999 and more stands at the top
+  const nines = (score) => (score === null ? null : score >= 1 - 10 ** -CAP ? CAP : -Math.log10(1 - Math.max(score, 0)));
+  const ofNines = (y) => 1 - 10 ** -y;
+  const short = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
+  const shortScore = (value) => (value === null || value === undefined ? "–" : (Math.floor(value * 1e5 + 1e-6) / 1e5).toString());
+  let current = null;
+
+  function query() {
+    const asked = new URLSearchParams({ machine: root.dataset.machine });
+    for (const name of ["alarm", "from", "to", "span"]) if (name in root.dataset) asked.set(name, root.dataset[name]);
+    asked.set("points", Math.min(1600, Math.max(200, Math.round(root.clientWidth * 0.8))));
+    return asked;
+  }
+
+  let asking = false;
+  let again = false;
+  async function load() {
+    if (asking) { again = true; return; }
+    asking = true;
+    try {
+      const answer = await fetch("/api/series?" + query(), { headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(answer.status);
+      current = await answer.json();
+      show(current);
+    } catch (error) {
+      if (!charts.size) message(text("Failed"));
+    } finally {
+      asking = false;
+      if (again) { again = false; load(); }
+    }
+  }
+
+  function message(words) {
+    clear();
+    const p = document.createElement("p");
+    p.className = "empty";
+    p.setAttribute("role", "status");
+    p.textContent = words;
+    root.append(p);
+    root.setAttribute("aria-busy", "false");
+  }
+
+  function clear() {
+    for (const { plot } of charts.values()) plot.destroy();
+    charts.clear();
+    root.replaceChildren();
+  }
+
+  // A stretch without readings is a gap in the line, not a straight line across it.
+  function withGaps(data) {
+    const { time, step } = data;
+    const steps = time.slice(1).map((t, i) => t - time[i]).sort((a, b) => a - b);
+    const usual = Math.max(step, steps[Math.floor(steps.length / 2)] || 0);
+    const order = [];
+    time.forEach((t, i) => {
+      if (i && t - time[i - 1] > 5 * usual) order.push(-1 - i);
+      order.push(i);
+    });
+    const pick = (column) => (column ? order.map((i) => (i < 0 ? null : column[i])) : null);
+    return { time: order.map((i) => (i < 0 ? time[-1 - i] - usual / 2 : time[i])), pick };
+  }
+
+  function show(data) {
+    if (!data.time.length) { message(text("None")); return; }
+    if (!charts.size) root.replaceChildren();
+    const { time, pick } = withGaps(data);
+    const state = pick(data.state);
+    const wanted = [
+      { key: "score", label: text("Score"), how: text("ScoreHow"), kind: "score", columns: [pick(data.score.map(nines))], unit: "" },
+      { key: "health", label: text("Health"), how: text("HealthHow"), kind: "health", columns: [pick(data.health)], unit: "" },
+      ...data.sensors.map((s) => ({
+        key: "sensor " + s.name, label: s.label, how: "", kind: "sensor", unit: s.unit, name: s.name,
+        columns: s.low ? [pick(s.mean), pick(s.low), pick(s.high)] : [pick(s.mean)],
+      })),
+    ];
+    const keys = wanted.map((one) => one.key + one.columns.length).join("\n");
+    if (root.dataset.shown !== keys) { clear(); root.dataset.shown = keys; }
+    for (const one of wanted) {
+      const entry = charts.get(one.key) || build(one);
+      Object.assign(entry, { data, state, time });
+      entry.columns = one.columns;
+      entry.plot.setData([time, ...one.columns], false);
+      const margin = Math.max((data.end - data.start) * 0.002, 0.5);
+      entry.plot.setScale("x", { min: data.start - margin, max: data.end + margin });
+      describe(entry, null);
+    }
+    root.setAttribute("aria-busy", "false");
+    root.dispatchEvent(new CustomEvent("shown", { bubbles: true }));
+  }
+
+  function describe(entry, index) {
+    const { one, columns, time } = entry;
+    const asText = one.kind === "score" ? (y) => (y === null || y === undefined ? "–" : shortScore(ofNines(y))) : short;
+    const unit = one.unit ? " " + one.unit : "";
+    let at = index;
+    if (at === null) { at = time.length - 1; while (at > 0 && columns[0][at] === null) at -= 1; }
+    const value = columns[0][at];
+    entry.value.textContent = value === null || value === undefined ? text("Missing") : asText(value) + unit;
+    entry.moment.textContent = index === null ? text("Latest") : window.yeji.local(new Date(time[at] * 1000));
+    if (index !== null) return;
+    const known = (columns[1] || columns[0]).filter((y) => y !== null);
+    const highs = (columns[2] || columns[0]).filter((y) => y !== null);
+    const least = known.length ? known.reduce((a, b) => Math.min(a, b)) : null;
+    const most = highs.length ? highs.reduce((a, b) => Math.max(a, b)) : null;
+    entry.extent.textContent = `${text("Least")} ${asText(least)} · ${text("Most")} ${asText(most)}${unit}`;
+    entry.box.setAttribute("aria-label", `${one.label}: ${text("Latest")} ${entry.value.textContent}, ${entry.extent.textContent}`);
+  }
+
+  function element(tag, className, parent, words = "") {
+    const made = document.createElement(tag);
+    made.className = className;
+    made.textContent = words;
+    parent.append(made);
+    return made;
+  }
+
+  function build(one) {
+    const figure = element("figure", "chart " + one.kind, root);
+    const caption = element("figcaption", "", figure);
+    const title = element("span", "label", caption, one.label);
+    if (one.how) { title.title = one.how; element("span", "hidden", caption, one.how); }
+    const now = element("span", "now", caption);
+    const value = element("strong", "", now);
+    const moment = element("small", "", now);
+    const extent = element("small", "extent", caption);
+    const box = element("div", "plot", figure);
+    box.setAttribute("role", "img");
+    const entry = { one, figure, box, value, moment, extent };
+    entry.plot = new uPlot(options(entry), [[], ...one.columns.map(() => [])], box);
+    charts.set(one.key, entry);
+    sizes.observe(box);
+    return entry;
+  }
+
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      for (const { box, plot } of charts.values()) {
+        if (box === target && box.clientWidth) plot.setSize({ width: box.clientWidth, height: box.clientHeight });
+      }
+    }
+  });
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const language = document.documentElement.lang;
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const axisFormats = [
+    [86400, new Intl.DateTimeFormat(language, { month: "short", day: "numeric" })],
+    [60, new Intl.DateTimeFormat(language, clock)],
+    [0, new Intl.DateTimeFormat(language, { ...clock, second: "2-digit" })],
+  ];
+  const dayFormat = axisFormats[0][1];
+
+  function times(plot, splits, axis, space, increment) {
+    const format = axisFormats.find(([least]) => increment >= least)[1];
+    let before = null;
+    return splits.map((split) => {
+      const moment = new Date(split * 1000);
+      const today = dayFormat.format(moment);
+      const words = format === dayFormat ? today : format.format(moment) + (today === before ? "" : "\n" + today);
+      before = today;
+      return words;
+    });
+  }
+
+  function options(entry) {
+    const { one } = entry;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const line = colour(one.kind === "score" ? "--accent" : one.kind === "health" ? "--accent" : "--trace");
+    const ink = colour("--muted");
+    const grid = { stroke: colour("--line"), width: 1 };
+    const font = `${Math.round(rem * 0.72)}px system-ui, sans-serif`;
+    const axis = { stroke: ink, grid, ticks: grid, font };
+    const thin = { stroke: "transparent", points: { show: false } };
+    const trace = { stroke: line, width: 1.5, points: { show: false } };
+    const ranges = {
+      score: { range: () => [0, Math.min(CAP, Math.max(4, nines(entry.data?.threshold ?? 0) + 1))] },
+      health: { range: () => [0, 100] },
+      sensor: { range: (_, least, most) => uPlot.rangeNum(least ?? 0, most ?? 1, 0.1, true) },
+    };
+    return {
+      width: entry.box.clientWidth || 300,
+      height: entry.box.clientHeight || 150,
+      padding: [rem * 0.4, rem * 0.6, 0, 0],
+      legend: { show: false },
+      cursor: {
+        sync: { key: sync.key, setSeries: false },
+        drag: { x: true, y: false, setScale: false },
+        points: { size: 7 },
+      },
+      scales: { x: { time: true, auto: false }, y: ranges[one.kind] },
+      axes: [
+        { ...axis, values: times, size: rem * 2.4, space: rem * 4.5 },
+        one.kind === "score"
+          ? { ...axis, size: rem * 3.6, splits: () => [0, 1, 2, 3, 4, 5, 6], values: (_, ys) => ys.map((y) => (y === 0 ? "0" : ofNines(y).toFixed(y))) }
+          : { ...axis, size: rem * 3.6, space: rem * 2 },
+      ],
+      series: [{}, trace, ...(one.columns.length > 1 ? [thin, thin] : [])],
+      bands: one.columns.length > 1 ? [{ series: [3, 2], fill: colour("--band") }] : [],
+      hooks: {
+        drawClear: [(plot) => background(plot, entry)],
+        draw: [(plot) => foreground(plot, entry)],
+        setCursor: [(plot) => { if (entry.data) describe(entry, plot.cursor.idx ?? null); }],
+        setSelect: [(plot) => {
+          const { left, width } = plot.select;
+          if (width < 6) return;
+          const from = Math.round(plot.posToVal(left, "x") * 1000);
+          const to = Math.round(plot.posToVal(left + width, "x") * 1000);
+          if (to > from) location.search = new URLSearchParams({ from: Math.max(0, from), to });
+        }],
+        ready: [(plot) => plot.over.addEventListener("dblclick", () => { location.search = ""; })],
+      },
+    };
+  }
+
+  function background(plot, { data, one }) {
+    if (!data) return;
+    const { ctx, bbox } = plot;
+    ctx.save();
+    for (const alarm of data.alarms) {
+      if (one.kind === "sensor" && alarm.sensor && alarm.sensor !== one.name) continue;
+      const x0 = Math.max(bbox.left, plot.valToPos(alarm.start, "x", true));
+      const x1 = Math.min(bbox.left + bbox.width, plot.valToPos(alarm.end ?? data.end, "x", true));
+      if (x1 < bbox.left || x0 > bbox.left + bbox.width) continue;
+      ctx.fillStyle = colour(alarm.kind === "quality" ? "--quality-band" : "--alarm-band");
+      ctx.fillRect(x0, bbox.top, Math.max(x1 - x0, 2), bbox.height);
+    }
+    ctx.restore();
+  }
+
+  function foreground(plot, { data, state, time, one }) {
+    if (!data || one.kind !== "score") return;
+    const { ctx, bbox } = plot;
+    const pixels = uPlot.pxRatio;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    const y = plot.valToPos(nines(data.threshold), "y", true);
+    ctx.strokeStyle = colour("--alarm");
+    ctx.setLineDash([6 * pixels, 4 * pixels]);
+    ctx.lineWidth = pixels;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    // The state of every reading as a strip along the bottom.
+    const colours = ["--learning", "--normal", "--suspect", "--alarm"].map(colour);
+    const height = 4 * pixels;
+    for (let i = 0; i < time.length; i += 1) {
+      if (state[i] === null) continue;
+      const x0 = plot.valToPos(time[i], "x", true);
+      const next = time[i + 1] ?? time[i] + (data.step || 1);
+      ctx.fillStyle = colours[state[i]];
+      ctx.fillRect(x0, bbox.top + bbox.height - height, Math.max(plot.valToPos(next, "x", true) - x0, pixels), height);
+    }
+    ctx.restore();
+  }
+
+  function redraw() {
+    clear();
+    delete root.dataset.shown;
+    if (current) show(current);
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  document.body.addEventListener("changed", load);
+  load();
+})();

@@ -1,0 +1,78 @@
+// Live updates, and times in the reader's own zone. Everything else works without script.
+"use strict";
+(() => {
+  const language = document.documentElement.lang;
+
+  // Times: the server writes UTC; the reader sees local time and finds UTC in the title.
+  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  const day = { month: "short", day: "numeric" };
+  const formats = {
+    today: new Intl.DateTimeFormat(language, clock),
+    year: new Intl.DateTimeFormat(language, { ...day, ...clock }),
+    other: new Intl.DateTimeFormat(language, { year: "numeric", ...day, ...clock }),
+  };
+  function local(moment) {
+    const now = new Date();
+    if (moment.toDateString() === now.toDateString()) return formats.today.format(moment);
+    return (moment.getFullYear() === now.getFullYear() ? formats.year : formats.other).format(moment);
+  }
+  function localise() {
+    for (const one of document.querySelectorAll("time[datetime]")) one.textContent = local(new Date(one.dateTime));
+  }
+  window.yeji = { local };
+
+  // A live update keeps what the reader opened and what a script drew.
+  Idiomorph.defaults.ignoreActiveValue = true;
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => !(old instanceof Element && old.hasAttribute("data-keep"));
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(node.tagName === "DETAILS" && name === "open");
+  document.addEventListener("htmx:afterSwap", localise);
+  localise();
+
+  // One event stream a page in view; a page that nobody sees asks for nothing.
+  const live = document.getElementById("live");
+  const lost = document.getElementById("lost");
+  let source = null;
+  let waiting = false;
+  function refresh() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      document.body.dispatchEvent(new CustomEvent("changed"));
+    });
+  }
+  function connected(yes) {
+    live.textContent = yes ? live.dataset.live : "";
+    lost.hidden = yes;
+  }
+  function listen() {
+    if (source || document.hidden) return;
+    let before = false;
+    source = new EventSource("/live");
+    source.addEventListener("open", () => {
+      if (before) refresh(); // something may have happened while it was gone
+      before = true;
+      connected(true);
+    });
+    source.addEventListener("changed", refresh);
+    source.addEventListener("error", () => {
+      connected(false);
+      if (source.readyState === EventSource.CLOSED) {
+        source = null;
+        setTimeout(listen, 5000);
+      }
+    });
+  }
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    } else {
+      refresh();
+      listen();
+    }
+  });
+  window.addEventListener("pagehide", () => { source?.close(); source = null; });
+  window.addEventListener("pageshow", listen);
+  listen();
+})();
