@@ -12,6 +12,7 @@ from detectors.base import FleetDetector
 KINDS: dict[str, str] = {
     "half-space-trees": "detectors.half_space_trees:FleetHalfSpaceTrees",
     "loda": "detectors.loda:FleetLoda",
+    "mspc": "detectors.mspc:FleetMspc",
     "one-class-svm": "detectors.one_class_svm:FleetOneClassSVM",
     "robust-univariate": "detectors.univariate:FleetRobustUnivariate",
 }
