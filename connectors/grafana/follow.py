@@ -67,7 +67,7 @@ class AlarmFollower:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     def run_to_end(self, patience: float = 60.0) -> None:
-        """Annotate what is in the topic now. Raises GrafanaError, and KafkaError after ``patience`` seconds."""
+        """Annotate what is in the topic now. Raises GrafanaError; KafkaError after ``patience`` s."""
         deadline = monotonic() + patience
         ends: dict[TopicPartition, int] = {}
         while not ends or any(self._consumer.position(part) < end for part, end in ends.items()):

@@ -10,7 +10,7 @@ import typer
 from streams.cli.errors import EXPECTED
 
 #: Modules of this package, each with `register(app)`, in the order in which help lists their commands.
-VERBS: tuple[str, ...] = ()
+VERBS: tuple[str, ...] = ("grafana",)
 
 
 def make_app() -> typer.Typer:
