@@ -136,7 +136,7 @@ class FakeGrafana:
         wanted |= {"id": old["id"], "version": old["version"] + 1}
         self.dashboards[uid] = (wanted, {"folderUid": body["folderUid"], "provisioned": False, "slug": uid})
         answer = {"id": wanted["id"], "uid": uid, "url": f"/d/{uid}", "version": wanted["version"]}
-        return 200, {**answer, "status": "success", "slug": uid}
+        return 200, {**answer, "status": "success", "title": uid, "folderUid": body["folderUid"]}
 
     def find_annotations(self, *, query: dict[str, list[str]], **_: Any) -> tuple[int, Any]:
         """GET /annotations"""
