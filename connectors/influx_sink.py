@@ -74,12 +74,8 @@ class InfluxSink(Sink):
         self._refused: list[Refused] = []
 
     def setup(self) -> None:
-        """Check that the bucket is there. Raises `SinkUnavailableError` with the remedy."""
-        if self.find_bucket() is None:
-            raise SinkUnavailableError(
-                f"InfluxDB at {self._settings.url} has no bucket {self._settings.bucket!r} that the token "
-                "can read: create it with `yeji check --create`, or correct influx.bucket."
-            )
+        """Check address, token, bucket and right to write. Raises `SinkUnavailableError` with the remedy."""
+        self._post(b"\n", "ms")  # writes nothing, and needs every right that writing needs
 
     def find_bucket(self) -> Bucket | None:
         """The bucket, or None. Raises `SinkUnavailableError`."""

@@ -19,6 +19,7 @@ from streams.settings import Settings
 from streams.stats import WorkerStats
 from streams.worker.app import make_app
 from streams.worker.engine import Engine
+from streams.worker.errors import WorkerError
 from streams.worker.lane import Lane
 from streams.worker.tally import Tally, resident_mb
 from streams.worker.transport import BulkApp
@@ -28,10 +29,6 @@ log = structlog.get_logger()
 
 #: How long a worker that is told to stop waits for sinks that are away (s).
 LAST_PATIENCE = 20.0
-
-
-class WorkerError(Exception):
-    """The worker ended because of something that it could not deal with."""
 
 
 def run_worker(settings: Settings) -> None:
