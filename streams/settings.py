@@ -70,7 +70,9 @@ class GrafanaSettings(_Section):
 
     url: str = Field("http://127.0.0.1:3000")
     token: SecretStr | None = Field(None, description="service-account token with the Admin role")
-    folder: str = "Yeji"
+    user: str | None = Field(None, description="in place of a token: a user with the Admin role")
+    password: SecretStr | None = Field(None, description="that user's password")
+    folder: str = Field("Yeji", description="title of the folder that the dashboards go into")
     influx_url: str | None = Field(None, description="InfluxDB as Grafana reaches it; none = influx.url")
 
 

@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 _NOT_FOUND = 404
 _REMEDIES = {
-    401: "the token is not accepted: set YEJI_GRAFANA__TOKEN to a service account's token",
+    401: "the token or password is not accepted: set YEJI_GRAFANA__TOKEN to a service account's token",
     403: "the token may not do this: give its service account the Admin role",
     412: "somebody else changed it meanwhile: run the command again",
 }
@@ -31,22 +31,30 @@ class GrafanaError(Exception):
     """Grafana cannot be reached or refuses; the message says what to do."""
 
 
+def _login(settings: GrafanaSettings) -> str | tuple[str, str]:
+    """The token, or user and password. Raises `GrafanaError` when neither is set."""
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    if settings.user is not None and settings.password is not None:
+        return settings.user, settings.password.get_secret_value()
+    raise GrafanaError(
+        "No token for Grafana. Make a service account with the Admin role in Grafana "
+        "(Administration, Users and access) and set YEJI_GRAFANA__TOKEN to its token, "
+        "or set YEJI_GRAFANA__USER and YEJI_GRAFANA__PASSWORD."
+    )
+
+
 class Grafana:
     """One Grafana, as its settings name it. Every method raises `GrafanaError`."""
 
     def __init__(self, settings: GrafanaSettings, timeout: float = 10.0) -> None:
-        if settings.token is None:
-            raise GrafanaError(
-                "No token for Grafana. Make a service account with the Admin role in Grafana "
-                "(Administration, Users and access) and set YEJI_GRAFANA__TOKEN to its token."
-            )
         address = urlsplit(settings.url)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise GrafanaError(f"grafana.url {settings.url!r} is no address like http://127.0.0.1:3000.")
         self.url = settings.url.rstrip("/")
         prefix = address.path.strip("/")
         self._face = GrafanaFace(
-            settings.token.get_secret_value(),
+            _login(settings),
             host=f"[{address.hostname}]" if ":" in address.hostname else address.hostname,
             port=address.port,
             url_path_prefix=f"{prefix}/" if prefix else "",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "glsa_test"
+PASSWORD = "not 1 of the defaults"
+BASIC = "Basic " + b64encode(f"admin:{PASSWORD}".encode()).decode()
 Json = dict[str, Any]
 
 
@@ -49,7 +52,7 @@ class FakeGrafana:
         path = unquote(address.path).removeprefix("/grafana").removeprefix("/api")
         if path == "/health":
             return 200, {"database": "ok", "version": "12.0.2", "commit": "fake"}
-        if token != f"Bearer {TOKEN}":
+        if token not in (f"Bearer {TOKEN}", BASIC):
             return 401, {"message": "Unauthorized"}
         if self.broken > 0:
             self.broken -= 1

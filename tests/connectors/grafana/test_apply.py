@@ -11,7 +11,7 @@ from connectors.grafana.client import Grafana, GrafanaError
 from connectors.grafana.dashboards import build_all
 from connectors.grafana.flux import SOURCE_UID
 from streams.settings import GrafanaSettings, InfluxSettings, Settings
-from tests.connectors.grafana.fake_grafana import TOKEN, FakeGrafana
+from tests.connectors.grafana.fake_grafana import PASSWORD, TOKEN, FakeGrafana
 
 THINGS = 2 + len(build_all())
 
@@ -89,7 +89,7 @@ def test_grafana_under_a_path(grafana: FakeGrafana, settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("url", "token", "words"),
     [
-        (None, "wrong", ["token is not accepted", "YEJI_GRAFANA__TOKEN"]),
+        (None, "wrong", ["is not accepted", "YEJI_GRAFANA__TOKEN"]),
         (None, None, ["No token for Grafana", "YEJI_GRAFANA__TOKEN"]),
         ("grafana:3000", TOKEN, ["grafana.url", "http://127.0.0.1:3000"]),
     ],
@@ -102,6 +102,11 @@ def test_errors_say_what_to_do(
         list(apply(Grafana(wrong), settings))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_user_and_password_in_place_of_a_token(grafana: FakeGrafana, settings: Settings) -> None:
+    admin = GrafanaSettings(url=grafana.url, user="admin", password=SecretStr(PASSWORD))
+    assert actions(settings.model_copy(update={"grafana": admin})) == [Action.CREATED] * THINGS
 
 
 def test_nobody_answers(settings: Settings) -> None:
