@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from connectors.base import Source
+from connectors.csv_layout import CsvOptions
+from connectors.csv_source import CsvError, CsvSource, describe
 from connectors.json_lines import JsonLinesSource
 from connectors.simulator_source import SimulatorSource, now_ms
 from connectors.sqlite_store import Position, SqliteSink
@@ -18,19 +22,48 @@ from streams.settings import ClassSettings, Settings
 from streams.simulator import demo_plant, plant_classes, steady_plant
 from streams.simulator.shifts import DAY, HOUR
 
-_UNITS = {"s": 1000, "m": 60_000, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_UNITS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000, "h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
-def duration(text: str) -> int:
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its IANA name; CommandError when there is none.
+
+    >>> zone_of("UTC") is UTC
+    True
+    """
+    if name.upper() == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise CommandError(f"{name!r} is no time zone: give a name like Asia/Seoul or UTC.") from error
+
+
+def moment(text: str, zone: tzinfo) -> int:
+    """A date, or a date and time, in ms UTC; ``zone`` where it names none.
+
+    >>> moment("2000-01-01", UTC)
+    946684800000
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is no date: write 2026-01-31 or 2026-01-31T08:00:00.") from error
+    return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
+
+
+def duration(text: str) -> float:
     """A stretch of time in ms.
 
     >>> duration("90s"), duration("2d"), duration("1.5h")
-    (90000, 172800000, 5400000)
+    (90000.0, 172800000.0, 5400000.0)
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mu]?s|[mhdw])\s*", text)
     if match is None:
-        raise CommandError(f"{text!r} is no duration: write a number and s, m, h, d or w, for example 2d.")
-    return round(float(match[1]) * _UNITS[match[2]])
+        raise CommandError(
+            f"{text!r} is no duration: write a number and ms, s, m, h, d or w, for example 2d."
+        )
+    return float(match[1]) * _UNITS[match[2]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +128,19 @@ def choose_simulator(
     if settings.classes == {"default": ClassSettings()}:
         settings = settings.model_copy(update={"classes": {**plant_classes(), **settings.classes}})
     return Chosen(source, True, title, source.total, source.live), settings
+
+
+def choose_files(path: Path, options: CsvOptions) -> Chosen:
+    """CSV files; CommandError when they cannot be read as readings."""
+    try:
+        source = CsvSource(path, options)
+    except CsvError as error:
+        raise CommandError(str(error)) from error
+    title = f"{len(source.files)} CSV files of {path}" if len(source.files) > 1 else str(source.files[0].path)
+    notes = describe(source)
+    if source.unread:
+        notes.append(f"{len(source.unread)} files cannot be read: see the rejected input")
+    return Chosen(source, False, title, source.total, notes=notes)
 
 
 def choose_stdin() -> Chosen:
