@@ -118,7 +118,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "value": ("Value", "측정값"),
     "expected": ("Expected", "기대값"),
     "deviation": ("Off by", "편차"),
-    "deviation.sd": ("{value} sd", "{value} 표준편차"),
+    "deviation.sd": ("{value} σ", "{value} σ"),
     # alarms
     "alarms.open": ("Open alarms", "미해제 알람"),
     "alarms.past": ("Past alarms", "지난 알람"),

@@ -10,7 +10,7 @@
   const nines = (score) => (score === null ? null : score >= 1 - 10 ** -CAP ? CAP : -Math.log10(1 - Math.max(score, 0)));
   const ofNines = (y) => 1 - 10 ** -y;
   const short = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
-  const shortScore = (value) => (value === null || value === undefined ? "–" : (Math.floor(value * 1e5 + 1e-6) / 1e5).toString());
+  const shortScore = (value) => (value === null || value === undefined ? "–" : (Math.floor(value * 1e6 + 1e-3) / 1e6).toString());
   let current = null;
 
   function query() {
@@ -181,7 +181,7 @@
     const thin = { stroke: "transparent", points: { show: false } };
     const trace = { stroke: line, width: 1.5, points: { show: false } };
     const ranges = {
-      score: { range: () => [0, Math.min(CAP, Math.max(4, nines(entry.data?.threshold ?? 0) + 1))] },
+      score: { range: (_, least, most) => [0, Math.min(CAP, Math.max(4, nines(entry.data?.threshold ?? 0) + 1, most ?? 0)) * 1.02] },
       health: { range: () => [0, 100] },
       sensor: { range: (_, least, most) => uPlot.rangeNum(least ?? 0, most ?? 1, 0.1, true) },
     };
@@ -197,9 +197,9 @@
       },
       scales: { x: { time: true, auto: false }, y: ranges[one.kind] },
       axes: [
-        { ...axis, values: times, size: rem * 2.4, space: rem * 4.5 },
+        { ...axis, values: times, size: rem * 2.9, space: rem * 4.5 },
         one.kind === "score"
-          ? { ...axis, size: rem * 3.6, splits: () => [0, 1, 2, 3, 4, 5, 6], values: (_, ys) => ys.map((y) => (y === 0 ? "0" : ofNines(y).toFixed(y))) }
+          ? { ...axis, size: rem * 4.6, splits: () => [0, 1, 2, 3, 4, 5, 6], values: (_, ys) => ys.map((y) => (y === 0 ? "0" : ofNines(y).toFixed(y))) }
           : { ...axis, size: rem * 3.6, space: rem * 2 },
       ],
       series: [{}, trace, ...(one.columns.length > 1 ? [thin, thin] : [])],
@@ -254,12 +254,14 @@
     // The state of every reading as a strip along the bottom.
     const colours = ["--learning", "--normal", "--suspect", "--alarm"].map(colour);
     const height = 4 * pixels;
-    for (let i = 0; i < time.length; i += 1) {
-      if (state[i] === null) continue;
-      const x0 = plot.valToPos(time[i], "x", true);
-      const next = time[i + 1] ?? time[i] + (data.step || 1);
-      ctx.fillStyle = colours[state[i]];
-      ctx.fillRect(x0, bbox.top + bbox.height - height, Math.max(plot.valToPos(next, "x", true) - x0, pixels), height);
+    for (let i = 0; i < time.length; ) {
+      const first = i;
+      while (i < time.length && state[i] === state[first]) i += 1;
+      if (state[first] === null) continue;
+      const x0 = plot.valToPos(time[first], "x", true);
+      const x1 = plot.valToPos(time[i] ?? time[i - 1] + (data.step || 1), "x", true);
+      ctx.fillStyle = colours[state[first]];
+      ctx.fillRect(x0, bbox.top + bbox.height - height, Math.max(x1 - x0, pixels), height);
     }
     ctx.restore();
   }
