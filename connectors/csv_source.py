@@ -21,7 +21,7 @@ from streams.records import Frame, Reason, Rejection
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 #: A file is understood by so many of its lines.
 _SAMPLE = 500
-_AS_FOUND = CsvOptions()
+AS_FOUND = CsvOptions()
 
 
 class CsvError(Exception):
@@ -60,7 +60,7 @@ class CsvSource(Source):
     Raises CsvError when there is nothing to read.
     """
 
-    def __init__(self, path: Path, options: CsvOptions = _AS_FOUND) -> None:
+    def __init__(self, path: Path, options: CsvOptions = AS_FOUND) -> None:
         self.path, self.options = path, options
         if options.under is not None and len(options.under.strip("/").split("/")) != len(LEVELS) - 1:
             raise CsvError(f"--under {options.under!r} must be four levels: {'/'.join(LEVELS[:-1])}")

@@ -21,6 +21,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def history_step(interval: int) -> int:
+    """How much event time one frame of the history holds, for readings ``interval`` ms apart."""
+    return max(1, STEP // interval) * interval
+
+
 class SimulatorSource(Source):
     """Frames of every machine from ``start`` (ms UTC) up to ``live`` at once, and then as they fall due.
 
@@ -45,7 +50,7 @@ class SimulatorSource(Source):
             raise ValueError(f"speed is {speed}; give more than 0")
         # Steps are whole readings, and the history is whole steps: then item number and time agree.
         self._tick = plant.interval
-        self._step = max(1, STEP // self._tick) * self._tick
+        self._step = history_step(self._tick)
         self.start = start - start % self._tick
         self.live = self.start + max(0, live - self.start) // self._step * self._step
         self.plant, self.until, self.speed, self._clock = plant, until, speed, clock

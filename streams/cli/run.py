@@ -162,10 +162,11 @@ def run(
     from streams.cli.run_embedded import How, opened_store, run_embedded
     from streams.cli.sources import (
         Simulation,
-        choose_files,
+        choose_csv,
         choose_simulator,
         choose_stdin,
         duration,
+        milliseconds,
         moment,
         store_path,
         zone_of,
@@ -179,8 +180,8 @@ def run(
     options = CsvOptions(
         time_column=time_column,
         time_format=time_format,
-        time_unit=None if time_unit is None else duration(time_unit),
-        time_step=None if time_step is None else round(duration(time_step)),
+        time_unit=None if time_unit is None else milliseconds(time_unit),
+        time_step=None if time_step is None else duration(time_step),
         start=moment(start, zone),
         zone=zone,
         machine=machine,
@@ -192,12 +193,12 @@ def run(
         delimiter=None if delimiter is None else delimiter.replace("\\t", "\t"),
         decimal=decimal,
         encoding=encoding,
-        align=0 if align is None else round(duration(align)),
+        align=0 if align is None else duration(align),
     )
-    simulation = Simulation(seed, round(duration(interval)), round(duration(history)), machines, speed=speed)
+    simulation = Simulation(seed, duration(interval), duration(history), machines, speed=speed)
     kind = "csv" if csv is not None else "stdin" if stdin else "simulator"
     how = How(store_path(settings.data, kind, store), fresh, page, exit_at_end, zone)
-    chosen = choose_files(csv, options) if csv is not None else choose_stdin() if stdin else None
+    chosen = choose_csv(csv, options) if csv is not None else choose_stdin() if stdin else None
     with opened_store(how.store, fresh=fresh) as sink:
         if chosen is None:
             chosen, settings = choose_simulator(simulation, settings, sink, exit_at_end=exit_at_end)

@@ -13,9 +13,9 @@ import msgspec
 
 from connectors.base import Source
 from connectors.csv_layout import CsvOptions
-from connectors.csv_source import CsvError, CsvSource, describe
+from connectors.csv_source import AS_FOUND, CsvError, CsvSource, describe
 from connectors.json_lines import JsonLinesSource
-from connectors.simulator_source import SimulatorSource, now_ms
+from connectors.simulator_source import SimulatorSource, history_step, now_ms
 from connectors.sqlite_store import Position, SqliteSink
 from streams.cli.errors import CommandError
 from streams.settings import ClassSettings, Settings
@@ -52,11 +52,20 @@ def moment(text: str, zone: tzinfo) -> int:
     return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
 
 
-def duration(text: str) -> float:
-    """A stretch of time in ms.
+def duration(text: str) -> int:
+    """A stretch of time in whole ms.
 
     >>> duration("90s"), duration("2d"), duration("1.5h")
-    (90000.0, 172800000.0, 5400000.0)
+    (90000, 172800000, 5400000)
+    """
+    return round(milliseconds(text))
+
+
+def milliseconds(text: str) -> float:
+    """A stretch of time in ms. Raises CommandError when it is none.
+
+    >>> milliseconds("1s"), milliseconds("100us")
+    (1000.0, 0.1)
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mu]?s|[mhdw])\s*", text)
     if match is None:
@@ -78,7 +87,10 @@ class Simulation:
     speed: float = 1.0
 
     def source(self, live: int, start: int, *, until: int | None = None) -> SimulatorSource:
-        """The source whose history reaches from ``start`` to ``live`` (ms UTC)."""
+        """The source whose history reaches from about ``start`` to ``live`` (ms UTC)."""
+        live -= live % self.interval
+        step = history_step(self.interval)
+        start = live - -(-(live - start) // step) * step
         if self.machines is None:
             plant = demo_plant(live, seed=self.seed, interval=self.interval)
         else:
@@ -130,7 +142,7 @@ def choose_simulator(
     return Chosen(source, True, title, source.total, source.live), settings
 
 
-def choose_files(path: Path, options: CsvOptions) -> Chosen:
+def choose_csv(path: Path, options: CsvOptions = AS_FOUND) -> Chosen:
     """CSV files; CommandError when they cannot be read as readings."""
     try:
         source = CsvSource(path, options)
