@@ -191,7 +191,10 @@ class IntakeSettings(_Section):
 class WorkerSettings(_Section):
     """How a stream worker goes about it (docs/worker.md)."""
 
-    name: str | None = Field(None, description="the worker's name in statistics; none = host and process id")
+    name: str | None = Field(
+        None,
+        description="the worker's own name, in statistics and as a static member of the group; none = any",
+    )
     batch_messages: int = Field(20_000, ge=1, description="messages that are processed at once, at most")
     batch_bytes: int = Field(4_000_000, ge=1000, description="bytes of messages processed at once, at most")
     checkpoint: float = Field(10.0, gt=0, description="seconds between snapshots of the changed machines")
