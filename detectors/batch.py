@@ -46,6 +46,11 @@ class Batch:
         return starts
 
     @cached_property
+    def single(self) -> bool:
+        """Whether each machine has exactly one reading here."""
+        return len(self) == len(self.rows) and bool((self.counts == 1).all())
+
+    @cached_property
     def column_of(self) -> Ints:
         """(n,) position in ``rows`` of each reading's machine."""
         return np.repeat(np.arange(len(self.rows), dtype=np.int64), self.counts)
@@ -53,6 +58,8 @@ class Batch:
     @cached_property
     def row_of(self) -> Ints:
         """(n,) fleet row of each reading's machine."""
+        if self.single:
+            return self.rows
         return np.repeat(self.rows, self.counts)
 
     @cached_property

@@ -3,6 +3,9 @@
 A tree of River's HalfSpaceTrees is drawn at random and never changes: what a machine learns is only how
 many readings passed each node. So machines share a small library of forests, and a machine's own cost is
 its masses (docs/decisions/forest-library.md).
+
+Inside a tree nodes are numbered as in a heap: the root is 1, the children of node i are 2 i and 2 i + 1,
+and the leaves of a tree of height h are 2**h … 2**(h + 1) - 1, from left to right.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from numpy.typing import NDArray
 from detectors.base import State, grown
 from detectors.batch import Floats, Ints
 
+Masses = NDArray[np.unsignedinteger]
+
 PADDING = 0.15  # River's: no split in the outer 15 % of a node's range
 
-# Pairs (reading, tree) walked at a time: five arrays of so many fit in a core's own cache.
+# Pairs (reading, tree) walked at a time: the arrays of so many fit in a core's own cache.
 _CHUNK = 8192
 
 _Key = tuple[int, tuple[int, ...]] | tuple[bytes, bytes]  # seed and columns, or the nodes themselves
@@ -27,10 +32,9 @@ _Key = tuple[int, tuple[int, ...]] | tuple[bytes, bytes]  # seed and columns, or
 def draw_tree(rng: random.Random, columns: Sequence[int], height: int) -> tuple[list[int], list[float]]:
     """One tree as `river.tree.padded.make_padded_tree` draws it, from the same random numbers.
 
-    Gives each inner node's sensor column and threshold, in heap order (the children of node i are
-    2 i + 1 and 2 i + 2).
+    Gives each inner node's sensor column and threshold; place 0 is not used.
     """
-    feature, threshold = [0] * (2**height - 1), [0.0] * (2**height - 1)
+    feature, threshold = [0] * 2**height, [0.0] * 2**height
     limits = dict.fromkeys(columns, (0.0, 1.0))
 
     def split(node: int, depth: int) -> None:
@@ -41,33 +45,54 @@ def draw_tree(rng: random.Random, columns: Sequence[int], height: int) -> tuple[
         at = rng.uniform(low + PADDING * (high - low), high - PADDING * (high - low))
         feature[node], threshold[node] = on, at
         limits[on] = (low, at)
-        split(2 * node + 1, depth + 1)
+        split(2 * node, depth + 1)
         limits[on] = (at, high)
-        split(2 * node + 2, depth + 1)
+        split(2 * node + 1, depth + 1)
         limits[on] = (low, high)
 
-    split(0, 0)
+    split(1, 0)
     return feature, threshold
 
 
-class Forests:
-    """A library of forests of ``n_trees`` trees of ``height``, numbered 0, 1, …
+def pyramid(leaves: Masses) -> Masses:
+    """The mass of every node (…, 2 L), numbered as in a heap, from the masses of the leaves (…, L).
 
-    The nodes of all trees are kept level by level: node j of depth d of tree t of forest f stands at
-    ``(f * n_trees + t) * 2**d + j`` of level d. So the children of the node at g stand at 2 g and 2 g + 1
-    of the next level, and a walk needs no pointers.
+    >>> pyramid(np.array([1, 2, 3, 4], dtype=np.uint8)).tolist()
+    [0, 10, 3, 7, 1, 2, 3, 4]
+    """
+    size = leaves.shape[-1]
+    out = np.zeros((*leaves.shape[:-1], 2 * size), dtype=leaves.dtype)
+    out[..., size:] = leaves
+    while size > 1:
+        half = size // 2
+        np.add(out[..., size : 2 * size : 2], out[..., size + 1 : 2 * size : 2], out=out[..., half:size])
+        size = half
+    return out
+
+
+class Forests:
+    """A library of forests of ``n_trees`` trees of ``height``, numbered 1, 2, … (0 = no forest).
+
+    For the walk the nodes of all trees are kept level by level: node j (from the left) of depth d of
+    tree t of forest f stands at ``(f * n_trees + t) * 2**d + j`` of level d. So the children of the node
+    at g stand at 2 g and 2 g + 1 of the next level, and the walk needs no pointers.
     """
 
     def __init__(self, n_trees: int, height: int) -> None:
-        self.n_trees, self.height = n_trees, height
-        self.feature = [np.zeros(0, dtype=np.int64) for _ in range(height)]
-        self.threshold = [np.zeros(0) for _ in range(height)]
+        self.n_trees, self.height, self.leaves = n_trees, height, 2**height
+        self.feature: list[Ints] = [np.zeros(0, dtype=np.int64) for _ in range(height)]
+        self.threshold: list[Floats] = [np.zeros(0) for _ in range(height)]
         self._number: dict[_Key, int] = {}
         self._keys: list[_Key] = []
+        self._lists: dict[int, list[tuple[list[int], list[float]]]] = {}
         self._capacity = 0
+        empty = np.zeros((n_trees, self.leaves))
+        self._add((0, ()), empty.astype(np.int64), empty)
 
     def __len__(self) -> int:
-        return len(self._number)
+        return len(self._keys) - 1
+
+    # -- the library
 
     def drawn(self, seed: int, columns: tuple[int, ...]) -> int:
         """The number of the forest that River draws from ``seed`` over sensor ``columns``."""
@@ -77,6 +102,27 @@ class Forests:
             trees = [draw_tree(rng, columns, self.height) for _ in range(self.n_trees)]
             self._add(key, np.array([t[0] for t in trees]), np.array([t[1] for t in trees]))
         return self._number[key]
+
+    def given(self, feature: Ints, threshold: Floats) -> int:
+        """The number of a forest made elsewhere: (n_trees, 2**height) each, numbered as in a heap."""
+        shape = (self.n_trees, self.leaves)
+        if feature.shape != shape or threshold.shape != shape:
+            raise ValueError(f"a forest of shape {feature.shape} does not fit: {shape} is wanted")
+        feature, threshold = feature.astype(np.int64), threshold.astype(np.float64)
+        key = (feature.tobytes(), threshold.tobytes())
+        if key not in self._number:
+            self._add(key, feature, threshold)
+        return self._number[key]
+
+    def nodes(self, number: int) -> tuple[Ints, Floats]:
+        """Sensor columns and thresholds of a forest, as `given` takes them."""
+        feature = np.zeros((self.n_trees, self.leaves), dtype=np.int64)
+        threshold = np.zeros((self.n_trees, self.leaves))
+        for depth in range(self.height):
+            here, level = self._level(number, depth)
+            feature[:, level] = self.feature[depth][here].reshape(self.n_trees, -1)
+            threshold[:, level] = self.threshold[depth][here].reshape(self.n_trees, -1)
+        return feature, threshold
 
     def dump(self, number: int) -> State:
         """What `load` makes the same forest from: its seed and columns, or, made elsewhere, its nodes."""
@@ -92,92 +138,103 @@ class Forests:
             return self.given(state["feature"], state["threshold"])
         return self.drawn(int(state["seed"][0]), tuple(state["columns"].tolist()))
 
-    def given(self, feature: Ints, threshold: Floats) -> int:
-        """The number of a forest made elsewhere: (n_trees, 2**height - 1) each, in heap order."""
-        shape = (self.n_trees, 2**self.height - 1)
-        if feature.shape != shape or threshold.shape != shape:
-            raise ValueError(f"a forest of shape {feature.shape} does not fit: {shape} is wanted")
-        feature, threshold = feature.astype(np.int64), threshold.astype(np.float64)
-        key = (feature.tobytes(), threshold.tobytes())
-        if key not in self._number:
-            self._add(key, feature, threshold)
-        return self._number[key]
-
-    def nodes(self, number: int) -> tuple[Ints, Floats]:
-        """Sensor columns and thresholds of a forest, as `given` takes them."""
-        feature, threshold = [], []
-        for depth in range(self.height):
-            here = slice(number * self.n_trees << depth, (number + 1) * self.n_trees << depth)
-            feature.append(self.feature[depth][here].reshape(self.n_trees, -1))
-            threshold.append(self.threshold[depth][here].reshape(self.n_trees, -1))
-        return np.concatenate(feature, axis=1), np.concatenate(threshold, axis=1)
-
     def _add(self, key: _Key, feature: Ints, threshold: Floats) -> None:
-        number = len(self._number)
+        number = len(self._keys)
         if number == self._capacity:
-            self._capacity = max(4, 2 * self._capacity)
+            self._capacity = max(2, 2 * self._capacity)
             for depth in range(self.height):
                 nodes = self._capacity * self.n_trees << depth
                 self.feature[depth] = grown(self.feature[depth], nodes)
                 self.threshold[depth] = grown(self.threshold[depth], nodes)
         for depth in range(self.height):
-            here = slice(number * self.n_trees << depth, (number + 1) * self.n_trees << depth)
-            level = slice(2**depth - 1, 2 ** (depth + 1) - 1)
+            here, level = self._level(number, depth)
             self.feature[depth][here] = feature[:, level].reshape(-1)
             self.threshold[depth][here] = threshold[:, level].reshape(-1)
         self._number[key] = number
         self._keys.append(key)
 
-    def leaves(self, x: Floats, forest: Ints) -> Ints:
-        """The leaf, 0 … 2**height - 1, that each reading reaches in each tree of its forest: (n, n_trees).
+    def _level(self, number: int, depth: int) -> tuple[slice, slice]:
+        """Where a forest's nodes of one depth stand in the level, and in each tree's heap."""
+        here = slice(number * self.n_trees << depth, (number + 1) * self.n_trees << depth)
+        return here, slice(2**depth, 2 ** (depth + 1))
 
-        ``x`` (n, k) without missing values; ``forest`` (n,).
+    # -- walks
+
+    def walk(self, x: Floats, forest: Ints) -> Ints:
+        """Where each reading arrives in each tree of its forest: (n_trees, n).
+
+        ``x`` (n, k) without missing values, ``forest`` (n,). The answer is a place in the level of leaves:
+        ``(forest * n_trees + tree) * 2**height + leaf``.
         """
         n, width = x.shape
-        out = np.empty((n, self.n_trees), dtype=np.int64)
-        trees = np.arange(self.n_trees)
+        out = np.empty((self.n_trees, n), dtype=np.int64)
         flat = np.ascontiguousarray(x).reshape(-1)
+        trees = np.arange(self.n_trees)[:, None]
         step = max(1, _CHUNK // self.n_trees)
         for start in range(0, n, step):
             stop = min(n, start + step)
-            node = out[start:stop]
-            np.add((forest[start:stop] * self.n_trees)[:, None], trees, out=node)
-            self._descend(node.reshape(-1), flat, width, start)
-        out &= (1 << self.height) - 1
+            shape = (self.n_trees, stop - start)
+            node, index = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
+            value, bound, right = np.empty(shape), np.empty(shape), np.empty(shape, dtype=bool)
+            base = np.arange(start * width, stop * width, width)
+            np.add(forest[start:stop] * self.n_trees, trees, out=node)
+            for depth in range(self.height):
+                self.feature[depth].take(node, out=index, mode="clip")
+                np.add(index, base, out=index)
+                flat.take(index, out=value, mode="clip")
+                self.threshold[depth].take(node, out=bound, mode="clip")
+                np.greater_equal(value, bound, out=right)
+                np.add(node, node, out=node)
+                np.add(node, right, out=node)
+            out[:, start:stop] = node
         return out
 
-    def _descend(self, node: Ints, flat: Floats, width: int, start: int) -> None:
-        """Walk from the roots ``node`` (p,) to the leaves, in place. ``start``: the first reading's place."""
-        pairs = len(node)
-        base = np.repeat(np.arange(start, start + pairs // self.n_trees) * width, self.n_trees)
-        index = np.empty(pairs, dtype=np.int64)
-        value, bound = np.empty(pairs), np.empty(pairs)
-        right = np.empty(pairs, dtype=bool)
-        for depth in range(self.height):
-            self.feature[depth].take(node, out=index, mode="clip")
-            np.add(index, base, out=index)
-            flat.take(index, out=value, mode="clip")
-            self.threshold[depth].take(node, out=bound, mode="clip")
-            np.greater_equal(value, bound, out=right)
-            np.add(node, node, out=node)
-            np.add(node, right, out=node)
+    def walk_busier(self, x: Floats, forest: Ints, mass: Masses, of: Ints) -> Ints:
+        """As `walk`, where values may be missing: there the walk takes the busier branch, as River's does.
 
-    def busier_leaves(self, x: Floats, forest: Ints, mass: NDArray[np.unsignedinteger]) -> Ints:
-        """As `leaves`, where values may be missing: there the walk takes the busier branch, as River's does.
-
-        ``mass`` (n, n_trees, 2**height): how many readings of the running window each leaf has seen.
+        ``mass`` (m, n_trees, 2 * leaves): the `pyramid` of what some machines' running windows hold;
+        ``of`` (n,): which of them is each reading's.
         """
-        pyramid = [mass.astype(np.int64)]
-        for _ in range(self.height):
-            pyramid.append(pyramid[-1][:, :, 0::2] + pyramid[-1][:, :, 1::2])
-        pyramid.reverse()
-        node = forest[:, None] * self.n_trees + np.arange(self.n_trees)
-        place = np.zeros_like(node)
-        reading, tree = np.ogrid[: len(x), : self.n_trees]
+        n, size = len(x), 2 * self.leaves
+        node = np.ones((self.n_trees, n), dtype=np.int64)
+        root = forest * self.n_trees + np.arange(self.n_trees)[:, None]
+        heap = (of * self.n_trees + np.arange(self.n_trees)[:, None]) * size
+        flat, reading = mass.reshape(-1), np.arange(n)
         for depth in range(self.height):
-            value = x[reading, self.feature[depth][node]]
-            below = pyramid[depth + 1]
-            busier = below[reading, tree, 2 * place] < below[reading, tree, 2 * place + 1]
-            right = np.where(np.isnan(value), busier, value >= self.threshold[depth][node])
-            node, place = 2 * node + right, 2 * place + right
-        return place
+            place = (root << depth) + (node - (1 << depth))
+            value = x[reading, self.feature[depth].take(place)]
+            left = heap + 2 * node
+            busier = flat.take(left) < flat.take(left + 1)
+            right = np.where(np.isnan(value), busier, value >= self.threshold[depth].take(place))
+            node = 2 * node + right
+        return (root << self.height) + (node - self.leaves)
+
+    def walk_one(
+        self, x: list[float], forest: int, offset: int, mass: list[list[int]] | None = None
+    ) -> list[int]:
+        """``offset + tree * leaves + leaf`` of one reading in each tree: no arrays, quicker for a few.
+
+        ``mass`` (n_trees, 2 * leaves): needed when values may be missing.
+        """
+        if forest not in self._lists:
+            feature, threshold = self.nodes(forest)
+            self._lists[forest] = list(zip(feature.tolist(), threshold.tolist(), strict=True))
+        leaves, out = self.leaves, []
+        depths = range(self.height)
+        offset -= leaves
+        for tree, (features, thresholds) in enumerate(self._lists[forest]):
+            node = 1
+            if mass is None:
+                for _ in depths:
+                    node += node + (x[features[node]] >= thresholds[node])
+            else:
+                held = mass[tree]
+                for _ in depths:
+                    value = x[features[node]]
+                    if value != value:
+                        node += node + (held[2 * node] < held[2 * node + 1])
+                    else:
+                        node += node + (value >= thresholds[node])
+            out.append(offset + node)
+            offset += leaves
+        return out

@@ -12,14 +12,17 @@ import math
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.base import DeferredScores, Evidence, FleetDetector, State, grown
 from detectors.batch import Batch, Bools, Floats, Ints
-from detectors.forests import Forests
+from detectors.forests import Forests, Masses, pyramid
+from detectors.moments import FleetMoments
 from detectors.scaling import FleetMinMaxScaler
 
-Masses = NDArray[np.unsignedinteger]
+# Machines whose masses of all nodes are worked on at a time: bounds the memory that takes.
+_CHUNK = 64
+# Up to so many readings are walked one by one, without arrays.
+_FEW = 3
 
 
 class FleetHalfSpaceTrees(FleetDetector):
@@ -67,18 +70,24 @@ class FleetHalfSpaceTrees(FleetDetector):
         self.share, self.features = forests, features
         self.forests = Forests(n_trees, height)
         self.scaler = FleetMinMaxScaler(width) if scaled else None
+        self.moments = FleetMoments(width)
         self.leaves = 2**height
+        self.size = n_trees * self.leaves
         # A path's walk stops under this mass (the paper's, and River's, magic tenth of a window).
         self.stop = math.ceil(0.1 * window_size)
         self.top = n_trees * window_size * (2 ** (height + 1) - 1)
         mass = np.min_scalar_type(window_size)
+        path = np.min_scalar_type(self.top // n_trees)
+        self._one = mass.type(1)
+        self._weight = np.repeat(2 ** np.arange(height + 1), 2 ** np.arange(height + 1)).astype(path)
+        self._weight = np.concatenate([self._weight[:1], self._weight])  # place 0 of a heap is not used
         self.seed = np.zeros(0, dtype=np.int64)
         self.forest = np.zeros(0, dtype=np.int64)
         self.counter = np.zeros(0, dtype=np.int64)
         self.ready = np.zeros(0, dtype=bool)
-        self.now = np.zeros((0, n_trees, self.leaves), dtype=mass)
-        self.last = np.zeros((0, n_trees, self.leaves), dtype=mass)
-        self.path = np.zeros((0, n_trees, self.leaves), dtype=np.min_scalar_type(self.top // n_trees))
+        self.now: Masses = np.zeros((0, n_trees, self.leaves), dtype=mass)
+        self.last: Masses = np.zeros((0, n_trees, self.leaves), dtype=mass)
+        self.path: Masses = np.zeros((0, n_trees, self.leaves), dtype=path)
 
     # -- scoring
 
@@ -86,95 +95,195 @@ class FleetHalfSpaceTrees(FleetDetector):
         """River's ``score_one`` of each reading; NaN while the machine's first window is not full."""
         row_of = batch.row_of
         x = self.scaler.scale(row_of, batch.x) if self.scaler else batch.x
-        raw = np.full(len(batch), np.nan)
-        ready = self.ready[row_of]
-        if ready.all():
-            leaf = self._leaves(row_of, x)
-            raw = self._scores(row_of, leaf)
-        elif ready.any():
-            leaf = np.zeros((len(batch), self.n_trees), dtype=np.int64)
-            leaf[ready] = self._leaves(row_of[ready], x[ready])
-            raw[ready] = self._scores(row_of[ready], leaf[ready])
+        place = self._places(row_of, x)
+        return DeferredScores(
+            self._read(row_of, place), lambda at: self._evidence(row_of[at], batch.x[at], place[:, at])
+        )
+
+    def score_learn(self, batch: Batch) -> Floats:
+        """Score, then learn each reading, as River does with readings that come one by one."""
+        self._plant(batch)
+        if len(batch) == 1 and self._plain(batch):
+            return np.array([self._score_learn_one(int(batch.rows[batch.counts > 0][0]), batch.x[0])])
+        before, after, moved = self._scale_learn_scale(batch)
+        row_of = batch.row_of
+        missing = np.isnan(before).any(axis=1)
+        if missing.any():  # before or after: a sensor is unknown, so missing, before its first value
+            missing |= np.isnan(after).any(axis=1)
+        gaps = self._machines(batch, missing)
+        whole = ~gaps[batch.column_of] if gaps.any() else None
+        place = self._places_of_whole(row_of, before, whole)
+        learned = place
+        if moved.any():
+            learned = place.copy()
+            again = np.flatnonzero(moved if whole is None else moved & whole)
+            learned[:, again] = self._places_of_whole(row_of[again], after[again], None)
+        raw = np.empty(len(batch))
+        for at, part in self._windows(batch):
+            if whole is None:
+                raw[at] = self._read(part.row_of, place[:, at])
+                self._count(learned[:, at])
+            else:
+                some = at[whole[at]]
+                raw[some] = self._read(row_of[some], place[:, some])
+                self._count(learned[:, some])
+                self._score_learn_gaps(part.select(~whole[at]), at[~whole[at]], before, after, raw)
+            self._end(part)
+        return raw
+
+    def _plain(self, batch: Batch) -> bool:
+        """Whether no value of the batch is missing, and no sensor is unknown to a scaler that scores with it."""
+        if np.isnan(batch.x).any():
+            return False
+        return self.scaler is None or bool(np.isfinite(self.scaler.low[batch.rows]).all())
+
+    def _scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools]:
+        if self.scaler:
+            return self.scaler.scale_learn_scale(batch)
+        return batch.x, batch.x, np.zeros(len(batch), dtype=bool)
+
+    def _score_learn_gaps(self, batch: Batch, at: Ints, before: Floats, after: Floats, raw: Floats) -> None:
+        """Where values are missing the way depends on what was learned just before: one by one, then.
+
+        ``at``: where the batch's readings stand in ``before``, ``after`` and ``raw``.
+        """
+        for rows, step in batch.steps():
+            here = at[step]
+            raw[here] = self._read(rows, self._places(rows, before[here]))
+            self._count(self._places(rows, after[here]))
+
+    def _score_learn_one(self, row: int, x: Floats) -> float:
+        """`score_learn` for one reading of one machine, none of it missing: nearly without arrays."""
+        before = after = x.tolist()
+        if self.scaler:
+            before, after = self.scaler.scale_learn_scale_one(row, before)
+        forest, raw = int(self.forest[row]), math.nan
+        if self.ready[row]:
+            place = self.forests.walk_one(before, forest, row * self.size)
+            raw = 1 - sum(self._path.take(place).tolist()) / self.top
+            if before is not after:
+                place = self.forests.walk_one(after, forest, row * self.size)
         else:
-            leaf = np.zeros((len(batch), self.n_trees), dtype=np.int64)
-        return DeferredScores(raw, lambda at: self._evidence(row_of[at], x[at], leaf[at]))
+            place = self.forests.walk_one(after, forest, row * self.size)
+        self._now[place] += self._one
+        self.moments.learn_one(row, x)
+        self.counter[row] += 1
+        if self.counter[row] == self.window_size:
+            self._turn(np.array([row]))
+        return raw
 
-    def _scores(self, row_of: Ints, leaf: Ints) -> Floats:
-        place = (row_of * (self.n_trees * self.leaves))[:, None] + leaf
-        place += np.arange(self.n_trees) * self.leaves
-        path = self.path.reshape(-1).take(place)
-        total = np.zeros(len(row_of), dtype=np.int64)
-        for tree in range(self.n_trees):
-            total += path[:, tree]
-        return 1 - total / self.top
+    def _read(self, row_of: Ints, place: Ints) -> Floats:
+        """The scores of readings that are at ``place`` (n_trees, n)."""
+        total = np.add.reduce(self._path.take(place, mode="clip"), axis=0, dtype=np.int64)
+        raw: Floats = 1 - total / self.top
+        ready = self.ready.take(row_of)
+        if not ready.all():
+            raw[~ready] = np.nan
+        return raw
 
-    def _leaves(self, row_of: Ints, x: Floats) -> Ints:
-        """The leaf each reading reaches in each tree, as the masses stand."""
+    def _places(self, row_of: Ints, x: Floats) -> Ints:
+        """Where in the machines' leaves each reading arrives, as the masses stand: (n_trees, n)."""
+        if len(x) <= _FEW:
+            return self._places_of_few(row_of, x)
         missing = np.isnan(x).any(axis=1)
         if not missing.any():
-            return self.forests.leaves(x, self.forest[row_of])
-        out = np.empty((len(x), self.n_trees), dtype=np.int64)
-        whole = ~missing
-        out[whole] = self.forests.leaves(x[whole], self.forest[row_of[whole]])
-        rows = row_of[missing]
-        out[missing] = self.forests.busier_leaves(x[missing], self.forest[rows], self.now[rows])
-        return out
+            return self._places_of_whole(row_of, x, None)
+        found = self._places_of_whole(row_of, x, ~missing)
+        gaps = np.flatnonzero(missing)
+        rows, of = np.unique(row_of[gaps], return_inverse=True)
+        for start in range(0, len(rows), _CHUNK):
+            here = (of >= start) & (of < start + _CHUNK)
+            at = gaps[here]
+            mass = pyramid(self.now[rows[start : start + _CHUNK]])
+            forest = self.forest[row_of[at]]
+            arrived = self.forests.walk_busier(x[at], forest, mass, of[here] - start)
+            found[:, at] = arrived + (row_of[at] - forest) * self.size
+        return found
+
+    def _places_of_whole(self, row_of: Ints, x: Floats, whole: Bools | None) -> Ints:
+        """`_places` of the readings without missing values: those that are ``whole`` (None = all)."""
+        if whole is not None:
+            found = np.zeros((self.n_trees, len(x)), dtype=np.int64)
+            found[:, whole] = self._places_of_whole(row_of[whole], x[whole], None)
+            return found
+        forest = self.forest.take(row_of)
+        found = self.forests.walk(x, forest)
+        found += (row_of - forest) * self.size
+        return found
+
+    def _places_of_few(self, row_of: Ints, x: Floats) -> Ints:
+        found = []
+        for row, values in zip(row_of.tolist(), x.tolist(), strict=True):
+            gap = any(value != value for value in values)
+            mass = pyramid(self.now[row]).tolist() if gap else None
+            found.append(self.forests.walk_one(values, int(self.forest[row]), row * self.size, mass))
+        return np.array(found, dtype=np.int64).reshape(len(x), self.n_trees).T
 
     # -- learning
 
     def learn(self, batch: Batch) -> None:
         """River's ``learn_one`` of each reading, in order."""
-        if not len(batch):
-            return
         self._plant(batch)
+        for _, part in self._windows(batch):
+            self._learn(part)
+
+    def _learn(self, batch: Batch) -> None:
+        row_of = batch.row_of
         x = self.scaler.learn_scale(batch) if self.scaler else batch.x
-        into = self.counter[batch.row_of] + batch.step_of
-        window = into // self.window_size
-        for number in range(int(window.max()) + 1):
-            part = window == number
-            if part.all():
-                self._learn_window(batch, x)
-            else:
-                self._learn_window(batch.select(part), x[part])
+        missing = np.isnan(x).any(axis=1)
+        if missing.any():
+            # The way of a reading with a gap depends on what its machine learned just before.
+            gaps = self._machines(batch, missing)[batch.column_of]
+            self._count(self._places(row_of[~gaps], x[~gaps]))
+            for rows, at in batch.select(gaps).steps():
+                self._count(self._places(rows, x[gaps][at]))
+        else:
+            self._count(self._places(row_of, x))
+        self._end(batch)
+
+    def _machines(self, batch: Batch, readings: Bools) -> Bools:
+        """(m,) the machines of those readings."""
+        out = np.zeros(len(batch.rows), dtype=bool)
+        out[batch.column_of[readings]] = True
+        return out
 
     def _plant(self, batch: Batch) -> None:
         """Draw the forest of machines that learn for the first time."""
-        for column in np.flatnonzero((self.forest[batch.rows] < 0) & (batch.counts > 0)).tolist():
+        bare = (self.forest.take(batch.rows) == 0) & (batch.counts > 0)
+        for column in np.flatnonzero(bare).tolist():
             row = int(batch.rows[column])
+            seed = int(self.seed[row])
             columns = tuple(range(self.width))
             if self.features == "first":
                 first = np.flatnonzero(~np.isnan(batch.x[batch.starts[column]])).tolist()
                 columns = tuple(first) or columns
-            self.forest[row] = self.forests.drawn(self._forest_seed(row), columns)
+            self.forest[row] = self.forests.drawn(seed % self.share if self.share else seed, columns)
 
-    def _forest_seed(self, row: int) -> int:
-        return int(self.seed[row]) % self.share if self.share else int(self.seed[row])
+    def _windows(self, batch: Batch) -> list[tuple[Ints, Batch]]:
+        """The batch in parts, within each of which every machine stays in one window; and where they are."""
+        if not len(batch):
+            return []
+        counter = self.counter.take(batch.rows)
+        if int((counter + batch.counts).max()) <= self.window_size:
+            return [(np.arange(len(batch)), batch)]
+        window = (np.repeat(counter, batch.counts) + batch.step_of) // self.window_size
+        parts = [window == number for number in range(int(window.max()) + 1)]
+        return [(np.flatnonzero(part), batch.select(part)) for part in parts]
 
-    def _learn_window(self, batch: Batch, x: Floats) -> None:
-        """Learn readings that all fall in their machine's running window."""
-        row_of = batch.row_of
-        missing = np.isnan(x).any(axis=1)
-        if missing.any():
-            self._learn_missing(batch, x, missing)
-        else:
-            self._count(row_of, self.forests.leaves(x, self.forest[row_of]))
-        self.counter[batch.rows] += batch.counts
-        self._turn(batch.rows[self.counter[batch.rows] == self.window_size])
+    def _count(self, place: Ints) -> None:
+        np.add.at(self._now, place.reshape(-1), self._one)
 
-    def _learn_missing(self, batch: Batch, x: Floats, missing: Bools) -> None:
-        """Where a value is missing, the way depends on all that was learned before: one by one, then."""
-        for rows, at in batch.steps():
-            self._count(rows, self._leaves(rows, x[at]))
-
-    def _count(self, row_of: Ints, leaf: Ints) -> None:
-        place = (row_of * (self.n_trees * self.leaves))[:, None] + leaf
-        place += np.arange(self.n_trees) * self.leaves
-        np.add.at(self.now.reshape(-1), place.reshape(-1), self.now.dtype.type(1))
+    def _end(self, batch: Batch) -> None:
+        """A part is learned: machines whose window is full score by it from now on."""
+        self.moments.learn(batch)
+        counter = self.counter.take(batch.rows) + batch.counts
+        self.counter[batch.rows] = counter
+        full = counter == self.window_size
+        if full.any():
+            self._turn(batch.rows[full])
 
     def _turn(self, rows: Ints) -> None:
-        """The window of ``rows`` is full: its masses become those to score by."""
-        if not len(rows):
-            return
+        self.moments.turn(rows)
         self.last[rows] = self.now[rows]
         self.now[rows] = 0
         self.counter[rows] = 0
@@ -182,28 +291,31 @@ class FleetHalfSpaceTrees(FleetDetector):
         self._tabulate(rows)
 
     def _tabulate(self, rows: Ints) -> None:
-        """Each leaf's path score: sum of mass × 2**depth down to it, or to where the mass gets too small."""
-        levels = [self.last[rows].astype(np.int64)]
-        for _ in range(self.height):
-            levels.append(levels[-1][:, :, 0::2] + levels[-1][:, :, 1::2])
-        levels.reverse()
-        mass = total = levels[0]
-        for depth in range(1, self.height + 1):
-            # A node that the walk does not reach gets mass 0, and so stops all under it.
-            mass = np.where(np.repeat(mass >= self.stop, 2, axis=2), levels[depth], 0)
-            total = np.repeat(total, 2, axis=2) + (mass << depth)
-        self.path[rows] = total
+        """Each leaf's path score: the sum of mass × 2**depth down to it, or to where the mass is too small."""
+        for start in range(0, len(rows), _CHUNK):
+            here = rows[start : start + _CHUNK]
+            mass = pyramid(self.last[here])
+            # Masses shrink on the way down: a node is reached if the one above it holds enough.
+            reached = mass[:, :, 1 : self.leaves] >= self.stop
+            held = mass * self._weight
+            pairs = held[:, :, 2:].reshape(len(here), self.n_trees, self.leaves - 1, 2)
+            pairs *= reached[..., None]
+            for depth in range(1, self.height + 1):
+                level = held[:, :, 1 << depth : 2 << depth].reshape(len(here), self.n_trees, -1, 2)
+                level += held[:, :, 1 << (depth - 1) : 1 << depth, None]
+            self.path[here] = held[:, :, self.leaves :]
 
     # -- why
 
-    def _evidence(self, row_of: Ints, x: Floats, leaf: Ints) -> Evidence:
-        ready = self.ready[row_of]
+    def _evidence(self, row_of: Ints, x: Floats, place: Ints) -> Evidence:
         contributions = np.zeros(x.shape)
-        contributions[ready] = self._contributions(row_of[ready], x[ready], leaf[ready])
-        unknown = np.full(x.shape, np.nan)
-        return Evidence(contributions, unknown, unknown)
+        for start in range(0, len(x), _CHUNK):
+            here = slice(start, start + _CHUNK)
+            contributions[here] = self._contributions(row_of[here], place[:, here].T)
+        contributions[np.isnan(x) | (contributions < 0) | ~self.ready[row_of][:, None]] = 0.0
+        return Evidence(contributions, *self.moments.compare(row_of, x))
 
-    def _contributions(self, row_of: Ints, x: Floats, leaf: Ints) -> Floats:
+    def _contributions(self, row_of: Ints, place: Ints) -> Floats:
         """Each sensor's part: how much more of the last window turned away from a reading than usually does.
 
         1 - score is what is left of the window at each depth, weighted by 2**depth; so a reading that turns
@@ -211,28 +323,24 @@ class FleetHalfSpaceTrees(FleetDetector):
         of that node loses 2ab / (a + b); what is lost above that is put to the sensor split on.
         """
         n = len(row_of)
-        contributions = np.zeros((n, self.width))
-        levels = [self.last[row_of].astype(np.int64)]
-        for _ in range(self.height):
-            levels.append(levels[-1][:, :, 0::2] + levels[-1][:, :, 1::2])
-        levels.reverse()
+        mass = pyramid(self.last[row_of]).astype(np.int64)
         reading, tree = np.ogrid[:n, : self.n_trees]
-        root = self.forest[row_of][:, None] * self.n_trees + np.arange(self.n_trees)
+        root = self.forest[row_of][:, None] * self.n_trees + tree
+        node = self.leaves + (place & (self.leaves - 1))
+        parts = np.zeros((n, self.n_trees, self.width))
         alive = np.ones((n, self.n_trees), dtype=bool)
         for depth in range(self.height):
-            place = leaf >> (self.height - depth)
-            child = leaf >> (self.height - depth - 1)
-            own = levels[depth + 1][reading, tree, child]
-            away = levels[depth + 1][reading, tree, child ^ 1]
+            child = node >> (self.height - depth - 1)
+            own, away = mass[reading, tree, child], mass[reading, tree, child ^ 1]
             alive &= own + away >= self.stop
             usual = 2.0 * own * away / np.maximum(own + away, 1)
-            part = np.where(alive, away - usual, 0.0) * (2 ** (self.height + 1) - 2 ** (depth + 1))
-            sensor = self.forests.feature[depth][(root << depth) + place]
-            for t in range(self.n_trees):
-                contributions[np.arange(n), sensor[:, t]] += part[:, t]
-        contributions /= self.top
-        contributions[np.isnan(x) | (contributions < 0)] = 0.0
-        return contributions
+            lost = np.where(alive, away - usual, 0.0) * (2 ** (self.height + 1) - 2 ** (depth + 1))
+            sensor = self.forests.feature[depth][(root << depth) + ((child >> 1) - (1 << depth))]
+            parts[reading, tree, sensor] += lost
+        out = np.zeros((n, self.width))
+        for i in range(self.n_trees):
+            out += parts[:, i]
+        return out / self.top
 
     # -- rows
 
@@ -240,23 +348,22 @@ class FleetHalfSpaceTrees(FleetDetector):
         """Make room for ``capacity`` machines."""
         for name in ("seed", "forest", "counter", "ready", "now", "last", "path"):
             setattr(self, name, grown(getattr(self, name), capacity))
+        self._now, self._path = self.now.reshape(-1), self.path.reshape(-1)
+        self.moments.resize(capacity)
         if self.scaler:
             self.scaler.resize(capacity)
 
     def reset(self, row: int, seed: int) -> None:
         """Start ``row`` afresh."""
-        self.seed[row] = seed
-        self.forest[row] = -1
-        self._empty(row)
+        self.seed[row], self.forest[row] = seed, 0
+        self.counter[row], self.ready[row] = 0, False
+        self.now[row], self.last[row], self.path[row] = 0, 0, 0
+        self.moments.reset(row, seed)
         if self.scaler:
             self.scaler.reset(row, seed)
 
-    def _empty(self, row: int) -> None:
-        self.counter[row], self.ready[row] = 0, False
-        self.now[row], self.last[row], self.path[row] = 0, 0, 0
-
     def dump(self, row: int) -> State:
-        """Masses of the leaves, the scaler, and which forest."""
+        """Masses of the leaves, scaler, moments, and which forest."""
         state: State = {
             "seed": self.seed[row : row + 1].copy(),
             "counter": self.counter[row : row + 1].copy(),
@@ -264,7 +371,8 @@ class FleetHalfSpaceTrees(FleetDetector):
             "now": self.now[row].copy(),
             "last": self.last[row].copy(),
         }
-        if self.forest[row] >= 0:
+        state |= _named("moments", self.moments.dump(row))
+        if self.forest[row]:
             state |= _named("forest", self.forests.dump(int(self.forest[row])))
         if self.scaler:
             state |= _named("scaler", self.scaler.dump(row))
@@ -279,11 +387,12 @@ class FleetHalfSpaceTrees(FleetDetector):
             )
         if self.scaler:
             self.scaler.load(row, _of("scaler", state))
+        self.moments.load(row, _of("moments", state))
         self.seed[row] = state["seed"][0]
         self.counter[row], self.ready[row] = state["counter"][0], state["ready"][0]
         self.now[row], self.last[row] = state["now"], state["last"]
         forest = _of("forest", state)
-        self.forest[row] = self.forests.load(forest) if forest else -1
+        self.forest[row] = self.forests.load(forest) if forest else 0
         self._tabulate(np.array([row]))
 
 

@@ -1,4 +1,4 @@
-"""River's MinMaxScaler and StandardScaler for many machines: its arithmetic, as arrays with a row a machine."""
+"""River's MinMaxScaler and StandardScaler for many machines: its arithmetic, in arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from abc import abstractmethod
 import numpy as np
 
 from detectors.base import FleetState, State, grown
-from detectors.batch import Batch, Floats, Ints
+from detectors.batch import Batch, Bools, Floats, Ints
 
 
 class FleetScaler(FleetState):
@@ -42,36 +42,49 @@ class FleetMinMaxScaler(FleetScaler):
 
     def scale(self, rows: Ints, x: Floats) -> Floats:
         """Scale ``x`` (n, k)."""
-        return _to_unit(x, self.low[rows], self.high[rows])
+        return _to_unit(x, self.low.take(rows, axis=0), self.high.take(rows, axis=0))
 
     def learn_scale(self, batch: Batch) -> Floats:
         """Learn, and scale by what is known after each reading."""
-        low, high = self.running(batch)
-        last = (batch.starts + batch.counts - 1)[batch.counts > 0]
-        rows = batch.rows[batch.counts > 0]
-        self.low[rows], self.high[rows] = low[last], high[last]
-        return _to_unit(batch.x, low, high)
+        return self.scale_learn_scale(batch)[1]
 
-    def running(self, batch: Batch) -> tuple[Floats, Floats]:
-        """Smallest and largest value (n, k) up to and with each reading of the batch."""
+    def scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools]:
+        """Learn; give each reading scaled by what was known before it, and after it, (n, k) both.
+
+        The last, (n,), says of which readings the two may differ.
+        """
         x, row_of = batch.x, batch.row_of
-        low, high = self.low[row_of], self.high[row_of]
-        wider = ((x < low) | (x > high)).any(axis=1)  # False where x is NaN
-        if wider.any():
-            # Rare once a machine is known: only the machines with a new extreme are walked through.
-            column_of = batch.column_of
-            moved = np.zeros(len(batch.rows), dtype=bool)
-            moved[column_of[wider]] = True
-            part = moved[column_of]
-            sub = batch.select(part)
-            at = np.flatnonzero(part)
-            at_low, at_high = self.low[batch.rows], self.high[batch.rows]
-            for _, here in sub.steps():
-                column = sub.column_of[here]
-                at_low[column] = np.fmin(at_low[column], sub.x[here])
-                at_high[column] = np.fmax(at_high[column], sub.x[here])
-                low[at[here]], high[at[here]] = at_low[column], at_high[column]
-        return low, high
+        low, high = self.low.take(row_of, axis=0), self.high.take(row_of, axis=0)
+        wider = ((x < low) | (x > high)).any(axis=1)  # a missing value is neither
+        if not wider.any():
+            scaled = _to_unit(x, low, high)
+            return scaled, scaled, wider
+        # Rare once a machine is known: only machines with a new extreme are walked through.
+        column_of = batch.column_of
+        moved = np.zeros(len(batch.rows), dtype=bool)
+        moved[column_of[wider]] = True
+        at = np.flatnonzero(moved[column_of])
+        part = batch.select(moved[column_of])
+        low[at], low_after = _running(np.fmin, self.low, part), low.copy()
+        high[at], high_after = _running(np.fmax, self.high, part), high.copy()
+        low_after[at], high_after[at] = np.fmin(low[at], part.x), np.fmax(high[at], part.x)
+        last = batch.starts[moved] + batch.counts[moved] - 1
+        self.low[batch.rows[moved]], self.high[batch.rows[moved]] = low_after[last], high_after[last]
+        wider = ((low != low_after) | (high != high_after)).any(axis=1)
+        return _to_unit(x, low, high), _to_unit(x, low_after, high_after), wider
+
+    def scale_learn_scale_one(self, row: int, values: list[float]) -> tuple[list[float], list[float]]:
+        """As `scale_learn_scale`, for one reading of one machine: without arrays, which is quicker."""
+        lows, highs = self.low[row].tolist(), self.high[row].tolist()
+        before = _to_unit_one(values, lows, highs)
+        if all(low <= value <= high for value, low, high in zip(values, lows, highs, strict=True)):
+            return before, before
+        for column, value in enumerate(values):
+            if value < lows[column]:
+                self.low[row, column] = lows[column] = value
+            if value > highs[column]:
+                self.high[row, column] = highs[column] = value
+        return before, _to_unit_one(values, lows, highs)
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -152,13 +165,42 @@ class FleetStandardScaler(FleetScaler):
         self.count[row], self.mean[row], self.var[row] = state["count"], state["mean"], state["var"]
 
 
+def _running(extreme: np.ufunc, known: Floats, batch: Batch) -> Floats:
+    """The extreme ``known`` (…, k) of each reading's machine just before that reading, (n, k)."""
+    out = np.empty_like(batch.x)
+    if len(batch.rows) < int(batch.counts.max()):  # few machines, many readings
+        for row, first, count in zip(batch.rows, batch.starts.tolist(), batch.counts.tolist(), strict=True):
+            if count:
+                run = np.concatenate([known[row][None], batch.x[first : first + count - 1]])
+                extreme.accumulate(run, axis=0, out=out[first : first + count])
+        return out
+    now = known[batch.rows]
+    for _, at in batch.steps():
+        column = batch.column_of[at]
+        out[at] = now[column]
+        now[column] = extreme(now[column], batch.x[at])
+    return out
+
+
 def _to_unit(x: Floats, low: Floats, high: Floats) -> Floats:
     span = high - low
-    with np.errstate(invalid="ignore", divide="ignore"):
-        out: Floats = (x - low) / span
     flat = span == 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out: Floats = x - low
+        np.divide(out, span, out=out)
     if flat.any():
         out[flat & ~np.isnan(x)] = 0.0
+    return out
+
+
+def _to_unit_one(values: list[float], lows: list[float], highs: list[float]) -> list[float]:
+    out = []
+    for value, low, high in zip(values, lows, highs, strict=True):
+        span = high - low
+        if span:
+            out.append((value - low) / span)
+        else:
+            out.append(0.0 if value == value else value)
     return out
 
 

@@ -1,17 +1,19 @@
-"""Sums whose rounding does not depend on how many readings are summed beside each other."""
+"""Sums whose rounding does not depend on how many readings are summed beside each other, or in which batch.
+
+NumPy's own sums choose their order by the arrays' shapes and strides, and its matrix products by the
+processor too: the same reading could then score differently in another batch.
+"""
 
 from __future__ import annotations
 
-from detectors.batch import Floats
+import numpy as np
+
+from detectors.batch import Batch, Floats
 
 
 def fold(terms: Floats) -> Floats:
     """Sum over the last axis by adding its halves, again and again.
 
-    NumPy's own sums choose their order by the arrays' shapes and strides, and its matrix products by the
-    processor too: the same reading could then score differently in another batch.
-
-    >>> import numpy as np
     >>> fold(np.array([[1.0, 2.0, 3.0], [0.5, 0.25, 0.25]])).tolist()
     [6.0, 1.0]
     """
@@ -22,4 +24,28 @@ def fold(terms: Floats) -> Floats:
         if middle.shape[-1]:
             terms[..., 0] += middle[..., 0]
     total: Floats = terms[..., 0] if terms.shape[-1] else terms.sum(axis=-1)
+    return total
+
+
+def add_in_order(batch: Batch, start: Floats, terms: Floats) -> Floats:
+    """To each machine's ``start`` (m, …) add its readings' ``terms`` (n, …), one after the other.
+
+    >>> b = Batch(np.array([0, 1]), np.array([2, 1]), np.zeros(3, dtype=int), np.zeros((3, 1)))
+    >>> add_in_order(b, np.array([10.0, 20.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [13.0, 23.0]
+    """
+    total = start.copy()
+    steps = int(batch.counts.max(initial=0))
+    if len(batch.rows) < steps:  # few machines, many readings: a run a machine
+        for column, (first, count) in enumerate(zip(batch.starts.tolist(), batch.counts.tolist(), strict=True)):
+            run = np.concatenate([total[column : column + 1], terms[first : first + count]])
+            total[column] = np.add.accumulate(run, axis=0)[-1]
+    elif int(batch.counts.min(initial=0)) == steps:
+        block = terms.reshape(len(batch.rows), steps, *terms.shape[1:])
+        for step in range(steps):
+            total += block[:, step]
+    else:
+        column_of = batch.column_of
+        for _, at in batch.steps():
+            total[column_of[at]] += terms[at]
     return total
