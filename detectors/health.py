@@ -1,4 +1,4 @@
-"""Health of a machine, 0 (at its end) to 100 (as new): slow, from how surprising its readings stay."""
+"""Health of a machine, 0 (at its end) to 100 (as new): slow, from lasting surprise and lasting wear."""
 
 from __future__ import annotations
 
@@ -9,31 +9,39 @@ from detectors.base import FleetState, State, grown
 from detectors.batch import Batch, Floats
 from detectors.recurrence import smoothed
 
-#: A calibrated score of s stands for a surprise of -ln(1-s), whose mean is 1 on a healthy machine.
-_CAP = 7.0
+#: Surprise up to which a machine is as new (1 is the mean in health), and that of its end.
+SURPRISE_NEW, SURPRISE_END = 1.6, 12.0
+#: Distance from the slow reference, in standard deviations that its age allows: as new, and at the end.
+WEAR_NEW, WEAR_END = 4.0, 12.0
 
 
 class FleetHealth(FleetState):
-    """Health from smoothed surprise (ISO 13374 HA).
+    """Health index (ISO 13374 HA): the worse of two views.
 
-    The surprise of a calibrated score, -ln(1 - score), is exponential with mean 1 while the machine is
-    healthy; its exponentially weighted mean over ``span`` readings rises with lasting damage and falls
-    again after a repair. Health is 100 up to a mean of ``slack`` and 0 at the most that a score can say.
+    * Surprise: -ln(1 - score) of a calibrated score is exponential with mean 1 while the machine is
+      healthy. Its exponentially weighted mean over ``span`` readings rises with lasting damage, and falls
+      again after a repair. At a mean as of the default alarm threshold, health is about 50.
+    * Wear: the distance from the slow reference (`detectors.wear`), which creeping damage cannot take
+      along, as it does the fast models.
     """
 
-    def __init__(self, span: float = 64.0, slack: float = 1.6) -> None:
+    def __init__(self, span: float = 64.0) -> None:
         self.weight = 1.0 / span
-        self.slack = slack
         self.surprise = np.ones(0)
 
-    def update(self, batch: Batch, score: Floats, state: NDArray[np.uint8]) -> Floats:
-        """Health (n,) after each reading. ``score`` (n,), NaN = not known; ``state`` (n,)."""
+    def update(self, batch: Batch, score: Floats, state: NDArray[np.uint8], wear: Floats) -> Floats:
+        """Health (n,) after each reading.
+
+        ``score`` (n,), NaN = not known; ``state`` (n,); ``wear`` (n,) as `FleetWear.update` gives it.
+        """
         with np.errstate(divide="ignore"):
-            surprise = np.minimum(-np.log1p(-score), _CAP)
+            surprise = np.minimum(-np.log1p(-score), 2.0 * SURPRISE_END)
         mean = smoothed(batch, surprise, self.surprise[batch.rows], self.weight)
         some = batch.counts > 0
         self.surprise[batch.rows[some]] = mean[(batch.starts + batch.counts - 1)[some]]
-        health: Floats = 100.0 * np.clip((_CAP - mean) / (_CAP - self.slack), 0.0, 1.0)
+        by_surprise = (SURPRISE_END - mean) / (SURPRISE_END - SURPRISE_NEW)
+        by_wear = (WEAR_END - wear) / (WEAR_END - WEAR_NEW)
+        health: Floats = 100.0 * np.clip(np.minimum(by_surprise, by_wear), 0.0, 1.0)
         return health
 
     def resize(self, capacity: int) -> None:

@@ -18,6 +18,7 @@ from detectors.prognosis import FleetPrognosis, PrognosisResult
 from detectors.quality import FleetQuality, QualityTransition
 from detectors.registry import build
 from detectors.seeds import machine_seed
+from detectors.wear import FleetWear
 from streams.condition import Change, Episode, Readings, Rule, advance
 from streams.learning import GuardedLearning
 from streams.limits import limits_of, rails_of
@@ -70,12 +71,14 @@ class Monitor:
         self.limits = FleetLimits(
             limits_of(settings, sensors), self.rule.on_delay, self.rule.off_delay, alarm.min_readings
         )
+        self.wear = FleetWear(width)
         self.health = FleetHealth()
         self.prognosis = FleetPrognosis()
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.stages: dict[str, FleetState] = {
             "quality": self.quality,
             "limits": self.limits,
+            "wear": self.wear,
             "health": self.health,
             "prognosis": self.prognosis,
             "learning": self.learning,
@@ -116,7 +119,7 @@ class Monitor:
         before it is learned, and these scores, being of readings not seen before, calibrate.
         """
         transitions: list[QualityTransition] = []
-        half, step = (batch.counts // 2)[batch.column_of], batch.step_of
+        half, step = (batch.counts // 3)[batch.column_of], batch.step_of
         self._learn(batch.select(step < half))
         turn = (step - half) // self.settings.learning.block
         for number in range(int(turn.max(initial=-1)) + 1):
@@ -167,7 +170,8 @@ class Monitor:
         state = self._alarms(batch, at, score, evidence, found)
         found.score[at], found.state[at] = score, state
         found.contributions[at] = evidence.contributions
-        found.health[at] = health = self.health.update(batch, score, state)
+        wear = self.wear.update(batch, state == State.ALARM)
+        found.health[at] = health = self.health.update(batch, score, state, wear)
         found.prognoses.extend(self.prognosis.update(batch, health))
         released = self.learning.add(batch, raw, state)
         if released is not None:
