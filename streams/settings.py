@@ -192,8 +192,7 @@ class WorkerSettings(_Section):
     """How a stream worker goes about it (docs/worker.md)."""
 
     name: str | None = Field(
-        None,
-        description="the worker's own name, in statistics and as a static member of the group; none = any",
+        None, description="own name, in statistics and as a static member of the group; none = host and pid"
     )
     batch_messages: int = Field(20_000, ge=1, description="messages that are processed at once, at most")
     batch_bytes: int = Field(4_000_000, ge=1000, description="bytes of messages processed at once, at most")
