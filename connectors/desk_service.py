@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.desk_outbox import Posted, posted
 from connectors.desk_store import DeskStore, Transaction
 from streams.alarms.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from streams.alarms.grouping import group_of
@@ -18,8 +19,9 @@ from streams.alarms.kpis import Kpis, kpis
 from streams.alarms.life import Event
 from streams.alarms.point import Point, apply, point_id
 from streams.alarms.report import ShiftReport, shift_report
-from streams.alarms.scope import Scope
+from streams.alarms.scope import Scope, within
 from streams.alarms.suppression import Window, reasons
+from streams.alarms.telling import OWN
 from streams.alarms.views import AlarmView, arrange, view
 from streams.machine import parse_machine
 from streams.records import ID_NAMESPACE, AlarmEvent, AlarmPhase, Verdict, VerdictKind
@@ -106,7 +108,10 @@ class Desk:
                 reasons(
                     event.machine, windows=windows, down=down, parents=self.settings.desk.parents, now=now
                 ),
-                group_of(event.machine, now, on_line, self.rules.group_within),
+                # the desk's own channels fail for reasons of their own
+                ""
+                if within(event.machine, OWN)
+                else group_of(event.machine, now, on_line, self.rules.group_within),
                 self.modes(event),
             )
         for entry in receive(point, event, known, at=now, rules=self.rules, around=around):
@@ -243,6 +248,11 @@ class Desk:
                 limit=limit,
                 newest_first=newest_first,
             )
+
+    def messages(self, scope: Scope, alarm: str) -> list[Posted]:
+        """Who was told of an alarm by which channel, and what became of it; the newest first."""
+        with self.store.reading() as r:
+            return posted(r, scope, point=self._find(r, scope, alarm).id)
 
     def windows(self, scope: Scope, *, ended_since: int | None = None) -> list[Window]:
         """Maintenance windows under way and to come (and those that ended after ``ended_since``)."""

@@ -91,26 +91,31 @@ _STEPS: tuple[str, ...] = (
     CREATE TABLE outbox (
         id TEXT PRIMARY KEY,                 -- of the message: the same occasion gives the same id
         channel TEXT NOT NULL,
-        state TEXT NOT NULL,                 -- waiting, sending, sent, unsent
-        due INTEGER NOT NULL,                -- not to be tried before
+        crew TEXT NOT NULL,
+        kind TEXT NOT NULL,                  -- streams.alarms.telling.Kind
+        state TEXT NOT NULL,                 -- waiting, sending, sent, unsent, folded (into a summary)
         made INTEGER NOT NULL,
         attempts INTEGER NOT NULL,
-        settled INTEGER,                     -- when it was sent, or given up
+        settled INTEGER,                     -- when it was sent, given up or folded
         machine TEXT NOT NULL,
         point TEXT NOT NULL,
-        crew TEXT NOT NULL,
+        announced INTEGER NOT NULL,          -- which announcement of the point
+        over INTEGER NOT NULL,               -- that announcement is over, and whoever wants to know was told
         detail TEXT NOT NULL,                -- the last error
         body BLOB NOT NULL                   -- streams.alarms.telling.Letter
     ) WITHOUT ROWID;
-    CREATE INDEX outbox_due ON outbox (due) WHERE state = 'waiting';
+    CREATE INDEX outbox_waiting ON outbox (channel, made) WHERE state = 'waiting';
     CREATE INDEX outbox_sending ON outbox (channel) WHERE state = 'sending';
     CREATE INDEX outbox_by_crew ON outbox (crew, made);
     CREATE INDEX outbox_by_point ON outbox (point, made);
+    CREATE INDEX outbox_not_over ON outbox (point) WHERE over = 0;
     CREATE TABLE channels (
         name TEXT PRIMARY KEY,
-        failing_since INTEGER,               -- NULL = works
-        failures INTEGER NOT NULL,
-        alarm BLOB                           -- the AlarmEvent that was raised for it
+        failures INTEGER NOT NULL,           -- in a row
+        since INTEGER,                       -- of the first of them; NULL = it works
+        next INTEGER NOT NULL,               -- not to be tried before
+        detail TEXT NOT NULL,
+        alarm BLOB                           -- the AlarmEvent that was raised for it, while it lasts
     ) WITHOUT ROWID;
     CREATE TABLE models (
         kind TEXT NOT NULL,                  -- what it is: modes, tuning, prior

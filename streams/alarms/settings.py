@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -138,12 +139,20 @@ class NotifySettings(_Section):
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     crews: dict[str, CrewSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
-    attempts: int = Field(60, ge=1, description="tries of a message before it is given up as unsent")
+    give_up: float = Field(24.0, gt=0, description="hours after which a message is given up as unsent")
     first_wait: float = Field(
         5.0, gt=0, description="seconds before the second try; doubles up to `longest_wait`"
     )
     longest_wait: float = Field(300.0, gt=0, description="seconds between two tries at most")
     dead: int = Field(5, ge=1, description="failures in a row after which a channel raises its own alarm")
+
+    @field_validator("channels")
+    @classmethod
+    def _names(cls, channels: dict[str, ChannelSettings]) -> dict[str, ChannelSettings]:
+        for name in channels:  # it becomes a level of the name of the channel's own alarm
+            if not re.fullmatch(r"\w[\w-]{0,40}", name):
+                raise ValueError(f"channel {name!r}: name it with letters, digits, _ and -, 41 at most")
+        return channels
 
     @model_validator(mode="after")
     def _known(self) -> NotifySettings:

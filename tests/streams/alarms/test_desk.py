@@ -1,4 +1,4 @@
-"""What the desk makes of events, acts and time: any order, any repetition; the journal gives the same state."""
+"""What the desk makes of events, acts and time, in any order and number; the journal gives the same."""
 
 import pytest
 from hypothesis import settings
