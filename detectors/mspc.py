@@ -24,7 +24,7 @@ _KEPT = 16
 # A sensor wanders when its forecast's error grows with at least this power of the forecast's age, fully
 # so at twice more, and by more than half the scatter of single readings.
 _WANDERS, _WANDERS_RANGE, _VISIBLE = 0.1, 0.2, 0.5
-_LEAST_GROWTH = 0.25
+_LEAST_GROWTH = 0.2
 _FARTHEST = 40.0
 
 
@@ -271,7 +271,7 @@ class FleetMspc(FleetDetector):
         # A level that moves less than single readings scatter is steady, as far as anyone can tell.
         noise = self._noise[rows] / np.where(self._noise_mass[rows] > 0, self._noise_mass[rows], 1.0)
         visible = np.clip(np.sqrt(far / np.where(noise > 0, noise, np.inf)) - _VISIBLE, 0.0, 1.0)
-        self._growth[rows] = np.where(usable, np.clip(hurst, _LEAST_GROWTH, 1.0) * visible, 0.5)
+        self._growth[rows] = np.where(usable, np.clip(hurst * visible, _LEAST_GROWTH, 1.0), 0.5)
         self._drifting[rows] = np.where(
             usable, np.clip((hurst - _WANDERS) / _WANDERS_RANGE, 0.0, 1.0) * visible, 0.0
         )
