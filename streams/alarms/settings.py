@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from streams.alarms.access import AccessSettings
 from streams.alarms.shifts import parse_hours
 
 
@@ -34,6 +35,7 @@ class DeskSettings(_Section):
         default_factory=dict,
         description="pattern of machines = the machine they need; while it is down, they are suppressed",
     )
+    access: AccessSettings = Field(default_factory=AccessSettings)
 
     @field_validator("timezone")
     @classmethod
