@@ -49,18 +49,20 @@ class KafkaSettings(_Section):
     partitions: int = Field(8, ge=1, description="partitions of a topic that `yeji topics` creates")
     replication: int = Field(1, ge=1, description="copies of each partition")
     max_message_bytes: int = Field(1_000_000, ge=1000, description="larger messages are rejected undecoded")
-    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    username: str | None = None
-    password: SecretStr | None = None
-    ca_file: Path | None = None
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to connect: SSL encrypts, SASL logs in"
+    )
+    username: str | None = Field(None, description="user of SASL (mechanism PLAIN)")
+    password: SecretStr | None = Field(None, description="that user's password")
+    ca_file: Path | None = Field(None, description="PEM file of the CA; none = the system's")
 
 
 class InfluxSettings(_Section):
     """InfluxDB 2, where the worker writes."""
 
-    url: str = Field("http://127.0.0.1:8086")
-    org: str = "yeji"
-    bucket: str = "yeji"
+    url: str = Field("http://127.0.0.1:8086", description="address of its HTTP API")
+    org: str = Field("yeji", description="organisation")
+    bucket: str = Field("yeji", description="bucket for all measurements")
     token: SecretStr | None = Field(None, description="API token with write access to the bucket")
     timeout: float = Field(10.0, gt=0, description="seconds")
 
@@ -68,7 +70,7 @@ class InfluxSettings(_Section):
 class GrafanaSettings(_Section):
     """Grafana, where `yeji grafana apply` puts folder, data source and dashboards."""
 
-    url: str = Field("http://127.0.0.1:3000")
+    url: str = Field("http://127.0.0.1:3000", description="its address; a path is kept")
     token: SecretStr | None = Field(None, description="service-account token with the Admin role")
     user: str | None = Field(None, description="in place of a token: a user with the Admin role")
     password: SecretStr | None = Field(None, description="that user's password")
@@ -90,16 +92,16 @@ class PageSettings(_Section):
 class DetectorSettings(_Section):
     """One detector of a machine class and its parameters (see docs/detection.md)."""
 
-    kind: str
-    weight: float = Field(1.0, gt=0)
-    params: dict[str, Any] = Field(default_factory=dict)
+    kind: str = Field(description="which detector, as half-space-trees")
+    weight: float = Field(1.0, gt=0, description="its say in the score, relative to the others'")
+    params: dict[str, Any] = Field(default_factory=dict, description="the detector's own parameters")
 
 
 class IsoZoneSettings(_Section):
     """Which boundaries of ISO 20816-3 (ISO 10816-3) hold for a sensor of vibration velocity, mm/s RMS."""
 
     group: int = Field(1, ge=1, le=4, description="1 = large machines over 300 kW, 2 = 15 to 300 kW")
-    mounting: Literal["rigid", "flexible"] = "rigid"
+    mounting: Literal["rigid", "flexible"] = Field("rigid", description="of the machine's foundation")
 
     @property
     def key(self) -> str:
@@ -110,9 +112,9 @@ class IsoZoneSettings(_Section):
 class SensorSettings(_Section):
     """What is known of a sensor beforehand."""
 
-    unit: str = ""
-    label: str = ""
-    label_ko: str = ""
+    unit: str = Field("", description="unit of its values, for charts")
+    label: str = Field("", description="what people call it, in English")
+    label_ko: str = Field("", description="what people call it, in Korean")
     low: float | None = Field(None, description="lowest value it can measure; at or under it = saturated")
     high: float | None = Field(None, description="highest value the sensor can measure")
     warn: float | None = Field(None, description="limit: at or over it a warning is raised")
@@ -184,7 +186,7 @@ class IntakeSettings(_Section):
 
     future: float = Field(300.0, ge=0, description="seconds that a reading may be ahead of its arrival")
     machines: Literal["any", "listed"] = Field("any", description="listed = only machines that match a class")
-    max_sensors: int = Field(256, ge=1)
+    max_sensors: int = Field(256, ge=1, description="sensors of one machine")
     max_readings: int = Field(100_000, ge=1, description="readings in one frame")
 
 
@@ -209,7 +211,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(Path("var"), description="folder for the embedded store and a worker's own files")
-    log: Literal["pretty", "json"] = "pretty"
+    log: Literal["pretty", "json"] = Field("pretty", description="form of log lines")
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     influx: InfluxSettings = Field(default_factory=InfluxSettings)
     grafana: GrafanaSettings = Field(default_factory=GrafanaSettings)
