@@ -16,7 +16,7 @@ class _Section(BaseModel):
 class OidcRole(_Section):
     """What people with one value in the roles claim may do."""
 
-    role: RoleName
+    role: RoleName = Field(description="what they may do (docs/desk.md)")
     places: list[str] = Field(
         default_factory=list, description='tenants or areas, as gwangju/ggm/body; ["*"] = all'
     )
@@ -31,10 +31,10 @@ class OidcSettings(_Section):
     """Sign-in by the company's own identity provider (OpenID Connect, authorization code with PKCE)."""
 
     issuer: str = Field(description="its address, as https://login.example.com/realms/plant")
-    client_id: str
+    client_id: str = Field(description="as the identity provider knows Yeji")
     client_secret: SecretStr | None = Field(None, description="none = a public client, which PKCE protects")
     name: str = Field("Company account", description="what the button says")
-    scopes: str = "openid profile email"
+    scopes: str = Field("openid profile email", description="what is asked of it")
     claim: str = Field("groups", description="claim of the ID token that says what somebody may do")
     roles: dict[str, OidcRole] = Field(
         default_factory=dict, description="value of that claim = role and places; nobody else gets in"

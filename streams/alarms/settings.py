@@ -20,9 +20,9 @@ class DeskSettings(_Section):
     """The alarm desk (ISA-18.2)."""
 
     host: str = Field("127.0.0.1", description="address that the desk's web application listens on")
-    port: int = Field(8011, ge=0, le=65535)
+    port: int = Field(8011, ge=0, le=65535, description="port to listen on; 0 = any free one")
     url: str = Field("http://127.0.0.1:8011", description="the desk as people reach it: links in messages")
-    language: Literal["en", "ko"] = "en"
+    language: Literal["en", "ko"] = Field("en", description="language until the reader chooses one")
     timezone: str = Field("Asia/Seoul", description="of shifts, quiet hours and the times in messages")
     chatter: int = Field(3, ge=2, description="raises in a minute that make an alarm chattering")
     quiet: float = Field(10.0, gt=0, description="minutes without a raise that end chattering")
@@ -59,7 +59,7 @@ class DeskSettings(_Section):
 class ChannelSettings(_Section):
     """One way to reach people or a system."""
 
-    kind: Literal["email", "webhook", "alertmanager", "apprise"]
+    kind: Literal["email", "webhook", "alertmanager", "apprise"] = Field(description="what it is")
     url: SecretStr = Field(
         description="email: smtp://user:password@host:port or smtps://…; webhook, alertmanager: http(s)://…; "
         "apprise: any address that Apprise knows, as slack://…, tgram://…, msteams://…"
@@ -93,7 +93,7 @@ class CrewSettings(_Section):
     """People who are told together."""
 
     channels: list[str] = Field(min_length=1, description="names of channels, all of which are used")
-    language: Literal["en", "ko"] = "ko"
+    language: Literal["en", "ko"] = Field("ko", description="language of their messages")
     shifts: list[str] = Field(
         default_factory=list, description='when they are at work, as "mon-fri 06:00-14:00"; none = always'
     )
@@ -114,7 +114,7 @@ class StepSettings(_Section):
     """Who is told when nobody has acknowledged for a while."""
 
     after: float = Field(gt=0, description="minutes after the alarm")
-    crews: list[str] = Field(min_length=1)
+    crews: list[str] = Field(min_length=1, description="names of the crews that are told then")
 
 
 class RouteSettings(_Section):
