@@ -1,0 +1,135 @@
+"""What is told of a run to failure up to some reading: smoothed wear directions, and age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import lfilter
+
+from detectors.batch import Floats
+
+
+@dataclass(frozen=True)
+class Run:
+    """One machine from new to failure: ``age`` (n,) since new, in any unit; ``x`` (n, k) sensor values.
+
+    The last reading is the failure.
+    """
+
+    age: Floats
+    x: Floats
+
+    def remaining(self, cap: float) -> Floats:
+        """(n,) what was left of its life at each reading, at most ``cap``."""
+        left: Floats = np.minimum(self.age[-1] - self.age, cap)
+        return left
+
+
+def means(x: Floats, span: float, total: Floats | None = None, seen: int = 0) -> tuple[Floats, Floats]:
+    """Exponentially weighted means over ``span`` readings of the readings so far: exact from the first.
+
+    ``total`` (k,) and ``seen`` are where an earlier call left off. Gives the means (n, k) and the new total.
+
+    >>> first, total = means(np.array([[4.0], [4.0]]), 3.0)
+    >>> then, _ = means(np.array([[10.0]]), 3.0, total, seen=2)
+    >>> first.ravel().tolist(), then.round(2).ravel().tolist()
+    ([4.0, 4.0], [7.43])
+    """
+    weight = 2.0 / (span + 1.0)
+    keep = 1.0 - weight
+    start = np.zeros(x.shape[1]) if total is None else total
+    totals = lfilter([weight], [1.0, -keep], x, axis=0, zi=(keep * start)[None])[0]
+    mass = 1.0 - keep ** np.arange(seen + 1.0, seen + len(x) + 1.0)
+    return totals / mass[:, None], totals[-1]
+
+
+class RunFeatures:
+    """Finds the directions in which sensors move with wear, and follows them.
+
+    Sensors are standardised; partial least squares (Wold et al. 1984) finds the ``components`` that move
+    most with the remaining life. Each is smoothed over each of ``spans`` readings: the levels, and by
+    their differences the trends. With the age they make the base features; all products of two and all
+    cubes follow, so that a linear model on them can bend.
+    """
+
+    def __init__(self, runs: list[Run], cap: float, spans: tuple[float, ...], components: int) -> None:
+        self.spans = spans
+        everything = np.concatenate([run.x for run in runs])
+        self.centre = np.nanmean(everything, axis=0)
+        spread = np.nanstd(everything, axis=0)
+        self.scale = np.where(spread > 1e-9 * (np.abs(self.centre) + 1e-9), spread, np.inf)
+        self.life = float(np.mean([run.age[-1] for run in runs]))
+        smooth = np.concatenate([means(self.standard(run.x)[0], 16.0)[0] for run in runs])
+        left = np.concatenate([run.remaining(cap) for run in runs])
+        self.directions = _least_squares_directions(smooth, left, components)
+        self.mean, self.deviation = np.zeros(1), np.ones(1)
+        base = np.concatenate([RunFollower(self).base(run.age, run.x) for run in runs])
+        self.mean, self.deviation = base.mean(axis=0), base.std(axis=0) + 1e-9
+
+    def standard(self, x: Floats, last: Floats | None = None) -> tuple[Floats, Floats]:
+        """Standardised (n, k), and the latest values (k,), which the next call takes as ``last``.
+
+        A missing value is the latest that was there, or the usual one.
+        """
+        z = np.clip((x - self.centre) / self.scale, -8.0, 8.0)
+        at = np.maximum.accumulate(np.where(np.isnan(z), -1, np.arange(len(z))[:, None]), axis=0)
+        before = np.zeros(z.shape[1]) if last is None else last
+        filled = np.where(at >= 0, z[at, np.arange(z.shape[1])], before)
+        return filled, filled[-1]
+
+    def of(self, age: Floats, x: Floats) -> Floats:
+        """(n, d) features of a run's readings from its beginning."""
+        return RunFollower(self).update(age, x)
+
+
+class RunFollower:
+    """Follows one machine through its life; the same features to the last bit in any split."""
+
+    def __init__(self, features: RunFeatures) -> None:
+        self._of = features
+        self._seen = 0
+        self._last: Floats | None = None
+        self._totals: list[Floats | None] = [None] * len(features.spans)
+
+    def update(self, age: Floats, x: Floats) -> Floats:
+        """(n, d) features of the next readings: age (n,), x (n, k)."""
+        f = np.clip((self.base(age, x) - self._of.mean) / self._of.deviation, -4.0, 4.0)
+        i, j = np.triu_indices(f.shape[1])
+        return np.concatenate([np.ones((len(f), 1)), f, f[:, i] * f[:, j], f**3], axis=1)
+
+    def base(self, age: Floats, x: Floats) -> Floats:
+        """The levels at each span, and the age."""
+        z, self._last = self._of.standard(x, self._last)
+        moves = np.zeros((len(x), self._of.directions.shape[1]))
+        for sensor, weights in enumerate(self._of.directions):  # not `@`, whose bits depend on the shape
+            moves += z[:, sensor : sensor + 1] * weights
+        levels = []
+        for number, span in enumerate(self._of.spans):
+            level, self._totals[number] = means(moves, span, self._totals[number], self._seen)
+            levels.append(level)
+        self._seen += len(x)
+        old = np.maximum(age, 1e-9 * self._of.life)[:, None] / self._of.life
+        return np.concatenate([*levels, old, np.log(old)], axis=1)
+
+
+def _least_squares_directions(x: Floats, y: Floats, components: int) -> Floats:
+    """(k, components) weights of partial least squares for one response, by NIPALS."""
+    x, y = x - x.mean(axis=0), y - y.mean()
+    weights, loadings = [], []
+    for _ in range(components):
+        w = x.T @ y
+        size = np.linalg.norm(w)
+        if size < 1e-9 * max(1.0, float(np.abs(x).max())) * len(y):
+            break  # nothing is left that moves with the remaining life
+        w = w / size
+        t = x @ w
+        p = x.T @ t / (t @ t)
+        x = x - np.outer(t, p)
+        weights.append(w)
+        loadings.append(p)
+    if not weights:
+        return np.zeros((x.shape[1], 1))
+    w, p = np.array(weights).T, np.array(loadings).T
+    directions: Floats = w @ np.linalg.inv(p.T @ w)
+    return directions
