@@ -62,11 +62,16 @@ class GuardedLearning(FleetState):
         alarmed = state == State.ALARM
         self.troubled[row_of[alarmed], slot_of[alarmed]] = True
         self.count[rows] += batch.counts
-        complete = (self.count[rows] % self.block == 0) & (batch.counts > 0)
+        complete = self.ended(batch)
         last = (batch.starts + batch.counts - 1)[complete]
         at_end = state[last] == State.SUSPECT
         self.troubled[rows[complete][at_end], slot[complete][at_end]] = True
         return self._release(rows[complete], 1 - slot[complete])
+
+    def ended(self, batch: Batch) -> Bools:
+        """(m,) which machines' block ended with this round, that `add` took in."""
+        ended: Bools = (self.count[batch.rows] % self.block == 0) & (batch.counts > 0)
+        return ended
 
     def _release(self, rows: Ints, previous: Ints) -> Released | None:
         known = self.count[rows] >= 2 * self.block

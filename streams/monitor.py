@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detectors.base import DeferredScores, Evidence, FleetState, RawScores
 from detectors.base import State as Saved
 from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.budget import FleetBudget
 from detectors.calibration import FleetCalibrator
 from detectors.ensemble import combine
 from detectors.health import FleetHealth
@@ -66,6 +67,7 @@ class Monitor:
         )
         self.detectors = [build(d.kind, width, **d.params) for d in settings.detectors]
         self.calibrators = [FleetCalibrator() for _ in settings.detectors]
+        self.budget = FleetBudget(alarm.budget)
         self.weights = np.array([d.weight for d in settings.detectors])
         self.quality = FleetQuality(width, *rails_of(settings, sensors))
         self.limits = FleetLimits(
@@ -82,6 +84,7 @@ class Monitor:
             "health": self.health,
             "prognosis": self.prognosis,
             "learning": self.learning,
+            "budget": self.budget,
             **{f"detector{i}": stage for i, stage in enumerate(self.detectors)},
             **{f"calibrator{i}": stage for i, stage in enumerate(self.calibrators)},
         }
@@ -115,8 +118,8 @@ class Monitor:
     def begin(self, batch: Batch) -> list[QualityTransition]:
         """Learn the first readings of machines that were just placed; say which sensors were faulty.
 
-        The first half of each machine's readings teaches the detectors; the second half is scored
-        before it is learned, and these scores, being of readings not seen before, calibrate.
+        The first third of each machine's readings teaches the detectors; the others are scored
+        before they are learned, and these scores, being of readings not seen before, calibrate.
         """
         transitions: list[QualityTransition] = []
         half, step = (batch.counts // 3)[batch.column_of], batch.step_of
@@ -166,6 +169,7 @@ class Monitor:
             [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
         )
         score, shares = combine(scores, self.weights)
+        score = self.budget.apply(batch, score)
         evidence = _evidence(raws, shares, score >= self.rule.clear, batch.x.shape)
         state = self._alarms(batch, at, score, evidence, found)
         found.score[at], found.state[at] = score, state
@@ -174,6 +178,8 @@ class Monitor:
         found.health[at] = health = self.health.update(batch, score, state, wear)
         found.prognoses.extend(self.prognosis.update(batch, health))
         released = self.learning.add(batch, raw, state)
+        ended = self.learning.ended(batch)
+        self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
         if released is not None:
             for i, calibrator in enumerate(self.calibrators):
                 calibrator.learn(released.batch, np.ascontiguousarray(released.raw[:, i]))
@@ -209,6 +215,8 @@ class Monitor:
             else:
                 self.episodes[row] = episode
             for change in changes:
+                if change.raised:
+                    self.budget.count(row)
                 index = int(at[int(batch.starts[column]) + change.index])
                 found.changes.append((row, Change(index, change.raised, change.episode)))
         return state

@@ -136,6 +136,9 @@ class AlarmSettings(_Section):
     clear: float = Field(0.99, gt=0, lt=1, description="score under which the episode may end (hysteresis)")
     on_delay: float = Field(10.0, ge=0, description="seconds over the threshold before an alarm is raised")
     off_delay: float = Field(60.0, ge=0, description="seconds under `clear` before it is cleared")
+    budget: float = Field(
+        30.0, gt=0, description="days a machine for one false alarm: more of them make it less sensitive"
+    )
     min_readings: int = Field(3, ge=1, description="readings over the threshold before an alarm is raised")
 
     @model_validator(mode="after")
