@@ -164,7 +164,8 @@ class Pipeline:
         """A frame that a source parsed has no message: its own bytes are the original."""
         if origin is not _NO_MESSAGE:
             return rejection
-        return replace(rejection, original=encode_frame(frame), received=int(frame.time[-1]))
+        original = rejection.original or encode_frame(frame)
+        return replace(rejection, original=original, received=int(frame.time[-1]))
 
     # -- one pass: a stretch of each machine's readings that one model can take
 

@@ -61,7 +61,6 @@ class Reason(StrEnum):
     TIME_MISSING = "time-missing"
     TIME_INVALID = "time-invalid"
     TIME_FUTURE = "time-in-the-future"
-    TIME_TOO_OLD = "time-too-old"
     SENSORS_MISSING = "sensors-missing"
     SENSOR_NAME = "sensor-name-invalid"
     TOO_MANY_SENSORS = "too-many-sensors"

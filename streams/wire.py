@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,10 @@ from streams.records import Floats, Frame, Ints, Message, Reason, Rejection
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000
 
 _MAX_NAME = 128
+#: Five levels of 63 characters.
+_MAX_MACHINE = 5 * 63 + 4
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 class _WireFrame(msgspec.Struct):
@@ -57,19 +61,32 @@ def reject(
     sensor: str | None = None,
     readings: int = 0,
 ) -> Rejection:
-    """A rejection that keeps the message's bytes and where it came from."""
+    """A rejection that keeps the message's bytes and where it came from.
+
+    Its texts can be stored anywhere: what cannot be printed is escaped, and they are not endless.
+    """
     return Rejection(
         reason=reason,
-        detail=detail,
+        detail=_shown(detail, 1000),
         original=message.value,
         received=message.received,
-        machine=machine,
-        sensor=sensor,
+        machine=None if machine is None else _shown(machine, 320),
+        sensor=None if sensor is None else _shown(sensor, _MAX_NAME),
         readings=readings,
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
     )
+
+
+def _shown(text: str, most: int) -> str:
+    r"""``text`` without what is no character or no printable one.
+
+    >>> _shown("a\n\ud800\u00fc", 80)
+    'a\\n\\ud800ü'
+    """
+    text = text[:most]
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def decode(message: Message, limits: Limits = Limits()) -> tuple[Frame | None, list[Rejection]]:
@@ -102,7 +119,7 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
     try:
         wire = _decode_strict(message.value)
         machine, raw_time, raw_sensors = wire.machine, wire.time, wire.sensors
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         strict = False
         machine, raw_time, raw_sensors = _read_loosely(message.value)
     _check_machine(machine, message)
@@ -121,16 +138,20 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
             machine,
         )
     names = tuple(raw_sensors)
-    bad_name = _bad_sensor_name(names)
+    longest = max(names, key=len)
+    bad_name = longest if len(longest) > _MAX_NAME else _bad_sensor_name(names)
     if bad_name is not None:
         raise RejectedError(
             Reason.SENSOR_NAME,
-            f"Sensor name {bad_name!r} is empty, longer than {_MAX_NAME} or has control characters.",
+            f"Sensor name {bad_name[:80]!r} is empty, longer than {_MAX_NAME} or has control characters.",
             machine,
             bad_name,
         )
     time, usable = _times(times, machine)
-    cells = [[raw] for raw in raw_sensors.values()] if single else list(raw_sensors.values())
+    cells = list(raw_sensors.values())
+    if single:
+        _check_single(cells, names, machine)
+        cells = [[raw] for raw in cells]
     _check_lengths(cells, names, len(times), machine)
     rejections: list[Rejection] = []
     if strict:  # the decoder has seen to it that all are finite numbers or null
@@ -201,9 +222,13 @@ def _machine_problem(machine: str) -> str | None:
 
 
 def _check_machine(machine: str, message: Message) -> None:
+    if len(machine) > _MAX_MACHINE:  # not asked the cache, which would keep it
+        raise RejectedError(
+            Reason.MACHINE_INVALID, f"A machine's name of {len(machine)} characters is too long.", machine
+        )
     problem = _machine_problem(machine)
     if problem is not None:
-        raise RejectedError(Reason.MACHINE_INVALID, problem, machine[:200])
+        raise RejectedError(Reason.MACHINE_INVALID, problem, machine)
     if message.key is not None and message.key != machine.encode():
         raise RejectedError(
             Reason.KEY_MISMATCH,
@@ -213,12 +238,20 @@ def _check_machine(machine: str, message: Message) -> None:
         )
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def _bad_sensor_name(names: tuple[str, ...]) -> str | None:
     for name in names:
-        if not name.strip() or len(name) > _MAX_NAME or not name.isprintable():
-            return name[:80]
+        if not name.strip() or not name.isprintable():
+            return name
     return None
+
+
+def _check_single(cells: list[Any], names: tuple[str, ...], machine: str) -> None:
+    for cell, name in zip(cells, names, strict=True):
+        if isinstance(cell, list):
+            raise RejectedError(
+                Reason.LENGTHS, f"`time` is one time, the value of {name!r} is a list.", machine, name
+            )
 
 
 def _check_lengths(cells: list[Any], names: tuple[str, ...], readings: int, machine: str) -> None:
@@ -261,10 +294,11 @@ def _one_time(value: Any) -> int:
         return math.floor(value) if math.isfinite(value) and abs(value) < 2**62 else 0
     if isinstance(value, str):
         try:
-            parsed = datetime.fromisoformat(value.strip())
+            parsed = datetime.fromisoformat(value.strip().upper())
         except ValueError:
             return 0
-        return 0 if parsed.tzinfo is None else math.floor(parsed.timestamp() * 1000)
+        # whole numbers: a float of seconds would lose milliseconds
+        return 0 if parsed.tzinfo is None else (parsed - _EPOCH) // _MS
     return 0
 
 
