@@ -1,0 +1,53 @@
+"""Puts a desk together: store, clock, channels, Kafka; runs until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+from types import FrameType
+
+from connectors.desk_alerts import AlertReader
+from connectors.desk_feedback import KafkaOutlet
+from connectors.desk_runner import DeskRunner, only_runner
+from connectors.desk_service import Desk, desk_path
+from streams.settings import Settings
+
+
+def run_desk(settings: Settings, *, kafka: bool) -> None:
+    """Run the desk of ``settings`` until SIGINT or SIGTERM.
+
+    Raises `StoreError` when another desk runs on the same file.
+    """
+    ended = threading.Event()
+    path = desk_path(settings)
+    with ExitStack() as stack:
+        stack.enter_context(only_runner(path))
+        desk = Desk(path, settings)
+        stack.callback(desk.close)
+        outlet = KafkaOutlet(settings.kafka) if kafka else None
+        if outlet is not None:
+            stack.callback(outlet.close)
+        runner = DeskRunner(
+            desk, alerts=(lambda: AlertReader(settings.kafka, desk)) if kafka else None, outlet=outlet
+        )
+        runner.start()
+        stack.callback(runner.stop)
+        print(f"Desk     {path}", flush=True)
+        print(f"Alarms   {settings.kafka.alerts if kafka else 'fed in by other programs'}", flush=True)
+        for name, channel in settings.notify.channels.items():
+            print(f"Channel  {name} ({channel.kind})", flush=True)
+        _wait(ended)
+
+
+def _wait(ended: threading.Event) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while not ended.wait(1.0):
+            pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

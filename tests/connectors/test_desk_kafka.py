@@ -1,0 +1,90 @@
+"""Alarms in from a real broker and verdicts out to it, across restarts of the desk."""
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from connectors.desk_alerts import AlertReader
+from connectors.desk_feedback import KafkaOutlet, pass_on
+from connectors.desk_service import Desk
+from connectors.kafka_security import KafkaError
+from streams.alarms.scope import EVERYTHING
+from streams.alert_wire import decode_verdict, encode_alert
+from streams.records import VerdictKind
+from streams.settings import KafkaSettings, Settings
+from tests.streams.alarms.plant import OVEN, PRESS, cleared, raised
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+def cluster(kafka, make_topic):
+    return KafkaSettings(
+        brokers=kafka,
+        alerts=make_topic("alerts", partitions=2),
+        feedback=make_topic("feedback", partitions=2),
+    )
+
+
+@pytest.fixture
+def send(cluster):
+    producer = KafkaProducer(bootstrap_servers=cluster.brokers, acks="all")
+
+    def send(*events):
+        for event in events:
+            value = event if isinstance(event, bytes) else encode_alert(event)
+            producer.send(cluster.alerts, value, key=b"k").get(timeout=30)
+
+    yield send
+    producer.close()
+
+
+def taken(desk, cluster, count):
+    reader = AlertReader(cluster, desk)
+    got = 0
+    while got < count:
+        got += reader.read(10)
+    reader.close()
+    return got
+
+
+def test_alarms_come_in_once_across_restarts_and_replays(tmp_path, cluster, send):
+    settings = Settings(kafka=cluster)
+    desk = Desk(tmp_path / "desk.sqlite", settings, lambda: 1)
+    send(raised(PRESS), b"{not json", raised(OVEN), raised(PRESS))
+    assert taken(desk, cluster, 4) == 4
+    assert sorted(v.machine for v in desk.open_alarms(EVERYTHING)) == [PRESS, OVEN]
+    entries = desk.head()
+    desk.close()
+    desk = Desk(tmp_path / "desk.sqlite", settings, lambda: 2)
+    send(cleared(OVEN))
+    assert taken(desk, cluster, 1) == 1, "it goes on where it stood"
+    assert desk.head() == entries + 1
+    with desk.store.writing() as t:  # as if the file were an older copy
+        t.db.execute("DELETE FROM offsets")
+    assert taken(desk, cluster, 5) == 5
+    assert desk.head() == entries + 1, "the same events again change nothing"
+    desk.close()
+
+
+def test_verdicts_go_out_keyed_by_machine_and_are_not_lost_while_the_broker_is_away(tmp_path, cluster):
+    desk = Desk(tmp_path / "desk.sqlite", Settings(kafka=cluster), lambda: 5)
+    event = raised(PRESS)
+    desk.take_in([event])
+    verdict = desk.close_alarm(
+        EVERYTHING, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM, comment="설비 청소"
+    )
+    away = cluster.model_copy(update={"brokers": "127.0.0.1:1"})
+    with pytest.raises(KafkaError, match="kept, and tried again"):
+        pass_on(desk, KafkaOutlet(away, timeout=0.5))
+    outlet = KafkaOutlet(cluster)
+    assert pass_on(desk, outlet) == 1
+    assert pass_on(desk, outlet) == 0
+    outlet.close()
+    consumer = KafkaConsumer(bootstrap_servers=cluster.brokers, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(cluster.feedback, k) for k in (0, 1)])
+    records = []
+    while not records:
+        records = [one for some in consumer.poll(timeout_ms=10_000).values() for one in some]
+    consumer.close()
+    assert [(one.key, decode_verdict(one.value)) for one in records] == [(PRESS.encode(), verdict)]
+    desk.close()
