@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import BaseLoader
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -34,11 +33,11 @@ _YEAR = 31_536_000
 class Page:
     """Answers the local page's requests from ``history``."""
 
-    def __init__(self, history: History, settings: Settings, *, loaders: tuple[BaseLoader, ...] = ()) -> None:
+    def __init__(self, history: History, settings: Settings) -> None:
         self.history = history
         self.settings = settings
         self.changes = Changes(history.version)
-        self.render = Renderer(settings, navigation=NAVIGATION, loaders=loaders)
+        self.render = Renderer(settings, language=settings.page.language, navigation=NAVIGATION)
         self.machine = MachinePage(history, settings, self.render)
 
     def app(self) -> Starlette:

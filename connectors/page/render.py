@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import floor, isnan
 from urllib.parse import quote
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -21,21 +21,27 @@ THEMES = ("auto", "light", "dark")
 
 
 class Renderer:
-    """Renders the package's templates; ``loaders`` and ``texts`` of a caller come before our own."""
+    """Renders the package's templates; ``loaders`` and ``texts`` of a caller come before our own.
+
+    A template that replaces one of ours reaches it as `page/NAME`.
+    """
 
     def __init__(
         self,
         settings: Settings,
         *,
+        language: Language,
         navigation: Sequence[tuple[str, str]],
         loaders: Sequence[BaseLoader] = (),
         texts: Sequence[Mapping[str, tuple[str, str]]] = (),
     ) -> None:
         self.settings = settings
+        self._language = language
         self.navigation = navigation
         self._texts = texts
+        own = PackageLoader("connectors.page")
         self._environment = Environment(
-            loader=ChoiceLoader([*loaders, PackageLoader("connectors.page")]),
+            loader=ChoiceLoader([*loaders, own, PrefixLoader({"page": own})]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -53,7 +59,7 @@ class Renderer:
     def language(self, request: Request) -> Language:
         """The reader's choice, else the settings'."""
         chosen = request.cookies.get(LANGUAGE_COOKIE)
-        return chosen if chosen in LANGUAGES else self.settings.page.language
+        return chosen if chosen in LANGUAGES else self._language
 
     def texts(self, request: Request) -> Texts:
         """The texts in the reader's language."""
@@ -70,10 +76,9 @@ class Renderer:
             languages=LANGUAGES,
             theme=theme if theme in THEMES else "auto",
             themes=THEMES,
-            navigation=self.navigation,
             path=request.url.path,
             address=address,
-            **values,
+            **{"navigation": self.navigation, **values},
         )
         return HTMLResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
 

@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 
 from connectors.history import History
 from connectors.page.app import Page
-from connectors.page.live import Changes
-from streams.settings import PageSettings, Settings
+from connectors.page.live import Listeners
+from streams.settings import Settings
 
 
 class PageError(Exception):
@@ -28,7 +28,9 @@ class PageServer:
 
     def __init__(self, history: History, settings: Settings) -> None:
         page = Page(history, settings)
-        self._served = ThreadedServer(page.app(), page.changes, settings.page)
+        self._served = ThreadedServer(
+            page.app(), page.changes, settings.page.host, settings.page.port, "page"
+        )
 
     @property
     def url(self) -> str:
@@ -50,11 +52,14 @@ class PageServer:
 
 
 class ThreadedServer:
-    """Runs ``app`` on a thread of its own; ``changes`` ends its open event streams."""
+    """Runs ``app`` on a thread of its own; ``changes`` are its open event streams, ended by `stop`.
 
-    def __init__(self, app: Starlette, changes: Changes, settings: PageSettings) -> None:
+    ``setting`` is the section of the settings that ``host`` and ``port`` come from: for what errors say.
+    """
+
+    def __init__(self, app: Starlette, changes: Listeners, host: str, port: int, setting: str) -> None:
         self.app = app
-        self.settings = settings
+        self.host, self.port, self.setting = host, port, setting
         self.url = ""
         self.remark = ""
         self._changes = changes
@@ -103,19 +108,19 @@ class ThreadedServer:
         self._server = self._thread = self._loop = None
 
     def _bind(self) -> socket.socket:
-        host, port = self.settings.host, self.settings.port
+        host, port, setting = self.host, self.port, self.setting
         try:
             return _listen(host, port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 self.remark = (
                     f"Port {port} is in use by another program, so another one was taken. To choose: "
-                    "YEJI_PAGE__PORT, or page.port in yeji.toml."
+                    f"{setting}.port in yeji.toml or YEJI_{setting.upper()}__PORT."
                 )
                 return _listen(host, 0)
             raise PageError(
-                f"The page cannot listen on {host} port {port}: {error}. Set page.host to an address of this "
-                "machine (127.0.0.1 for this machine alone) and page.port to one over 1023."
+                f"The page cannot listen on {host} port {port}: {error}. Set {setting}.host to an address of "
+                f"this machine (127.0.0.1 for this machine alone) and {setting}.port to one over 1023."
             ) from error
 
 
