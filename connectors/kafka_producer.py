@@ -13,10 +13,10 @@ from kafka.errors import KafkaError as ClientError
 
 from connectors.kafka_security import KafkaError, client_options
 from connectors.kafka_topics import FRAME_BYTES
+from streams.outgoing import rejected_records
 from streams.records import Frame, Message, Rejection
 from streams.settings import KafkaSettings
 from streams.wire import encode_frame
-from streams.worker.outputs import rejected_records
 
 #: So many bytes may wait for their acknowledgement before `send` waits too.
 IN_FLIGHT = 16 << 20

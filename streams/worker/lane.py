@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from streams.outgoing import Record
 from streams.records import Results
 from streams.settings import Settings
 from streams.worker.engine import Chunk, Engine
-from streams.worker.outputs import Record
 from streams.worker.places import Phase, Place
 from streams.worker.snapshots import read_snapshots, snapshot_headers, snapshot_key
 from streams.worker.tally import Tally

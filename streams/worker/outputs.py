@@ -1,41 +1,26 @@
-"""What the worker publishes on Kafka: alarms, rejected input, scores. Each record's key is its id."""
+"""The worker's sending: many records under way at once, all of them on the brokers when it returns."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 from aiokafka.errors import KafkaError as ClientError
 from aiokafka.errors import MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
 from connectors.base import SinkUnavailableError
-from streams.alert_wire import encode_alert
-from streams.records import Rejection, Results, Scored
-from streams.settings import KafkaSettings
+from streams.outgoing import Record
 
 log = structlog.get_logger()
-_encode = msgspec.json.Encoder().encode
 
 #: How many sends may be under way at once.
 _WINDOW = 500
 #: What is kept of input that even `telemetry.rejected` cannot take whole.
 _CUT = 500_000
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One message to be sent; ``partition`` None = by its key."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
-    partition: int | None = None
 
 
 class Producer(Protocol):
@@ -51,60 +36,6 @@ class Producer(Protocol):
         headers: Any,
     ) -> Any:
         """Schedule a message; gives a future of its delivery."""
-
-
-def output_records(results: Results, settings: KafkaSettings) -> Iterator[Record]:
-    """Everything of ``results`` that goes to Kafka."""
-    for alarm in results.alarms:
-        yield Record(settings.alerts, alarm.id.encode(), encode_alert(alarm))
-    yield from rejected_records(results.rejections, settings.rejected)
-    if settings.scores is not None:
-        for scored in results.scored:
-            yield Record(settings.scores, scored.machine.encode(), encode_scores(scored))
-
-
-def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Record]:
-    """Rejected input: the original bytes as value, everything else in headers (docs/bad-input.md).
-
-    The key names the message and counts its rejections, so that a replay gives the same keys.
-    """
-    counts: dict[tuple[str, int, int], int] = {}
-    for one in rejections:
-        origin = (one.topic, one.partition, one.offset)
-        number = counts[origin] = counts.get(origin, -1) + 1
-        headers = {
-            "reason": one.reason.value,
-            "detail": one.detail,
-            "machine": one.machine,
-            "sensor": one.sensor,
-            "readings": str(one.readings),
-            "received": str(one.received),
-            "topic": one.topic,
-            "partition": str(one.partition),
-            "offset": str(one.offset),
-        }
-        yield Record(
-            topic,
-            f"{one.topic}/{one.partition}/{one.offset}/{number}".encode(),
-            one.original,
-            tuple(
-                (name, text.encode("utf-8", "replace")) for name, text in headers.items() if text is not None
-            ),
-        )
-
-
-def encode_scores(scored: Scored) -> bytes:
-    """Scores of one machine in columns; NaN (still learning) is null."""
-    return _encode(
-        {
-            "machine": scored.machine,
-            "class": scored.machine_class,
-            "time": scored.time.tolist(),
-            "score": scored.score.tolist(),
-            "health": scored.health.tolist(),
-            "state": scored.state.tolist(),
-        }
-    )
 
 
 async def send_all(producer: Producer, records: Iterable[Record]) -> None:

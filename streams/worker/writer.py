@@ -12,10 +12,11 @@ import structlog
 
 from connectors.base import SinkUnavailableError
 from connectors.influx_sink import InfluxSink, Refused
+from streams.outgoing import Record, output_records, rejected_records
 from streams.records import Reason, Rejection, Results
 from streams.settings import KafkaSettings
 from streams.stats import WorkerStats
-from streams.worker.outputs import Producer, Record, output_records, rejected_records, send_all
+from streams.worker.outputs import Producer, send_all
 
 log = structlog.get_logger()
 _LONGEST_WAIT = 10.0
