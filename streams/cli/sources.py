@@ -72,7 +72,10 @@ def milliseconds(text: str) -> float:
         raise CommandError(
             f"{text!r} is no duration: write a number and ms, s, m, h, d or w, for example 2d."
         )
-    return float(match[1]) * _UNITS[match[2]]
+    value = float(match[1]) * _UNITS[match[2]]
+    if value <= 0:
+        raise CommandError(f"{text!r} is no time at all: give more than 0.")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
