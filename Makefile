@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCAL  := PYTHONPATH=deploy/local $(BIN)/python -m local_services
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint check-types services services-stop services-status services-fetch lock env clean
+.PHONY: help install run test lint docs services services-stop services-status services-fetch lock env clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -26,6 +26,10 @@ lint: $(VENV)/.dev ## ruff's rules and format, mypy's types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=deploy/local $(BIN)/mypy -p local_services
+
+docs: $(VENV)/.dev ## write what is made from the code: settings, commands, index, dashboards
+	$(BIN)/python docs/generate.py
+	$(BIN)/yeji grafana write deploy/grafana/dashboards
 
 services: $(VENV)/.dev ## start real Kafka and InfluxDB in the background, data in var/services
 	@bash deploy/ci/prepare services
