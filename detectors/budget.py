@@ -53,6 +53,10 @@ class FleetBudget(FleetTable):
         self["alarms"][rows] = 0
         self["since"][rows] = time
 
+    def debit(self, row: int) -> None:
+        """A crew calls the machine's latest alarm false: it costs a second step, within the same bound."""
+        self["log"][row] = min(self.most, float(self["log"][row]) + self.step)
+
     def credit(self, row: int) -> None:
         """A crew confirmed the machine's latest alarm: give back what it cost."""
         self["log"][row] = max(0.0, float(self["log"][row]) - self.step)

@@ -68,6 +68,17 @@ class GuardedLearning(FleetState):
         self.troubled[rows[complete][at_end], slot[complete][at_end]] = True
         return self._release(rows[complete], 1 - slot[complete])
 
+    def distrust(self, row: int, start: int, end: int) -> None:
+        """Do not learn the readings of ``row`` that wait, when any is of ``start`` .. ``end`` (ms UTC)."""
+        count = int(self.count[row])
+        for slot in (0, 1):
+            # of the slot that is being filled, only what this round wrote counts
+            filled = self.block if slot != (count // self.block) % 2 else count % self.block
+            filled = min(filled, count)
+            time = self._time[row, slot, :filled]
+            if ((time >= start) & (time <= end)).any():
+                self.troubled[row, slot] = True
+
     def ended(self, batch: Batch) -> Bools:
         """(m,) which machines' block ended with this round, that `add` took in."""
         ended: Bools = (self.count[batch.rows] % self.block == 0) & (batch.counts > 0)

@@ -21,9 +21,10 @@ from detectors.registry import build
 from detectors.seeds import machine_seed
 from detectors.wear import FleetWear
 from streams.condition import Change, Episode, Readings, Rule, advance
+from streams.feedback import FleetFeedback
 from streams.learning import GuardedLearning
 from streams.limits import limits_of, rails_of
-from streams.records import State
+from streams.records import State, Verdict
 from streams.settings import ClassSettings
 
 
@@ -77,6 +78,7 @@ class Monitor:
         self.health = FleetHealth()
         self.prognosis = FleetPrognosis()
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
+        self.feedback = FleetFeedback(width, len(self.detectors))
         self.stages: dict[str, FleetState] = {
             "quality": self.quality,
             "limits": self.limits,
@@ -84,6 +86,7 @@ class Monitor:
             "health": self.health,
             "prognosis": self.prognosis,
             "learning": self.learning,
+            "feedback": self.feedback,
             "budget": self.budget,
             **{f"detector{i}": stage for i, stage in enumerate(self.detectors)},
             **{f"calibrator{i}": stage for i, stage in enumerate(self.calibrators)},
@@ -177,7 +180,10 @@ class Monitor:
         wear = self.wear.update(batch, state == State.ALARM)
         found.health[at] = health = self.health.update(batch, score, state, wear)
         found.prognoses.extend(self.prognosis.update(batch, health))
-        released = self.learning.add(batch, raw, state)
+        self.feedback.withhold(batch, raw, state)
+        planned = self.feedback.planned(batch)
+        doubtful = state if planned is None else np.where(planned, np.uint8(State.ALARM), state)
+        released = self.learning.add(batch, raw, doubtful)
         ended = self.learning.ended(batch)
         self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
         if released is not None:
@@ -220,6 +226,27 @@ class Monitor:
                 index = int(at[int(batch.starts[column]) + change.index])
                 found.changes.append((row, Change(index, change.raised, change.episode)))
         return state
+
+    # -- what crews say
+
+    def take(self, row: int, verdict: Verdict) -> bool:
+        """Learn from a verdict on the machine of ``row`` (see `streams.feedback`); False = known already."""
+        lesson = self.feedback.take(row, verdict, self.sensors)
+        if lesson is None:
+            return False
+        if lesson.distrust is not None:
+            self.learning.distrust(row, *lesson.distrust)
+        if lesson.batch is not None:
+            if lesson.raw is not None:
+                for i, calibrator in enumerate(self.calibrators):
+                    calibrator.learn(lesson.batch, np.ascontiguousarray(lesson.raw[:, i]))
+            for detector in self.detectors:
+                detector.learn(lesson.batch)
+        if lesson.sensitivity < 0:
+            self.budget.debit(row)
+        elif lesson.sensitivity > 0:
+            self.budget.credit(row)
+        return True
 
     # -- snapshots
 

@@ -27,6 +27,7 @@ from streams.records import (
     Results,
     Scored,
     State,
+    Verdict,
 )
 from streams.roster import Machine, WarmUp
 from streams.settings import Settings
@@ -381,6 +382,22 @@ class Pipeline:
                 event, phase=AlarmPhase.CLEARED, time=time, detail=f"{event.detail} (watched anew)"
             )
             self._emit(machine, ended, results)
+
+    # -- what crews say
+
+    def feedback(self, verdict: Verdict) -> bool:
+        """Let a machine's model learn from a crew's verdict (docs/feedback.md).
+
+        False when there is nothing to learn: the machine is not watched here or has no model yet, or the
+        verdict was taken before.
+        """
+        machine = self._machines.get(verdict.machine)
+        if machine is None or machine.monitor is None:
+            return False
+        taken = machine.monitor.take(machine.row, verdict)
+        if taken:
+            self._changed.add(machine.name)
+        return taken
 
     # -- snapshots
 
