@@ -140,9 +140,12 @@ class Pipeline:
         self, machine: Machine, frame: Frame, origin: Message, results: Results
     ) -> Frame | None:
         """Without the sensors that would make the machine's model too wide."""
-        known = union(machine.layout, machine.warmup.layout) if machine.warmup else machine.layout
+        known = machine.known
         new = strangers(frame.sensors, known)
-        if not new or len(known) + len(new) <= self.settings.intake.max_sensors:
+        if not new:
+            return frame
+        if len(known) + len(new) <= self.settings.intake.max_sensors:
+            machine.known = union(known, frame.sensors)
             return frame
         many = reject(
             origin,
@@ -460,6 +463,7 @@ class Pipeline:
             machine.warmup = None
         else:
             machine.warmup = WarmUp(saved.warmup.layout, saved.warmup.time, saved.warmup.x)
+        machine.known = union(saved.layout, machine.warmup.layout if machine.warmup else ())
         machine.open = {event.id: event for event in saved.open}
         if saved.layout:
             monitor = self._monitor(machine_class, saved.layout)

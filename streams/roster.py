@@ -45,7 +45,8 @@ class Machine:
 
     ``monitor`` is None until the first warm-up is over. ``warmup`` is then None, unless a sensor has
     appeared: it collects readings for a model of the wider layout while the old model goes on.
-    ``open`` are its alarms that have been raised and not cleared, by alarm id.
+    ``open`` are its alarms that have been raised and not cleared, by alarm id. ``known`` are the sensors
+    that were admitted so far: not those that a model watches, which trail behind within a batch.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Machine:
     row: int = -1
     warmup: WarmUp | None = field(default_factory=WarmUp)
     open: dict[str, AlarmEvent] = field(default_factory=dict)
+    known: Layout = ()
 
     @property
     def layout(self) -> Layout:
