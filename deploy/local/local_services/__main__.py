@@ -9,7 +9,8 @@ from pathlib import Path
 from local_services.cache import say
 from local_services.errors import ServiceError
 from local_services.influx import InfluxNode, InfluxService
-from local_services.influx_build import influxd, influxd_is_built
+from local_services.influx_build import go_fits, influxd, influxd_is_built
+from local_services.java import find_java
 from local_services.kafka import KafkaNode, kafka_is_fetched, kafka_jars
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -22,7 +23,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         "stop": "stop both; their data stays",
         "status": "say where they are; ends with 1 when one does not run",
         "fetch": "fetch and build, start nothing",
-        "missing": "print which of kafka and influxd are still to be fetched or built",
+        "missing": "print which of kafka, influxd, java and go are not here, or too old",
     }
     parser.add_argument("verb", choices=verbs, help="; ".join(f"{k}: {v}" for k, v in verbs.items()))
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "var" / "services", help="data and logs")
@@ -43,6 +44,17 @@ def write_environment(path: Path, kafka: str, influx: InfluxService) -> None:
         f"YEJI_INFLUX__BUCKET={influx.bucket}\n"
         f"YEJI_INFLUX__TOKEN={influx.token}\n"
     )
+
+
+def missing() -> list[str]:
+    """What is still to be fetched or built (kafka, influxd), or to be installed (java, go)."""
+    try:
+        find_java()
+        java = True
+    except ServiceError:
+        java = False
+    here = {"kafka": kafka_is_fetched(), "influxd": influxd_is_built(), "java": java, "go": go_fits()}
+    return [name for name, there in here.items() if not there]
 
 
 def _tell(kafka: str | None, influx: InfluxService | None, environment: Path, influx_folder: Path) -> None:
@@ -68,8 +80,7 @@ def main(words: list[str] | None = None) -> int:
             say(f"Kafka     {kafka_jars()}")
             say(f"InfluxDB  {influxd()}")
         elif asked.verb == "missing":
-            here = {"kafka": kafka_is_fetched(), "influxd": influxd_is_built()}
-            print(" ".join(name for name, there in here.items() if not there))
+            print(" ".join(missing()))
         elif asked.verb == "start":
             address, service = kafka.start(), influx.start()
             write_environment(environment, address, service)

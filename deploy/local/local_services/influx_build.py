@@ -50,8 +50,10 @@ def _key() -> str:
     return key_of(influx_version(), SOURCES)
 
 
-def go_is_new_enough() -> bool:
-    """Whether the ``go`` on PATH can build it; one that names no release (a development build) may."""
+def go_fits() -> bool:
+    """Whether there is a ``go`` on PATH that can build it; one that names no release may."""
+    if shutil.which("go") is None:
+        return False
     said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout  # noqa: S607
     found = re.match(r"go(\d+)\.(\d+)", said)
     return found is None or (int(found[1]), int(found[2])) >= OLDEST_GO
@@ -61,7 +63,7 @@ def _check_tools() -> None:
     missing = [what for tool, what in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         raise ServiceError("Building influxd needs " + "; ".join(missing) + ".")
-    if not go_is_new_enough():
+    if not go_fits():
         raise ServiceError(f"Building influxd needs {TOOLS['go']}; the one on PATH is older.")
 
 
