@@ -177,6 +177,21 @@ class Topics:
         self._client.close()
 
 
+def require_topics(settings: KafkaSettings) -> None:
+    """Raise `KafkaError` unless every topic is there, and those that must be equal are."""
+    topics = Topics(settings)
+    try:
+        reports = topics.check()
+    finally:
+        topics.close()
+    missing = [report.spec.name for report in reports if report.state is TopicState.MISSING]
+    if missing:
+        raise KafkaError(f"Topics are missing: {', '.join(missing)}. Create them with `yeji topics`.")
+    unequal = [f"{r.spec.name}: {problem}" for r in reports if r.unequal for problem in r.problems]
+    if unequal:
+        raise KafkaError("\n".join(unequal))
+
+
 def _compare(
     spec: TopicSpec,
     described: dict[str, Any] | None,

@@ -43,12 +43,14 @@ def produce(
     Sending the same readings again does no harm: the worker takes each machine and time once.
     """
     from connectors.kafka_producer import FrameProducer
+    from connectors.kafka_topics import require_topics
     from streams.cli.errors import CommandError
     from streams.settings import load_settings
 
     if sum((csv is not None, stdin, simulate)) != 1:
         raise CommandError("Give one of --csv PATH, --stdin and --simulate.")
     settings = load_settings()
+    require_topics(settings.kafka)
     source, total = _source(csv, stdin, (seed, interval, history, machines), exit_at_end)
     with FrameProducer(settings.kafka, readings) as producer:
         _send(source, total, producer)

@@ -32,6 +32,8 @@ def make_app(settings: Settings, lane: Lane) -> BulkApp:
         producer_linger=0.005,
         producer_max_batch_size=512 << 10,
         producer_max_request_size=2 * FRAME_BYTES,
+        # A worker with a name of its own gets its partitions back when it comes back in time.
+        consumer_group_instance_id=settings.worker.name,
         datadir=str(settings.data / "faust"),
         web_enabled=False,
         topic_allow_declare=False,

@@ -115,6 +115,15 @@ class Lane:
                     place.sought = place.expected
                     await consumer.seek_wait({tp: place.expected})
                     continue
+                if chunk[0].offset > place.expected:
+                    log.warning(
+                        "Offsets are not in the topic: deleted by its retention before they were taken, or "
+                        "the marks of a producer's transactions.",
+                        topic=tp.topic,
+                        partition=tp.partition,
+                        first=place.expected,
+                        last=chunk[0].offset - 1,
+                    )
                 if chunk[0].offset < place.expected:
                     chunk = [record for record in chunk if record.offset >= place.expected]
             if not chunk:

@@ -12,8 +12,7 @@ import time
 import structlog
 
 from connectors.influx_sink import InfluxSink
-from connectors.kafka_security import KafkaError
-from connectors.kafka_topics import Topics, TopicState
+from connectors.kafka_topics import require_topics
 from streams.pipeline import Pipeline
 from streams.settings import Settings
 from streams.stats import WorkerStats
@@ -33,7 +32,7 @@ LAST_PATIENCE = 20.0
 
 def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Raises an error with the remedy when something needed is missing."""
-    check_topics(settings)
+    require_topics(settings.kafka)
     influx = InfluxSink(settings.influx)
     influx.setup()
     set_up_logging(settings)
@@ -42,23 +41,6 @@ def run_worker(settings: Settings) -> None:
         asyncio.run(_work(settings, influx))
     finally:
         influx.close()
-
-
-def check_topics(settings: Settings) -> None:
-    """Raise `KafkaError` unless every topic is there and fits."""
-    topics = Topics(settings.kafka)
-    try:
-        reports = topics.check()
-    finally:
-        topics.close()
-    missing = [report.spec.name for report in reports if report.state is TopicState.MISSING]
-    if missing:
-        raise KafkaError(f"Topics are missing: {', '.join(missing)}. Create them with `yeji topics`.")
-    unequal = [
-        f"{report.spec.name}: {text}" for report in reports if report.unequal for text in report.problems
-    ]
-    if unequal:
-        raise KafkaError("\n".join(unequal))
 
 
 async def _work(settings: Settings, influx: InfluxSink) -> None:
@@ -111,6 +93,7 @@ class _Worker:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(self._settings.worker.report)
+            (self._settings.data / "alive").touch()  # its age is a container's health check
             readings, messages, rejected = self._tally.take()
             stats = WorkerStats(
                 worker=self._name,

@@ -1,0 +1,65 @@
+"""`yeji worker` on settings from a JSON file, which kills itself (SIGKILL) where YEJI_TEST_DIE says.
+
+``POINT:N`` = the N-th time that the point is reached: ``process`` in the pipeline, ``write`` in the
+sinks, ``snapshots`` before they are sent, ``commit`` after they were sent, ``committed`` after the commit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from streams.settings import Settings
+from streams.worker import engine, writer
+from streams.worker.service import run_worker
+from streams.worker.transport import BulkConsumer
+
+
+def main() -> None:
+    """Run, and die as told."""
+    point, _, count = os.environ.get("YEJI_TEST_DIE", "").partition(":")
+    left = int(count or 0)
+
+    def reached() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def before(owner: Any, name: str) -> None:
+        original: Callable[..., Any] = getattr(owner, name)
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            reached()
+            return original(*args, **kwargs)
+
+        setattr(owner, name, wrapped)
+
+    if point == "process":
+        before(engine.Engine, "process")
+    elif point == "write":
+        before(writer, "send_all")
+    elif point == "snapshots":
+        before(engine.Engine, "dump_changed")
+    elif point == "commit":
+        before(BulkConsumer, "commit_offsets")
+    elif point == "committed":
+        commit = BulkConsumer.commit_offsets
+
+        async def committed(self: Any, offsets: Any) -> bool:
+            done = await commit(self, offsets)
+            reached()
+            return done
+
+        BulkConsumer.commit_offsets = committed  # type: ignore[method-assign]
+    settings = Settings(**json.loads(Path(sys.argv[1]).read_text()))
+    run_worker(settings)
+
+
+if __name__ == "__main__":
+    main()
