@@ -72,6 +72,11 @@ class Batch:
         counts = np.bincount(self.column_of[keep], minlength=len(self.rows)).astype(np.int64)
         return Batch(self.rows, counts, self.time[keep], self.x[keep])
 
+    def part(self, start: int, stop: int) -> Batch:
+        """Readings ``start`` to ``stop`` of a batch of one machine."""
+        counts = np.array([stop - start], dtype=np.int64)
+        return Batch(self.rows, counts, self.time[start:stop], self.x[start:stop])
+
     def steps(self) -> Iterator[tuple[Ints, Ints]]:
         """The batch step by step, for recurrences: each machine's first reading, then the second ones, …
 

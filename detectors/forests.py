@@ -54,20 +54,41 @@ def draw_tree(rng: random.Random, columns: Sequence[int], height: int) -> tuple[
     return feature, threshold
 
 
-def pyramid(leaves: Masses) -> Masses:
-    """The mass of every node (…, 2 L), numbered as in a heap, from the masses of the leaves (…, L).
+def all_masses(leaves: Masses) -> Masses:
+    """The mass of every node (2 L, m, trees), numbered as in a heap, from those of the leaves (m, trees, L).
 
-    >>> pyramid(np.array([1, 2, 3, 4], dtype=np.uint8)).tolist()
+    Nodes come first, since arrays are quickest along their last axis, and a level has few nodes at the top.
+
+    >>> all_masses(np.array([[[1, 2, 3, 4]]], dtype=np.uint8))[:, 0, 0].tolist()
     [0, 10, 3, 7, 1, 2, 3, 4]
     """
     size = leaves.shape[-1]
-    out = np.zeros((*leaves.shape[:-1], 2 * size), dtype=leaves.dtype)
-    out[..., size:] = leaves
+    out: Masses = np.empty((2 * size, *leaves.shape[:-1]), dtype=leaves.dtype)
+    out[0] = 0
+    out[size:] = leaves.transpose(-1, *range(leaves.ndim - 1))
     while size > 1:
         half = size // 2
-        np.add(out[..., size : 2 * size : 2], out[..., size + 1 : 2 * size : 2], out=out[..., half:size])
+        np.add(out[size : 2 * size : 2], out[size + 1 : 2 * size : 2], out=out[half:size])
         size = half
     return out
+
+
+def path_scores(mass: Masses, weight: Masses, stop: int) -> Masses:
+    """The sum of mass × weight down the path to each leaf, (m, trees, L).
+
+    ``mass`` (2 L, m, trees) of every node, ``weight`` (2 L,). A path ends early at a node whose mass is
+    under ``stop``; masses shrink on the way down, so a node is reached if the one above it holds enough.
+    """
+    nodes, m, trees = mass.shape
+    total: Masses = mass * weight[:, None, None]
+    below = total[2:].reshape(nodes // 2 - 1, 2, m, trees)
+    below *= (mass[1 : nodes // 2] >= stop)[:, None]
+    level = 1
+    while 2 * level < nodes:
+        children = total[2 * level : 4 * level].reshape(level, 2, m, trees)
+        children += total[level : 2 * level, None]
+        level *= 2
+    return total[level:].transpose(1, 2, 0)
 
 
 class Forests:
@@ -176,7 +197,8 @@ class Forests:
             shape = (self.n_trees, stop - start)
             node, index = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
             value, bound, right = np.empty(shape), np.empty(shape), np.empty(shape, dtype=bool)
-            base = np.arange(start * width, stop * width, width)
+            base = np.empty(shape, dtype=np.int64)
+            base[:] = np.arange(start * width, stop * width, width)
             np.add(forest[start:stop] * self.n_trees, trees, out=node)
             for depth in range(self.height):
                 self.feature[depth].take(node, out=index, mode="clip")
@@ -192,29 +214,31 @@ class Forests:
     def walk_busier(self, x: Floats, forest: Ints, mass: Masses, of: Ints) -> Ints:
         """As `walk`, where values may be missing: there the walk takes the busier branch, as River's does.
 
-        ``mass`` (m, n_trees, 2 * leaves): the `pyramid` of what some machines' running windows hold;
+        ``mass`` (2 * leaves, m, n_trees): `all_masses` of what some machines' running windows hold;
         ``of`` (n,): which of them is each reading's.
         """
-        n, size = len(x), 2 * self.leaves
-        node = np.ones((self.n_trees, n), dtype=np.int64)
-        root = forest * self.n_trees + np.arange(self.n_trees)[:, None]
-        heap = (of * self.n_trees + np.arange(self.n_trees)[:, None]) * size
-        flat, reading = mass.reshape(-1), np.arange(n)
+        trees = np.arange(self.n_trees)[:, None]
+        root = forest * self.n_trees + trees
+        column = of * self.n_trees + trees
+        stride = mass.shape[1] * self.n_trees
+        flat, reading = mass.reshape(-1), np.arange(len(x))
+        node = np.ones((self.n_trees, len(x)), dtype=np.int64)
         for depth in range(self.height):
             place = (root << depth) + (node - (1 << depth))
             value = x[reading, self.feature[depth].take(place)]
-            left = heap + 2 * node
-            busier = flat.take(left) < flat.take(left + 1)
+            left = 2 * node * stride + column
+            busier = flat.take(left) < flat.take(left + stride)
             right = np.where(np.isnan(value), busier, value >= self.threshold[depth].take(place))
             node = 2 * node + right
-        return (root << self.height) + (node - self.leaves)
+        arrived: Ints = (root << self.height) + (node - self.leaves)
+        return arrived
 
     def walk_one(
         self, x: list[float], forest: int, offset: int, mass: list[list[int]] | None = None
     ) -> list[int]:
         """``offset + tree * leaves + leaf`` of one reading in each tree: no arrays, quicker for a few.
 
-        ``mass`` (n_trees, 2 * leaves): needed when values may be missing.
+        ``mass`` (2 * leaves, n_trees): needed when values may be missing.
         """
         if forest not in self._lists:
             feature, threshold = self.nodes(forest)
@@ -228,11 +252,10 @@ class Forests:
                 for _ in depths:
                     node += node + (x[features[node]] >= thresholds[node])
             else:
-                held = mass[tree]
                 for _ in depths:
                     value = x[features[node]]
                     if value != value:
-                        node += node + (held[2 * node] < held[2 * node + 1])
+                        node += node + (mass[2 * node][tree] < mass[2 * node + 1][tree])
                     else:
                         node += node + (value >= thresholds[node])
             out.append(offset + node)

@@ -9,13 +9,14 @@ Tan, Ting and Liu, Fast anomaly detection for streaming data, IJCAI 2011.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from detectors.base import DeferredScores, Evidence, FleetDetector, State, grown
 from detectors.batch import Batch, Bools, Floats, Ints
-from detectors.forests import Forests, Masses, pyramid
+from detectors.forests import Forests, Masses, all_masses, path_scores
 from detectors.moments import FleetMoments
 from detectors.scaling import FleetMinMaxScaler
 
@@ -33,7 +34,8 @@ class FleetHalfSpaceTrees(FleetDetector):
     ``forests``: how many different forests the machines share; a machine's seed picks one (0 = each its own).
     ``features``: "all" draws trees over all sensors; "first" over those in a machine's first learned
     reading, as River does (a sensor that appears later is then never looked at).
-    ``scaled``: False when the caller's values lie in 0 … 1 already.
+    ``scaled``: False when the caller's values lie in 0 … 1 already. ``moments``: also keep each sensor's mean
+    and deviation over the last window, so that an alarm can say what was expected; River keeps none.
 
     >>> fleet = FleetHalfSpaceTrees(1, n_trees=5, height=3, window_size=3, scaled=False, forests=0)
     >>> fleet.resize(1)
@@ -57,6 +59,7 @@ class FleetHalfSpaceTrees(FleetDetector):
         forests: int = 16,
         features: Literal["all", "first"] = "all",
         scaled: bool = True,
+        moments: bool = True,
     ) -> None:
         super().__init__(width)
         if n_trees < 1 or not 1 <= height <= 16 or window_size < 2 or forests < 0:
@@ -70,17 +73,18 @@ class FleetHalfSpaceTrees(FleetDetector):
         self.share, self.features = forests, features
         self.forests = Forests(n_trees, height)
         self.scaler = FleetMinMaxScaler(width) if scaled else None
-        self.moments = FleetMoments(width)
+        self.moments = FleetMoments(width) if moments else None
         self.leaves = 2**height
         self.size = n_trees * self.leaves
         # A path's walk stops under this mass (the paper's, and River's, magic tenth of a window).
         self.stop = math.ceil(0.1 * window_size)
         self.top = n_trees * window_size * (2 ** (height + 1) - 1)
         mass = np.min_scalar_type(window_size)
-        path = np.min_scalar_type(self.top // n_trees)
+        path = np.min_scalar_type(window_size * (self.leaves - 1))
         self._one = mass.type(1)
-        self._weight = np.repeat(2 ** np.arange(height + 1), 2 ** np.arange(height + 1)).astype(path)
-        self._weight = np.concatenate([self._weight[:1], self._weight])  # place 0 of a heap is not used
+        node = np.arange(2 * self.leaves)
+        depth = np.floor(np.log2(np.maximum(node, 1))).astype(np.int64)
+        self._weight: Masses = np.where(node > 1, 1 << depth >> 1, 0).astype(path)
         self.seed = np.zeros(0, dtype=np.int64)
         self.forest = np.zeros(0, dtype=np.int64)
         self.counter = np.zeros(0, dtype=np.int64)
@@ -102,19 +106,18 @@ class FleetHalfSpaceTrees(FleetDetector):
 
     def score_learn(self, batch: Batch) -> Floats:
         """Score, then learn each reading, as River does with readings that come one by one."""
+        if len(batch) == len(batch.rows) == 1:
+            one = self._score_learn_one(int(batch.rows[0]), batch.x[0])
+            if one is not None:
+                return np.array([one])
         self._plant(batch)
-        if len(batch) == 1 and self._plain(batch):
-            return np.array([self._score_learn_one(int(batch.rows[batch.counts > 0][0]), batch.x[0])])
         before, after, moved = self._scale_learn_scale(batch)
         row_of = batch.row_of
-        missing = np.isnan(before).any(axis=1)
-        if missing.any():  # before or after: a sensor is unknown, so missing, before its first value
-            missing |= np.isnan(after).any(axis=1)
-        gaps = self._machines(batch, missing)
-        whole = ~gaps[batch.column_of] if gaps.any() else None
+        gaps = _gaps(before)  # a sensor is unknown, so missing, before its first value: more than after it
+        whole = None if gaps is None else ~self._machines(batch, gaps)[batch.column_of]
         place = self._places_of_whole(row_of, before, whole)
         learned = place
-        if moved.any():
+        if moved is not None:
             learned = place.copy()
             again = np.flatnonzero(moved if whole is None else moved & whole)
             learned[:, again] = self._places_of_whole(row_of[again], after[again], None)
@@ -124,23 +127,16 @@ class FleetHalfSpaceTrees(FleetDetector):
                 raw[at] = self._read(part.row_of, place[:, at])
                 self._count(learned[:, at])
             else:
-                some = at[whole[at]]
+                here = np.arange(len(batch))[at]
+                some, gappy = here[whole[here]], here[~whole[here]]
                 raw[some] = self._read(row_of[some], place[:, some])
                 self._count(learned[:, some])
-                self._score_learn_gaps(part.select(~whole[at]), at[~whole[at]], before, after, raw)
+                self._score_learn_gaps(part.select(~whole[here]), gappy, before, after, raw)
             self._end(part)
         return raw
 
-    def _plain(self, batch: Batch) -> bool:
-        """Whether no value of the batch is missing, and no sensor is unknown to a scaler that scores with it."""
-        if np.isnan(batch.x).any():
-            return False
-        return self.scaler is None or bool(np.isfinite(self.scaler.low[batch.rows]).all())
-
-    def _scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools]:
-        if self.scaler:
-            return self.scaler.scale_learn_scale(batch)
-        return batch.x, batch.x, np.zeros(len(batch), dtype=bool)
+    def _scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools | None]:
+        return self.scaler.scale_learn_scale(batch) if self.scaler else (batch.x, batch.x, None)
 
     def _score_learn_gaps(self, batch: Batch, at: Ints, before: Floats, after: Floats, raw: Floats) -> None:
         """Where values are missing the way depends on what was learned just before: one by one, then.
@@ -152,29 +148,37 @@ class FleetHalfSpaceTrees(FleetDetector):
             raw[here] = self._read(rows, self._places(rows, before[here]))
             self._count(self._places(rows, after[here]))
 
-    def _score_learn_one(self, row: int, x: Floats) -> float:
-        """`score_learn` for one reading of one machine, none of it missing: nearly without arrays."""
+    def _score_learn_one(self, row: int, x: Floats) -> float | None:
+        """`score_learn` of one reading, nearly without arrays; None, and nothing learned, if it has gaps."""
         before = after = x.tolist()
+        forest, offset = int(self.forest[row]), row * self.size
+        if not forest or math.isnan(sum(before)):
+            return None
         if self.scaler:
-            before, after = self.scaler.scale_learn_scale_one(row, before)
-        forest, raw = int(self.forest[row]), math.nan
+            scaled = self.scaler.scale_learn_scale_one(row, before)
+            if scaled is None:
+                return None
+            before, after = scaled
+        raw = math.nan
+        place = self.forests.walk_one(before, forest, offset)
         if self.ready[row]:
-            place = self.forests.walk_one(before, forest, row * self.size)
-            raw = 1 - sum(self._path.take(place).tolist()) / self.top
-            if before is not after:
-                place = self.forests.walk_one(after, forest, row * self.size)
-        else:
-            place = self.forests.walk_one(after, forest, row * self.size)
+            total = self.n_trees * self.window_size + 2 * sum(self._path.take(place).tolist())
+            raw = 1 - total / self.top
+        if before is not after:
+            place = self.forests.walk_one(after, forest, offset)
         self._now[place] += self._one
-        self.moments.learn_one(row, x)
-        self.counter[row] += 1
-        if self.counter[row] == self.window_size:
+        if self.moments:
+            self.moments.learn_one(row, x)
+        self.counter[row] = counter = int(self.counter[row]) + 1
+        if counter == self.window_size:
             self._turn(np.array([row]))
         return raw
 
     def _read(self, row_of: Ints, place: Ints) -> Floats:
         """The scores of readings that are at ``place`` (n_trees, n)."""
         total = np.add.reduce(self._path.take(place, mode="clip"), axis=0, dtype=np.int64)
+        total *= 2
+        total += self.n_trees * self.window_size
         raw: Floats = 1 - total / self.top
         ready = self.ready.take(row_of)
         if not ready.all():
@@ -185,8 +189,8 @@ class FleetHalfSpaceTrees(FleetDetector):
         """Where in the machines' leaves each reading arrives, as the masses stand: (n_trees, n)."""
         if len(x) <= _FEW:
             return self._places_of_few(row_of, x)
-        missing = np.isnan(x).any(axis=1)
-        if not missing.any():
+        missing = _gaps(x)
+        if missing is None:
             return self._places_of_whole(row_of, x, None)
         found = self._places_of_whole(row_of, x, ~missing)
         gaps = np.flatnonzero(missing)
@@ -194,7 +198,7 @@ class FleetHalfSpaceTrees(FleetDetector):
         for start in range(0, len(rows), _CHUNK):
             here = (of >= start) & (of < start + _CHUNK)
             at = gaps[here]
-            mass = pyramid(self.now[rows[start : start + _CHUNK]])
+            mass = all_masses(self.now[rows[start : start + _CHUNK]])
             forest = self.forest[row_of[at]]
             arrived = self.forests.walk_busier(x[at], forest, mass, of[here] - start)
             found[:, at] = arrived + (row_of[at] - forest) * self.size
@@ -215,7 +219,7 @@ class FleetHalfSpaceTrees(FleetDetector):
         found = []
         for row, values in zip(row_of.tolist(), x.tolist(), strict=True):
             gap = any(value != value for value in values)
-            mass = pyramid(self.now[row]).tolist() if gap else None
+            mass = all_masses(self.now[row]).tolist() if gap else None
             found.append(self.forests.walk_one(values, int(self.forest[row]), row * self.size, mass))
         return np.array(found, dtype=np.int64).reshape(len(x), self.n_trees).T
 
@@ -230,8 +234,8 @@ class FleetHalfSpaceTrees(FleetDetector):
     def _learn(self, batch: Batch) -> None:
         row_of = batch.row_of
         x = self.scaler.learn_scale(batch) if self.scaler else batch.x
-        missing = np.isnan(x).any(axis=1)
-        if missing.any():
+        missing = _gaps(x)
+        if missing is not None:
             # The way of a reading with a gap depends on what its machine learned just before.
             gaps = self._machines(batch, missing)[batch.column_of]
             self._count(self._places(row_of[~gaps], x[~gaps]))
@@ -259,13 +263,16 @@ class FleetHalfSpaceTrees(FleetDetector):
                 columns = tuple(first) or columns
             self.forest[row] = self.forests.drawn(seed % self.share if self.share else seed, columns)
 
-    def _windows(self, batch: Batch) -> list[tuple[Ints, Batch]]:
+    def _windows(self, batch: Batch) -> list[tuple[Ints | slice, Batch]]:
         """The batch in parts, within each of which every machine stays in one window; and where they are."""
         if not len(batch):
             return []
         counter = self.counter.take(batch.rows)
         if int((counter + batch.counts).max()) <= self.window_size:
-            return [(np.arange(len(batch)), batch)]
+            return [(slice(None), batch)]
+        if len(batch.rows) == 1:
+            edges = [0, *range(self.window_size - int(counter[0]), len(batch), self.window_size), len(batch)]
+            return [(slice(a, b), batch.part(a, b)) for a, b in pairwise(edges)]
         window = (np.repeat(counter, batch.counts) + batch.step_of) // self.window_size
         parts = [window == number for number in range(int(window.max()) + 1)]
         return [(np.flatnonzero(part), batch.select(part)) for part in parts]
@@ -275,7 +282,8 @@ class FleetHalfSpaceTrees(FleetDetector):
 
     def _end(self, batch: Batch) -> None:
         """A part is learned: machines whose window is full score by it from now on."""
-        self.moments.learn(batch)
+        if self.moments:
+            self.moments.learn(batch)
         counter = self.counter.take(batch.rows) + batch.counts
         self.counter[batch.rows] = counter
         full = counter == self.window_size
@@ -283,7 +291,8 @@ class FleetHalfSpaceTrees(FleetDetector):
             self._turn(batch.rows[full])
 
     def _turn(self, rows: Ints) -> None:
-        self.moments.turn(rows)
+        if self.moments:
+            self.moments.turn(rows, self.window_size)
         self.last[rows] = self.now[rows]
         self.now[rows] = 0
         self.counter[rows] = 0
@@ -291,19 +300,13 @@ class FleetHalfSpaceTrees(FleetDetector):
         self._tabulate(rows)
 
     def _tabulate(self, rows: Ints) -> None:
-        """Each leaf's path score: the sum of mass × 2**depth down to it, or to where the mass is too small."""
+        """Each leaf's path score: the sum of mass × 2**depth down to it, or to where the mass is too small.
+
+        Kept is half of it without the root's part, which every path has: that fits in two bytes.
+        """
         for start in range(0, len(rows), _CHUNK):
             here = rows[start : start + _CHUNK]
-            mass = pyramid(self.last[here])
-            # Masses shrink on the way down: a node is reached if the one above it holds enough.
-            reached = mass[:, :, 1 : self.leaves] >= self.stop
-            held = mass * self._weight
-            pairs = held[:, :, 2:].reshape(len(here), self.n_trees, self.leaves - 1, 2)
-            pairs *= reached[..., None]
-            for depth in range(1, self.height + 1):
-                level = held[:, :, 1 << depth : 2 << depth].reshape(len(here), self.n_trees, -1, 2)
-                level += held[:, :, 1 << (depth - 1) : 1 << depth, None]
-            self.path[here] = held[:, :, self.leaves :]
+            self.path[here] = path_scores(all_masses(self.last[here]), self._weight, self.stop)
 
     # -- why
 
@@ -313,7 +316,9 @@ class FleetHalfSpaceTrees(FleetDetector):
             here = slice(start, start + _CHUNK)
             contributions[here] = self._contributions(row_of[here], place[:, here].T)
         contributions[np.isnan(x) | (contributions < 0) | ~self.ready[row_of][:, None]] = 0.0
-        return Evidence(contributions, *self.moments.compare(row_of, x))
+        unknown = np.full(x.shape, np.nan)
+        usual = self.moments.compare(row_of, x) if self.moments else (unknown, unknown)
+        return Evidence(contributions, *usual)
 
     def _contributions(self, row_of: Ints, place: Ints) -> Floats:
         """Each sensor's part: how much more of the last window turned away from a reading than usually does.
@@ -323,7 +328,7 @@ class FleetHalfSpaceTrees(FleetDetector):
         of that node loses 2ab / (a + b); what is lost above that is put to the sensor split on.
         """
         n = len(row_of)
-        mass = pyramid(self.last[row_of]).astype(np.int64)
+        mass = all_masses(self.last[row_of]).astype(np.int64)
         reading, tree = np.ogrid[:n, : self.n_trees]
         root = self.forest[row_of][:, None] * self.n_trees + tree
         node = self.leaves + (place & (self.leaves - 1))
@@ -331,7 +336,7 @@ class FleetHalfSpaceTrees(FleetDetector):
         alive = np.ones((n, self.n_trees), dtype=bool)
         for depth in range(self.height):
             child = node >> (self.height - depth - 1)
-            own, away = mass[reading, tree, child], mass[reading, tree, child ^ 1]
+            own, away = mass[child, reading, tree], mass[child ^ 1, reading, tree]
             alive &= own + away >= self.stop
             usual = 2.0 * own * away / np.maximum(own + away, 1)
             lost = np.where(alive, away - usual, 0.0) * (2 ** (self.height + 1) - 2 ** (depth + 1))
@@ -340,7 +345,8 @@ class FleetHalfSpaceTrees(FleetDetector):
         out = np.zeros((n, self.width))
         for i in range(self.n_trees):
             out += parts[:, i]
-        return out / self.top
+        out /= self.top
+        return out
 
     # -- rows
 
@@ -349,18 +355,18 @@ class FleetHalfSpaceTrees(FleetDetector):
         for name in ("seed", "forest", "counter", "ready", "now", "last", "path"):
             setattr(self, name, grown(getattr(self, name), capacity))
         self._now, self._path = self.now.reshape(-1), self.path.reshape(-1)
-        self.moments.resize(capacity)
-        if self.scaler:
-            self.scaler.resize(capacity)
+        for part in (self.scaler, self.moments):
+            if part:
+                part.resize(capacity)
 
     def reset(self, row: int, seed: int) -> None:
         """Start ``row`` afresh."""
         self.seed[row], self.forest[row] = seed, 0
         self.counter[row], self.ready[row] = 0, False
         self.now[row], self.last[row], self.path[row] = 0, 0, 0
-        self.moments.reset(row, seed)
-        if self.scaler:
-            self.scaler.reset(row, seed)
+        for part in (self.scaler, self.moments):
+            if part:
+                part.reset(row, seed)
 
     def dump(self, row: int) -> State:
         """Masses of the leaves, scaler, moments, and which forest."""
@@ -371,7 +377,8 @@ class FleetHalfSpaceTrees(FleetDetector):
             "now": self.now[row].copy(),
             "last": self.last[row].copy(),
         }
-        state |= _named("moments", self.moments.dump(row))
+        if self.moments:
+            state |= _named("moments", self.moments.dump(row))
         if self.forest[row]:
             state |= _named("forest", self.forests.dump(int(self.forest[row])))
         if self.scaler:
@@ -387,13 +394,23 @@ class FleetHalfSpaceTrees(FleetDetector):
             )
         if self.scaler:
             self.scaler.load(row, _of("scaler", state))
-        self.moments.load(row, _of("moments", state))
+        if self.moments:
+            self.moments.load(row, _of("moments", state))
         self.seed[row] = state["seed"][0]
         self.counter[row], self.ready[row] = state["counter"][0], state["ready"][0]
         self.now[row], self.last[row] = state["now"], state["last"]
         forest = _of("forest", state)
         self.forest[row] = self.forests.load(forest) if forest else 0
         self._tabulate(np.array([row]))
+
+
+def _gaps(x: Floats) -> Bools | None:
+    """(n,) the readings with a missing value; None when there is none."""
+    missing: Bools = np.isnan(x)
+    if not missing.any():
+        return None
+    gaps: Bools = missing.any(axis=1)
+    return gaps
 
 
 def _named(prefix: str, state: State) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import numpy as np
@@ -48,17 +49,18 @@ class FleetMinMaxScaler(FleetScaler):
         """Learn, and scale by what is known after each reading."""
         return self.scale_learn_scale(batch)[1]
 
-    def scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools]:
+    def scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools | None]:
         """Learn; give each reading scaled by what was known before it, and after it, (n, k) both.
 
-        The last, (n,), says of which readings the two may differ.
+        The last, (n,), says for which readings the two may differ; None = for none.
         """
         x, row_of = batch.x, batch.row_of
         low, high = self.low.take(row_of, axis=0), self.high.take(row_of, axis=0)
-        wider = ((x < low) | (x > high)).any(axis=1)  # a missing value is neither
-        if not wider.any():
+        outside = (x < low) | (x > high)  # a missing value is neither
+        if not outside.any():
             scaled = _to_unit(x, low, high)
-            return scaled, scaled, wider
+            return scaled, scaled, None
+        wider = outside.any(axis=1)
         # Rare once a machine is known: only machines with a new extreme are walked through.
         column_of = batch.column_of
         moved = np.zeros(len(batch.rows), dtype=bool)
@@ -73,18 +75,26 @@ class FleetMinMaxScaler(FleetScaler):
         wider = ((low != low_after) | (high != high_after)).any(axis=1)
         return _to_unit(x, low, high), _to_unit(x, low_after, high_after), wider
 
-    def scale_learn_scale_one(self, row: int, values: list[float]) -> tuple[list[float], list[float]]:
-        """As `scale_learn_scale`, for one reading of one machine: without arrays, which is quicker."""
+    def scale_learn_scale_one(self, row: int, values: list[float]) -> tuple[list[float], list[float]] | None:
+        """As `scale_learn_scale`, for one reading of one machine: without arrays, which is quicker.
+
+        None, and nothing learned, when a value cannot be scaled: it is missing or its sensor's first.
+        """
         lows, highs = self.low[row].tolist(), self.high[row].tolist()
         before = _to_unit_one(values, lows, highs)
-        if all(low <= value <= high for value, low, high in zip(values, lows, highs, strict=True)):
+        if math.isnan(sum(before)):
+            return None
+        if min(before) > 0.0 and max(before) < 1.0:
             return before, before
+        wider = False
         for column, value in enumerate(values):
             if value < lows[column]:
                 self.low[row, column] = lows[column] = value
+                wider = True
             if value > highs[column]:
                 self.high[row, column] = highs[column] = value
-        return before, _to_unit_one(values, lows, highs)
+                wider = True
+        return before, _to_unit_one(values, lows, highs) if wider else before
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -194,14 +204,10 @@ def _to_unit(x: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _to_unit_one(values: list[float], lows: list[float], highs: list[float]) -> list[float]:
-    out = []
-    for value, low, high in zip(values, lows, highs, strict=True):
-        span = high - low
-        if span:
-            out.append((value - low) / span)
-        else:
-            out.append(0.0 if value == value else value)
-    return out
+    return [
+        (value - low) / (high - low) if high != low else 0.0
+        for value, low, high in zip(values, lows, highs, strict=True)
+    ]
 
 
 def _to_standard(x: Floats, mean: Floats, var: Floats) -> Floats:

@@ -98,15 +98,16 @@ class FleetRobustUnivariate(FleetDetector):
         """Gather the first values, and estimate from them when there are enough."""
         i, column = np.nonzero(present & (count <= self.start))
         self.first[rows[i], count[i, column] - 1, column] = x[i, column]
-        for i, column in np.argwhere(present & (count == self.start)).tolist():
-            values = self.first[rows[i], :, column]
+        for place, column in np.argwhere(present & (count == self.start)).tolist():
+            row = rows[place]
+            values = self.first[row, :, column]
             location = np.median(values)
             off = np.abs(values - location)
             deviation = 1.4826 * np.median(off)
             if deviation == 0.0:  # most values are the same: what the others do says how far it goes
                 deviation = np.sqrt(np.mean(off * off))
-            self.location[rows[i], column] = location
-            self.variance[rows[i], column] = deviation * deviation
+            self.location[row, column] = location
+            self.variance[row, column] = deviation * deviation
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
