@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
-from influxdb_client import InfluxDBClient
 from influxdb_client.client.exceptions import InfluxDBError
+from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.domain.bucket import Bucket
 from influxdb_client.service.write_service import WriteService
 from urllib3.exceptions import HTTPError
@@ -64,10 +65,11 @@ class InfluxSink(Sink):
     def __init__(self, settings: InfluxSettings, keep: Keep = everything) -> None:
         self._settings = settings
         self._keep = keep
-        self._client = InfluxDBClient(
+        self._client: Any = InfluxDBClient(
             settings.url, influx_token(settings), org=settings.org, timeout=int(settings.timeout * 1000)
         )
-        self._api = WriteService(self._client.api_client)
+        write_service: Any = WriteService  # influxdb-client is only half typed
+        self._api = write_service(self._client.api_client)
         # On the same machine compressing costs more than it saves.
         self._compress = urlsplit(settings.url).hostname not in ("127.0.0.1", "localhost", "::1")
         self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="influx")
@@ -80,7 +82,8 @@ class InfluxSink(Sink):
     def find_bucket(self) -> Bucket | None:
         """The bucket, or None. Raises `SinkUnavailableError`."""
         try:
-            return self._client.buckets_api().find_bucket_by_name(self._settings.bucket)
+            found: Bucket | None = self._client.buckets_api().find_bucket_by_name(self._settings.bucket)
+            return found
         except (InfluxDBError, HTTPError, OSError) as error:
             if getattr(getattr(error, "response", None), "status", None) == 404:
                 return None
