@@ -12,6 +12,7 @@ from streams.bench.report import Report, Watch
 FORMATS: dict[str, str] = {
     "skab": "streams.bench.skab",
     "nab": "streams.bench.nab",
+    "cmapss": "streams.bench.cmapss",
     "events": "streams.bench.events",
 }
 
