@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from connectors.influx_schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
+from streams.pipeline import Pipeline
 from streams.records import (
     AlarmEvent,
     AlarmKind,
     AlarmPhase,
     Contribution,
+    Frame,
+    Message,
     Prognosis,
     Reason,
     Rejection,
@@ -21,6 +24,7 @@ from streams.records import (
     alarm_id,
 )
 from streams.stats import WorkerStats
+from tests.streams import plant
 
 PRESS = "gwangju/ggm/body/press-line-2/press-07"
 PUMP = "gwangju/ggm/paint/pumps/pump-1"
@@ -132,4 +136,25 @@ def record(begin: int) -> Recording:
             made.stats.append(
                 WorkerStats(worker, int(time[at]), 3000, 30, 0, 2, 5, 80.5, 20.5, 40.0, 12.0, 210.0)
             )
+    return made
+
+
+def by_the_pipeline() -> Recording:
+    """What the pipeline itself finds: a wearing press, a stuck sensor, a pump's fault, a healthy robot."""
+    made = Recording(plant.START)
+    count, frames = 4000, []
+    for seed, machine in enumerate(MACHINES):
+        frame = plant.recording(machine, count, seed + 1, fault=(1500, 1700) if machine == PUMP else None)
+        values = frame.values.copy()
+        if machine == PRESS:
+            values += np.clip((np.arange(count) - 1500) / 2500, 0, 1)[:, None] * [2.0, 1.0, 12.0, 1.2]
+            values[1000:1400, 1] = values[1000, 1]
+        whole = Frame(machine, frame.time, frame.sensors, values)
+        frames += plant.pieces(whole, range(0, count, 200))
+    bad = [Message(b"{bad", plant.START + 5000, b"x", "telemetry.frames", 0, 10_000 + n) for n in range(3)]
+    made.results = Pipeline(plant.settings()).process([*plant.messages(frames), *bad])
+    made.stats = [
+        WorkerStats("one", plant.START + at * 5000, 1000, 10, 0, 3, 0, 9.5, 2.5, 4.0, 7.0, 180.0)
+        for at in range(800)
+    ]
     return made

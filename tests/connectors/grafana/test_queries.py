@@ -12,10 +12,24 @@ import pytest
 from influxdb_client import InfluxDBClient, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS
 from local_services import InfluxService
+from pydantic import SecretStr
 
 from connectors.grafana.dashboards import build_all
+from connectors.influx_sink import InfluxSink
+from streams.records import AlarmKind, AlarmPhase
+from streams.settings import InfluxSettings
 from tests.connectors.grafana.playing_grafana import Player, Value, all_values, choose, dashboard_variables
-from tests.connectors.grafana.recording import MACHINES, PRESS, PUMP, ROBOT, SENSORS, Recording, record
+from tests.connectors.grafana.recording import (
+    MACHINES,
+    PRESS,
+    PUMP,
+    ROBOT,
+    SENSORS,
+    Recording,
+    by_the_pipeline,
+    record,
+)
+from tests.streams import plant
 
 pytestmark = pytest.mark.services
 
@@ -188,3 +202,55 @@ def test_every_variable_of_a_dashboard_is_used(player: Player) -> None:
         texts += [variable["query"] for variable in dashboard_variables(dashboard).values()]
         for name in dashboard_variables(dashboard):
             assert any("${" + name in text for text in texts), f"{uid}: {name}"
+
+
+class TestFromThePipeline:
+    """The same panels over what the pipeline found and the worker's own sink wrote."""
+
+    @pytest.fixture(scope="class")
+    def found(self) -> Recording:
+        return by_the_pipeline()
+
+    @pytest.fixture(scope="class")
+    def over(self, influx: InfluxService, found: Recording) -> Iterator[Player]:
+        with InfluxDBClient(influx.url, influx.token, org=influx.org) as client:
+            bucket = client.buckets_api().create_bucket(
+                bucket_name=f"grafana.{time.time_ns()}", org=influx.org
+            )
+            settings = InfluxSettings(
+                url=influx.url, org=influx.org, bucket=bucket.name, token=SecretStr(influx.token)
+            )
+            with InfluxSink(settings) as sink:
+                sink.write(found.results)
+                for one in found.stats:
+                    sink.write_stats(one)
+                assert not sink.take_refused()
+            start, stop = (
+                datetime.fromtimestamp(ms / 1000, UTC) for ms in (found.begin, found.begin + 4_000_000)
+            )
+            yield Player(replace(influx, bucket=bucket.name), start, stop)
+            client.buckets_api().delete_bucket(bucket)
+
+    @pytest.mark.parametrize(("uid", "number"), titles())
+    def test_every_query_returns_rows(self, over: Player, found: Recording, uid: str, number: int) -> None:
+        ends = {one.machine for one in found.results.prognoses if one.remaining is not None}
+        assert ends, "some machine is expected to reach its threshold"
+        panel = next(panel for panel in panels(uid) if panel["id"] == number)
+        wanted: dict[str, Value] = {}
+        if uid == "yeji-machine":
+            wanted["machine"] = sorted(ends)[0] if "hreshold" in panel["title"] else PRESS
+        values = opened(over, uid, **wanted)
+        if "repeat" in panel:
+            for sensor in plant.SENSORS:
+                ask(over, uid, panel, {**values, "sensor": sensor})
+        elif panel["title"] != "Soonest to reach the threshold":  # of the last prognoses, which may see none
+            ask(over, uid, panel, values)
+
+    def test_alarms_are_those_that_the_pipeline_raised(self, over: Player, found: Recording) -> None:
+        raised = [one for one in found.results.alarms if one.phase is AlarmPhase.RAISED]
+        assert {one.kind for one in raised} == {AlarmKind.CONDITION, AlarmKind.QUALITY}
+        assert number_of(over, "yeji-fleet", "Alarms") == len(raised)
+        ended = {one.id for one in found.results.alarms if one.phase is AlarmPhase.CLEARED}
+        assert number_of(over, "yeji-alarms", "Standing") == len({one.id for one in raised} - ended)
+        rejected = number_of(over, "yeji-system", "Rejected")
+        assert rejected == len(found.results.rejections) == 3
