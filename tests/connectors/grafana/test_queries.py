@@ -204,32 +204,32 @@ def test_every_variable_of_a_dashboard_is_used(player: Player) -> None:
             assert any("${" + name in text for text in texts), f"{uid}: {name}"
 
 
+@pytest.fixture(scope="module")
+def found() -> Recording:
+    return by_the_pipeline()
+
+
+@pytest.fixture(scope="module")
+def over(influx: InfluxService, found: Recording) -> Iterator[Player]:
+    with InfluxDBClient(influx.url, influx.token, org=influx.org) as client:
+        bucket = client.buckets_api().create_bucket(bucket_name=f"grafana.{time.time_ns()}", org=influx.org)
+        settings = InfluxSettings(
+            url=influx.url, org=influx.org, bucket=bucket.name, token=SecretStr(influx.token)
+        )
+        with InfluxSink(settings) as sink:
+            sink.write(found.results)
+            for one in found.stats:
+                sink.write_stats(one)
+            assert not sink.take_refused()
+        start, stop = (
+            datetime.fromtimestamp(ms / 1000, UTC) for ms in (found.begin, found.begin + 4_000_000)
+        )
+        yield Player(replace(influx, bucket=bucket.name), start, stop)
+        client.buckets_api().delete_bucket(bucket)
+
+
 class TestFromThePipeline:
     """The same panels over what the pipeline found and the worker's own sink wrote."""
-
-    @pytest.fixture(scope="class")
-    def found(self) -> Recording:
-        return by_the_pipeline()
-
-    @pytest.fixture(scope="class")
-    def over(self, influx: InfluxService, found: Recording) -> Iterator[Player]:
-        with InfluxDBClient(influx.url, influx.token, org=influx.org) as client:
-            bucket = client.buckets_api().create_bucket(
-                bucket_name=f"grafana.{time.time_ns()}", org=influx.org
-            )
-            settings = InfluxSettings(
-                url=influx.url, org=influx.org, bucket=bucket.name, token=SecretStr(influx.token)
-            )
-            with InfluxSink(settings) as sink:
-                sink.write(found.results)
-                for one in found.stats:
-                    sink.write_stats(one)
-                assert not sink.take_refused()
-            start, stop = (
-                datetime.fromtimestamp(ms / 1000, UTC) for ms in (found.begin, found.begin + 4_000_000)
-            )
-            yield Player(replace(influx, bucket=bucket.name), start, stop)
-            client.buckets_api().delete_bucket(bucket)
 
     @pytest.mark.parametrize(("uid", "number"), titles())
     def test_every_query_returns_rows(self, over: Player, found: Recording, uid: str, number: int) -> None:
