@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from river.linear_model import LinearRegression
@@ -178,8 +179,8 @@ def _by_band(one: Predicted) -> Table:
 
 
 def _plot(name: str, one: Predicted) -> Plot:
-    def draw(figure: object) -> None:
-        axes = figure.subplots()  # type: ignore[attr-defined]
+    def draw(figure: Any) -> None:
+        axes = figure.add_subplot()
         order = np.argsort(one.truth, kind="stable")
         place = np.arange(len(order))
         axes.fill_between(place, one.low[order], one.high[order], alpha=0.25, label="90% interval")
@@ -189,4 +190,4 @@ def _plot(name: str, one: Predicted) -> Plot:
         axes.set_ylabel("cycles left (125 = 125 or more)")
         axes.legend()
 
-    return Plot(f"cmapss {name}", draw)
+    return Plot(f"cmapss_{name}", draw)

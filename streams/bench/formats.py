@@ -13,6 +13,7 @@ FORMATS: dict[str, str] = {
     "skab": "streams.bench.skab",
     "nab": "streams.bench.nab",
     "cmapss": "streams.bench.cmapss",
+    "ims": "streams.bench.ims",
     "events": "streams.bench.events",
 }
 
