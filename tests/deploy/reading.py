@@ -16,6 +16,8 @@ from streams.cli import make_app
 from streams.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+#: What the desk answers probes on.
+HEALTH = "/healthz"
 TOML = REPOSITORY / "deploy" / "yeji.toml"
 
 

@@ -18,7 +18,7 @@ from local_services.kafka import kafka_version
 
 from connectors.grafana import apply as grafana
 from streams.settings import load_settings
-from tests.deploy.reading import REPOSITORY, TOML, check_command, setting_exists, told
+from tests.deploy.reading import HEALTH, REPOSITORY, TOML, check_command, setting_exists, told
 
 COMPOSE = REPOSITORY / "docker-compose.yml"
 OURS = ("topics", "worker", "simulator", "annotations", "desk")
@@ -146,7 +146,12 @@ def test_the_desk_listens_where_it_is_looked_for(stack: dict[str, Any]) -> None:
         (port,) = desk["ports"]
         assert port["target"] == settings.desk.port
         assert settings.desk.host == "0.0.0.0", "published ports reach no other address of a container"
-        assert f"127.0.0.1:{settings.desk.port}/health" in desk["healthcheck"]["test"][-1]
+        assert f"127.0.0.1:{settings.desk.port}{HEALTH}'" in desk["healthcheck"]["test"][-1]
+
+
+def test_the_desk_has_the_page_that_is_asked_for() -> None:
+    """Its own tests call it; here only that both speak of the same."""
+    assert f'Route("{HEALTH}"' in (REPOSITORY / "connectors" / "desk" / "app.py").read_text()
 
 
 def test_the_worker_is_looked_at_where_it_leaves_its_sign(stack: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.reading import REPOSITORY, check_command, setting_exists, told
+from tests.deploy.reading import HEALTH, REPOSITORY, check_command, setting_exists, told
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
 VERSIONS = ("1.31", "1.37")
@@ -132,7 +132,9 @@ def test_the_desk_is_probed_where_it_listens() -> None:
     (declared,) = container["ports"]
     assert declared["containerPort"] == int(port)
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"] == {"path": "/health", "port": declared["name"]}
+        asked = container[probe]["httpGet"]
+        assert (asked["path"], asked["port"]) == (HEALTH, declared["name"])
+        assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}], "a name that the desk knows"
     policy = next(
         one
         for _, one in DOCUMENTS
