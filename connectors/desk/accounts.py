@@ -212,7 +212,7 @@ class Accounts:
             )
         return token
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         """Every API key, the newest first."""
         with self.store.reading() as db:
             rows = db.execute("SELECT id, name, role, places, made, by, used FROM keys ORDER BY id DESC")

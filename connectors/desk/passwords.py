@@ -14,28 +14,11 @@ MOST = 200
 
 _hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106's low-memory choice
 _COMMON = frozenset(
-    [
-        "password",
-        "passwort",
-        "1234567890",
-        "123456789",
-        "0123456789",
-        "qwertyuiop",
-        "qwerty1234",
-        "password1",
-        "password12",
-        "password123",
-        "administrator",
-        "maintenance",
-        "yejiyejiyeji",
-        "iloveyou11",
-        "letmein123",
-        "welcome123",
-        "changeme123",
-        "abcdefghij",
-        "1q2w3e4r5t",
-        "asdfghjkl1",
-    ]
+    (
+        *("password", "passwort", "password1", "password12", "password123", "administrator", "maintenance"),
+        *("1234567890", "123456789", "0123456789", "qwertyuiop", "qwerty1234", "1q2w3e4r5t", "asdfghjkl1"),
+        *("letmein123", "welcome123", "changeme123", "iloveyou11", "abcdefghij", "yejiyejiyeji"),
+    )
 )
 
 

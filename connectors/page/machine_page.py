@@ -32,7 +32,7 @@ class MachinePage:
         now = self.history.machine(name)
         if now is None:
             return self.render.html(request, "machine_unknown.html", status=404, machine=name)
-        chosen = self._range(request, now)
+        chosen = self.range(request, now)
         event = self._alarm(chosen.alarm, name)
         alarms = self.history.alarms(open=True, machine=name)
         return self.render.html(
@@ -54,7 +54,7 @@ class MachinePage:
         now = self.history.machine(name)
         if now is None:
             raise HTTPException(404)
-        chosen = self._range(request, now)
+        chosen = self.range(request, now)
         points = _number(request.query_params.get("points")) or _POINTS
         series = self.history.series(name, chosen.start, chosen.end, max(10, min(points, 2000)))
         alarms = self.history.alarms(machine=name, start=chosen.start, end=chosen.end, limit=500)
@@ -76,7 +76,8 @@ class MachinePage:
         alarm = self.history.alarm(id) if id else None
         return alarm.event if alarm and alarm.event.machine == machine else None
 
-    def _range(self, request: Request, now: MachineNow) -> Range:
+    def range(self, request: Request, now: MachineNow) -> Range:
+        """What the charts are to show: as the address says, else what is useful at first."""
         query = request.query_params
         alarm = self.history.alarm(query["alarm"]) if "alarm" in query else None
         if alarm is not None and alarm.event.machine == now.machine:

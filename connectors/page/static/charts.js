@@ -273,5 +273,7 @@
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   document.body.addEventListener("changed", load);
+  // Where news are of alarms alone, readings are asked for now and then.
+  if (root.dataset.refresh) setInterval(() => { if (!document.hidden) load(); }, root.dataset.refresh * 1000);
   load();
 })();

@@ -23,10 +23,24 @@
 
   // A live update keeps what the reader opened and what a script drew.
   Idiomorph.defaults.ignoreActiveValue = true;
-  Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => !(old instanceof Element && old.hasAttribute("data-keep"));
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) =>
+    !(old instanceof Element && (old.hasAttribute("data-keep") || (old.tagName === "FORM" && "edited" in old.dataset)));
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(node.tagName === "DETAILS" && name === "open");
   document.addEventListener("htmx:afterSwap", localise);
   localise();
+
+  // A form that somebody has begun to fill in is left alone until it was sent and taken.
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("main form");
+    if (form) form.dataset.edited = "";
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const form = event.detail.requestConfig?.elt;
+    if (form?.tagName !== "FORM" || event.detail.serverResponse.includes("data-refused")) return;
+    delete form.dataset.edited;
+    form.reset();
+    for (let one = form.closest("details"); one; one = one.parentElement.closest("details")) one.open = false;
+  });
 
   // One event stream a page in view; a page that nobody sees asks for nothing.
   const live = document.getElementById("live");

@@ -1,0 +1,116 @@
+"""The desk's web application, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import PackageLoader
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from connectors.desk.access_store import AccessStore
+from connectors.desk.accounts import Accounts
+from connectors.desk.alarm_pages import AlarmPages
+from connectors.desk.api import Api
+from connectors.desk.entrance import Entrance
+from connectors.desk.gate import Gate
+from connectors.desk.machine_pages import MachinePages
+from connectors.desk.news import News
+from connectors.desk.oidc import OidcSignIn
+from connectors.desk.people_pages import PeoplePages
+from connectors.desk.report_pages import ReportPages
+from connectors.desk.sessions import Sessions
+from connectors.desk.texts import TEXTS
+from connectors.desk.work_orders import WorkOrders
+from connectors.desk.work_pages import WorkPages
+from connectors.desk_service import Desk
+from connectors.history import History
+from connectors.page.app import STATIC, preferences
+from connectors.page.render import Renderer
+from connectors.page.security import KnownHosts, SecurityHeaders, own_names
+
+OWN_STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class DeskWeb:
+    """The desk's web application over ``desk``, ``store`` (accounts) and ``history`` (readings, if any)."""
+
+    app: Starlette
+    news: News
+    accounts: Accounts
+    sessions: Sessions
+    gate: Gate
+
+
+def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb:
+    """Put it together; nothing runs yet."""
+    settings = desk.settings.desk
+    secure = settings.url.startswith("https://")
+    accounts = Accounts(store, settings.access, desk.clock)
+    sessions = Sessions(store, accounts, settings.access)
+    render = Renderer(
+        desk.settings,
+        language=settings.language,
+        navigation=[],
+        loaders=[PackageLoader("connectors.desk")],
+        texts=[TEXTS],
+    )
+    gate = Gate(accounts, sessions, render, secure=secure)
+    news = News(desk)
+    orders = WorkOrders(store, desk.clock)
+    oidc = settings.access.oidc
+    entrance = Entrance(gate, oidc=oidc.name if oidc else None, longest=settings.access.longest)
+
+    async def live(request: Request) -> Response:
+        session = await gate.session(request)
+        if session is None:
+            return Response("Sign in first.\n", 401)
+        return news.response(session.account.scope)
+
+    def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "ok", "entries": desk.head()})
+
+    routes: list[BaseRoute] = [
+        *AlarmPages(gate, desk, orders).routes(),
+        *MachinePages(gate, desk, history).routes(),
+        *WorkPages(gate, desk, history).routes(),
+        *ReportPages(gate, desk).routes(),
+        *PeoplePages(gate, settings.url).routes(),
+        *entrance.routes(),
+        *(OidcSignIn(oidc, settings.url, entrance).routes() if oidc else ()),
+        *Api(gate, desk, orders).routes(),
+        Route("/live", live, name="live"),
+        Route("/healthz", healthz, name="public healthz"),
+        Route("/preferences", preferences, methods=["POST"], name="public preferences"),
+        Mount("/static/desk", StaticFiles(directory=OWN_STATIC), name="public desk static"),
+        Mount("/static", StaticFiles(directory=STATIC), name="public static"),
+    ]
+    return DeskWeb(
+        _application(routes, gate, _names(settings.url, settings.access.hosts), secure),
+        news,
+        accounts,
+        sessions,
+        gate,
+    )
+
+
+def _names(url: str, more: Sequence[str]) -> set[str]:
+    return own_names([urlsplit(url).hostname or "", *more])
+
+
+def _application(routes: Sequence[BaseRoute], gate: Gate, names: set[str], secure: bool) -> Starlette:
+    strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders, more=strict), Middleware(KnownHosts, names=names)],
+        exception_handlers={HTTPException: gate.wrong},
+    )

@@ -1,0 +1,51 @@
+"""Serves the desk from a thread of the process that keeps it."""
+
+from __future__ import annotations
+
+from connectors.desk.access_store import AccessStore
+from connectors.desk.app import make_web
+from connectors.desk_service import Desk
+from connectors.history import History
+from connectors.page.server import ThreadedServer
+
+
+class DeskServer:
+    """The desk's web application: `start`, then `url`, at last `stop`.
+
+    Accounts are kept in `desk-accounts.sqlite` in the data folder. ``history`` gives the charts; None = none.
+    """
+
+    def __init__(self, desk: Desk, history: History | None = None) -> None:
+        """Raises `connectors.sqlite_schema.StoreError`."""
+        settings = desk.settings.desk
+        self.store = AccessStore(desk.settings.data / "desk-accounts.sqlite")
+        self.web = make_web(desk, self.store, history)
+        self._public = settings.url
+        self._served = ThreadedServer(self.web.app, self.web.news, settings.host, settings.port, "desk")
+
+    @property
+    def url(self) -> str:
+        """Where it listens, once started."""
+        return self._served.url
+
+    @property
+    def remark(self) -> str:
+        """What whoever starts it should know; empty = nothing."""
+        return self._served.remark
+
+    def first_link(self) -> str | None:
+        """The one-time link that makes the first administrator; None when there is one already.
+
+        Each call makes the link before worthless.
+        """
+        token = self.web.accounts.first_link()
+        return None if token is None else f"{self._public}/welcome/{token}"
+
+    def start(self) -> str:
+        """Serve from now on. Raises `connectors.page.PageError`."""
+        return self._served.start()
+
+    def stop(self) -> None:
+        """End every open connection, the thread and the accounts' file."""
+        self._served.stop()
+        self.store.close()
