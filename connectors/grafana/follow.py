@@ -20,6 +20,7 @@ from streams.settings import KafkaSettings
 log = structlog.get_logger(__name__)
 
 POLL_MS = 500
+REACH_MS = 10_000  # how long the brokers are tried for at the start
 LONGEST_PAUSE = 30.0  # seconds; well under the time after which Kafka gives the partitions away
 
 
@@ -44,6 +45,7 @@ class AlarmFollower:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 client_id="yeji-grafana",
+                bootstrap_timeout_ms=REACH_MS,
             )
         except (ClientError, OSError) as error:
             raise KafkaError(
