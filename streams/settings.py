@@ -269,8 +269,10 @@ def load_settings(**flags: Any) -> Settings:
     config = os.environ.get("YEJI_CONFIG")
     if config and not Path(config).is_file():
         raise SettingsError(f"YEJI_CONFIG names {config}, which is no file. Correct the path or unset it.")
+    from streams.tuned import with_tuned  # it needs the settings of this module
+
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return with_tuned(Settings(**{name: value for name, value in flags.items() if value is not None}))
     except ValidationError as error:
         lines = []
         for one in error.errors():

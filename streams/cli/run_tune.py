@@ -1,0 +1,162 @@
+"""What `yeji tune` does: stores opened, histories replayed twice, results laid side by side."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import Progress
+
+from connectors.desk_service import desk_path
+from connectors.desk_store import DeskStore
+from connectors.desk_tuning import TuningBook, TuningError
+from connectors.history import History
+from connectors.sqlite_frames import frames
+from connectors.sqlite_history import SqliteHistory
+from streams.alarms.scope import EVERYTHING
+from streams.cli.errors import CommandError
+from streams.settings import ClassSettings, Settings, load_settings
+from streams.simulator import plant_classes
+from streams.tuned import read_tuned, tuned_path, write_tuned
+from streams.tuning import DAY, Judged, Span, judge, replay
+
+
+def user() -> str:
+    """Who sits here."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+@contextmanager
+def book_of(data: Path | None) -> Iterator[tuple[Settings, TuningBook]]:
+    """The settings and the book of versions in the desk's store."""
+    settings = load_settings(data=data)
+    store = DeskStore(desk_path(settings))
+    try:
+        yield settings, TuningBook(store)
+    except TuningError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        store.close()
+
+
+@contextmanager
+def opened(data: Path | None, store: Path | None) -> Iterator[tuple[Settings, TuningBook, History]]:
+    """The settings, the book, and the readings of a store."""
+    with book_of(data) as (settings, book):
+        path = store or _only_store(settings.data)
+        if path.name == "simulator.sqlite" and settings.classes == {"default": ClassSettings()}:
+            # as `yeji run` does for its simulated plant
+            settings = settings.model_copy(update={"classes": {**plant_classes(), **settings.classes}})
+        history = SqliteHistory(path)
+        try:
+            yield settings, book, history
+        finally:
+            history.close()
+
+
+def _only_store(data: Path) -> Path:
+    found = [one for one in sorted(data.glob("*.sqlite")) if one.name != "desk.sqlite"]
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found) or "none"
+        raise CommandError(f"Name the store to replay with --store; {data} has {names}.")
+    return found[0]
+
+
+def compare(
+    settings: Settings,
+    proposed: Settings,
+    machine_class: str,
+    history: History,
+    book: TuningBook,
+    *,
+    machines: Sequence[str] | None = None,
+    days: float | None = None,
+    since: int | None = None,
+) -> tuple[Judged, Judged]:
+    """Replay the class's machines with both settings; judge what comes after the warm-up.
+
+    ``days`` or ``since`` (ms UTC) judge only the newest part. Raises CommandError when nothing is there.
+    """
+    fleet = [
+        one
+        for one in history.fleet()
+        if settings.class_of(one.machine) == machine_class and (not machines or one.machine in machines)
+    ]
+    if not fleet:
+        raise CommandError(
+            f"The store has no machine of class {machine_class!r} (see --store and --machine)."
+        )
+    first, last = min(one.first for one in fleet), max(one.last for one in fleet)
+    start = max(first, since or first, last - round(days * DAY) if days else first)
+    with book.store.reading() as r:
+        verdicts = [v for one in fleet for v in r.verdicts(EVERYTHING, machine=one.machine)]
+    now: list[Span] = []
+    then: list[Span] = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replaying", total=2 * len(fleet))
+        for one in fleet:
+            for made, spans in ((settings, now), (proposed, then)):
+                spans += replay(made, one.machine, frames(history, one.machine, one.first, one.last))
+                progress.advance(task)
+    judged = (judge(spans, verdicts, start=start, end=last + 1, machines=len(fleet)) for spans in (now, then))
+    return next(judged), next(judged)
+
+
+def table(settings: Settings, now: Judged, then: Judged) -> list[str]:
+    """Both side by side, as lines to print."""
+    budget = settings.desk.budget
+    rows = [
+        ("", "now", "proposed"),
+        ("alarms", str(now.alarms), str(then.alarms)),
+        ("alarms a day", f"{now.a_day:.2f}", f"{then.a_day:.2f}"),
+        (f"of a crew's {budget:g} a day", f"{now.a_day / budget:.1%}", f"{then.a_day / budget:.1%}"),
+        ("where crews said false alarm", str(now.false), str(then.false)),
+        ("where nobody said anything", str(now.unjudged), str(then.unjudged)),
+        (
+            f"of {len(now.faults)} confirmed faults, warned of",
+            str(now.caught),
+            str(then.caught),
+        ),
+    ]
+    wide = max(len(row[0]) for row in rows)
+    lines = [f"{now.machines} machines, {now.days:.1f} days", ""]
+    lines += [f"{name:{wide}}  {a:>9}  {b:>9}" for name, a, b in rows]
+    for before, after in zip(now.faults, then.faults, strict=True):
+        verdict = before.verdict
+        lines.append(
+            f"  {when(settings, verdict.start)}  {verdict.machine}  {verdict.failure_mode}: "
+            f"{_lead(before.lead)} now, {_lead(after.lead)} proposed"
+        )
+    return lines
+
+
+def _lead(lead: int | None) -> str:
+    if lead is None:
+        return "no warning"
+    if abs(lead) < 60_000:
+        return "at the same time"
+    amount = abs(lead) / 3_600_000
+    span = f"{amount:.1f} h" if amount >= 1 else f"{abs(lead) / 60_000:.0f} min"
+    return f"{span} {'earlier' if lead > 0 else 'later'}"
+
+
+def when(settings: Settings, time: int) -> str:
+    """A time (ms UTC) in the desk's zone."""
+    zone = ZoneInfo(settings.desk.timezone)
+    return datetime.fromtimestamp(time / 1000, zone).strftime("%Y-%m-%d %H:%M")
+
+
+def write(settings: Settings, book: TuningBook, machine_class: str, changes: dict[str, Any]) -> Path:
+    """Put the changes at work into `tuned.toml`; gives its path."""
+    path = tuned_path(settings)
+    write_tuned(path, {**read_tuned(path), machine_class: changes})
+    return path
