@@ -60,11 +60,11 @@ class _RefusedBodyError(Exception):
 
 
 class InfluxSink(Sink):
-    """Writes results to one bucket. ``keep`` says which fields are written (all)."""
+    """Writes results to one bucket; sensors' values too, unless ``influx.readings`` is off."""
 
-    def __init__(self, settings: InfluxSettings, keep: Keep = everything) -> None:
+    def __init__(self, settings: InfluxSettings) -> None:
         self._settings = settings
-        self._keep = keep
+        self._keep: Keep = everything if settings.readings else _findings
         self._client: Any = InfluxDBClient(
             settings.url, influx_token(settings), org=settings.org, timeout=int(settings.timeout * 1000)
         )
@@ -186,6 +186,10 @@ class InfluxSink(Sink):
         """Close the connections."""
         self._pool.shutdown(wait=True)
         self._client.close()
+
+
+def _findings(measurement: str, field: str) -> bool:
+    return measurement != "reading"
 
 
 def influx_token(settings: InfluxSettings) -> str:

@@ -65,6 +65,7 @@ class InfluxSettings(_Section):
     bucket: str = Field("yeji", description="bucket for all measurements")
     token: SecretStr | None = Field(None, description="API token with write access to the bucket")
     timeout: float = Field(10.0, gt=0, description="seconds")
+    readings: bool = Field(True, description="store every sensor's value too, not only what was found")
 
 
 class GrafanaSettings(_Section):
