@@ -10,7 +10,18 @@ import typer
 from streams.cli.errors import EXPECTED
 
 #: Modules of this package, each with `register(app)`, in the order in which help lists their commands.
-VERBS: tuple[str, ...] = ("run", "simulate", "grafana", "worker", "produce", "topics", "check", "bench", "desk", "tune")
+VERBS: tuple[str, ...] = (
+    "run",
+    "simulate",
+    "grafana",
+    "worker",
+    "produce",
+    "topics",
+    "check",
+    "bench",
+    "desk",
+    "tune",
+)
 
 
 def make_app() -> typer.Typer:
