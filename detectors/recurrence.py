@@ -21,6 +21,8 @@ def smoothed(batch: Batch, values: Floats, last: Floats, weight: float) -> Float
     """
     if not len(batch):
         return values.copy()
+    if not values.any() and not last.any():
+        return np.zeros(values.shape)
     flat = values.reshape(len(batch), -1)
     start = last.reshape(len(batch.rows), -1)
     if not np.isnan(flat).any():
@@ -59,8 +61,13 @@ def last_index(batch: Batch, true: Bools) -> Ints:
     [-1, 1, 1, -1]
     """
     extra = (1,) * (true.ndim - 1)
-    at = np.where(true, np.arange(len(batch)).reshape(-1, *extra), -1)
-    at = np.maximum.accumulate(at, axis=0) if len(batch) else at
+    index = np.arange(len(batch)).reshape(-1, *extra)
+    if true.all():
+        return np.broadcast_to(index, true.shape)
+    if not true.any():
+        return np.full(true.shape, -1, dtype=np.int64)
+    at = np.where(true, index, -1)
+    at = np.maximum.accumulate(at, axis=0)
     found: Ints = np.where(at >= batch.starts[batch.column_of].reshape(-1, *extra), at, -1)
     return found
 
@@ -98,5 +105,7 @@ def latched(batch: Batch, on: Bools, off: Bools, before: Bools) -> Bools:
     >>> latched(b, on, off, np.array([False])).tolist()
     [False, True, True, False]
     """
+    if not on.any() and not before.any():
+        return np.zeros(on.shape, dtype=bool)
     set_at, reset_at = last_index(batch, on), last_index(batch, off & ~on)
     return np.where((set_at < 0) & (reset_at < 0), before[batch.column_of], set_at > reset_at)
