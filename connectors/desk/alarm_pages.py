@@ -30,6 +30,11 @@ class Board:
     seen: list[AlarmView]
     muted: list[AlarmView]
 
+    @property
+    def asked(self) -> int:
+        """How many alarms wait for an acknowledgement, grouped ones too."""
+        return sum(alarm.waits for lead in self.waiting for alarm in (lead, *lead.members))
+
 
 def board(alarms: list[AlarmView]) -> Board:
     """Split the desk's list: a group waits when any of its alarms does."""

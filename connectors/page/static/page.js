@@ -60,7 +60,7 @@
     lost.hidden = yes;
   }
   function listen() {
-    if (source || document.hidden) return;
+    if (!live || source || document.hidden) return;
     let before = false;
     source = new EventSource("/live");
     source.addEventListener("open", () => {
