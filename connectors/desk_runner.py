@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from connectors.base import SinkUnavailableError
 from connectors.desk_alerts import AlertReader
 from connectors.desk_feedback import VerdictOutlet, pass_on
 from connectors.desk_service import Desk
@@ -92,7 +93,7 @@ class DeskRunner:
             while not self._stop.is_set():
                 try:
                     work()
-                except (StoreError, KafkaError) as error:
+                except (StoreError, KafkaError, SinkUnavailableError) as error:
                     log.error("the desk cannot go on, and tries again", part=name, why=str(error))
                     self._stop.wait(5)
                 except Exception:

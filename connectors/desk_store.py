@@ -323,6 +323,10 @@ class Transaction:
         query = f"SELECT body FROM verdicts WHERE id NOT IN ({gone}) ORDER BY at, id LIMIT ?"  # noqa: S608
         return [_verdict(body) for (body,) in self.db.execute(query, (limit,))]
 
+    def publish_again(self, since: int) -> None:
+        """Send the verdicts that went out after ``since`` once more: the models know them by id."""
+        self.db.execute("DELETE FROM published WHERE at > ?", (since,))
+
     def mark_published(self, verdict: str, at: int) -> None:
         """The models have it."""
         self.db.execute("INSERT OR IGNORE INTO published (verdict, at) VALUES (?,?)", (verdict, at))

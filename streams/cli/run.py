@@ -148,6 +148,9 @@ def run(
         bool, typer.Option("--fresh", help="remove the store first: learn anew", rich_help_panel=_PLACE)
     ] = False,
     page: Annotated[bool, typer.Option(help="serve the local page (settings `page`)")] = True,
+    desk: Annotated[
+        bool, typer.Option("--desk", help="run the alarm desk too (settings `desk` and `notify`)")
+    ] = False,
     exit_at_end: Annotated[
         bool,
         typer.Option("--exit", help="end with the input, or the history; otherwise the page stays up"),
@@ -197,7 +200,7 @@ def run(
     )
     simulation = Simulation(seed, duration(interval), duration(history), machines, speed=speed)
     kind = "csv" if csv is not None else "stdin" if stdin else "simulator"
-    how = How(store_path(settings.data, kind, store), fresh, page, exit_at_end, zone)
+    how = How(store_path(settings.data, kind, store), fresh, page, exit_at_end, zone, desk)
     chosen = choose_csv(csv, options) if csv is not None else choose_stdin() if stdin else None
     with opened_store(how.store, fresh=fresh) as sink:
         if chosen is None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 from connectors.desk_alerts import AlertReader
-from connectors.desk_feedback import KafkaOutlet
+from connectors.desk_feedback import KafkaOutlet, VerdictOutlet
+from connectors.desk_modes import ModeBook
 from connectors.desk_runner import DeskRunner, only_runner
 from connectors.desk_service import Desk, desk_path
+from connectors.influx_desk import measurer
 from streams.settings import Settings
 
 
@@ -20,24 +23,41 @@ def run_desk(settings: Settings, *, kafka: bool) -> None:
     Raises `StoreError` when another desk runs on the same file.
     """
     ended = threading.Event()
-    path = desk_path(settings)
     with ExitStack() as stack:
-        stack.enter_context(only_runner(path))
-        desk = Desk(path, settings)
-        stack.callback(desk.close)
         outlet = KafkaOutlet(settings.kafka) if kafka else None
         if outlet is not None:
             stack.callback(outlet.close)
-        runner = DeskRunner(
-            desk, alerts=(lambda: AlertReader(settings.kafka, desk)) if kafka else None, outlet=outlet
-        )
-        runner.start()
-        stack.callback(runner.stop)
-        print(f"Desk     {path}", flush=True)
+        desk = started_desk(settings, stack, kafka=kafka, outlet=outlet)
+        print(f"Desk     {desk.store.path}", flush=True)
         print(f"Alarms   {settings.kafka.alerts if kafka else 'fed in by other programs'}", flush=True)
         for name, channel in settings.notify.channels.items():
             print(f"Channel  {name} ({channel.kind})", flush=True)
         _wait(ended)
+
+
+def started_desk(
+    settings: Settings,
+    stack: ExitStack,
+    *,
+    kafka: bool,
+    outlet: VerdictOutlet | None,
+    path: Path | None = None,
+) -> Desk:
+    """A desk with everything that keeps it going; ``stack`` ends it. ``path`` None = in the folder `data`."""
+    path = path or desk_path(settings)
+    stack.enter_context(only_runner(path))
+    desk = Desk(path, settings)
+    stack.callback(desk.close)
+    ModeBook(desk)
+    runner = DeskRunner(
+        desk,
+        alerts=(lambda: AlertReader(settings.kafka, desk)) if kafka else None,
+        outlet=outlet,
+        measure=measurer(desk, settings.influx),
+    )
+    runner.start()
+    stack.callback(runner.stop)
+    return desk
 
 
 def _wait(ended: threading.Event) -> None:

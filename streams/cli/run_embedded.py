@@ -12,6 +12,8 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from types import FrameType
 
+from connectors.base import SinkUnavailableError
+from connectors.desk_beside import DeskBeside, Verdicts
 from connectors.page import PageError, PageServer
 from connectors.sqlite_history import SqliteHistory
 from connectors.sqlite_store import SqliteSink
@@ -20,6 +22,7 @@ from streams.cli.sources import Chosen
 from streams.cli.terminal import Terminal
 from streams.embedded import EmbeddedRun, Tally
 from streams.pipeline import Pipeline
+from streams.records import Results
 from streams.settings import Settings
 
 
@@ -32,6 +35,7 @@ class How:
     page: bool = True
     exit_at_end: bool = False
     zone: tzinfo = UTC
+    desk: bool = False
 
 
 @contextmanager
@@ -59,9 +63,11 @@ def opened_store(path: Path, *, fresh: bool = False) -> Iterator[SqliteSink]:
 def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How) -> Tally:
     """Run ``chosen`` to its end, or until Ctrl-C or SIGTERM; then keep the page up unless told not to."""
     terminal = Terminal(settings, total=chosen.total, live=chosen.live, zone=how.zone)
-    run = EmbeddedRun(chosen.source, Pipeline(settings), sink, terminal, keep_state=chosen.keep_state)
+    pipeline = Pipeline(settings)
     interrupted = threading.Event()
     with ExitStack() as stack:
+        watcher = _with_desk(settings, how.store, pipeline, terminal, stack) if how.desk else terminal
+        run = EmbeddedRun(chosen.source, pipeline, sink, watcher, keep_state=chosen.keep_state)
         terminal.say(f"Reading {chosen.title}", "bold")
         for note in chosen.notes:
             terminal.say(f"  {note}", "yellow")
@@ -81,6 +87,39 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
             terminal.say("The page stays up: Ctrl-C ends it.", "dim")
             interrupted.wait()
     return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _WithDesk:
+    """Tells the desk first, then the terminal."""
+
+    beside: DeskBeside
+    terminal: Terminal
+
+    def resumed(self, machines: int, notes: list[str]) -> None:
+        self.terminal.resumed(machines, notes)
+
+    def batch(self, results: Results, tally: Tally) -> None:
+        self.beside.batch(results)
+        self.terminal.batch(results, tally)
+
+    def trouble(self, error: SinkUnavailableError) -> None:
+        self.terminal.trouble(error)
+
+
+def _with_desk(
+    settings: Settings, store: Path, pipeline: Pipeline, terminal: Terminal, stack: ExitStack
+) -> _WithDesk:
+    from streams.cli.run_desk import started_desk  # only a run with a desk needs its channels
+
+    verdicts = Verdicts()
+    desk = started_desk(settings, stack, kafka=False, outlet=verdicts)
+    beside = DeskBeside(desk, verdicts, pipeline.feedback)
+    history = SqliteHistory(store)
+    beside.catch_up(history)
+    history.close()
+    terminal.say(f"Desk     {desk.store.path}")
+    return _WithDesk(beside, terminal)
 
 
 def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
