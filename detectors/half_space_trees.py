@@ -409,7 +409,7 @@ def _gaps(x: Floats) -> Bools | None:
     missing: Bools = np.isnan(x)
     if not missing.any():
         return None
-    gaps: Bools = missing.any(axis=1)
+    gaps: Bools = np.logical_or.reduce(missing, axis=1)
     return gaps
 
 

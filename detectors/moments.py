@@ -58,7 +58,7 @@ class FleetMoments(FleetState):
 
     def _find_centre(self, batch: Batch) -> None:
         """Sensors seen for the first time are summed about their first value."""
-        unknown: Bools = np.isnan(self.centre[batch.rows]).any(axis=1)
+        unknown: Bools = np.logical_or.reduce(np.isnan(self.centre[batch.rows]), axis=1)
         part = batch.select(unknown[batch.column_of])
         for rows, at in part.steps():
             centre = self.centre[rows]

@@ -96,8 +96,8 @@ class FleetRobustUnivariate(FleetDetector):
 
     def _begin(self, rows: Ints, x: Floats, present: Bools, count: Ints) -> None:
         """Gather the first values, and estimate from them when there are enough."""
-        i, column = np.nonzero(present & (count <= self.start))
-        self.first[rows[i], count[i, column] - 1, column] = x[i, column]
+        places, columns = np.nonzero(present & (count <= self.start))
+        self.first[rows[places], count[places, columns] - 1, columns] = x[places, columns]
         for place, column in np.argwhere(present & (count == self.start)).tolist():
             row = rows[place]
             values = self.first[row, :, column]
