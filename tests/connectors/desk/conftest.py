@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +21,17 @@ def _quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
         passwords._nobody.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plant's files, made once; each test gets a copy."""
+    folder = tmp_path_factory.mktemp("desk")
+    make_plant(folder).close()
+    return folder
+
+
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
+def plant(tmp_path: Path, filled: Path) -> Iterator[Plant]:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
     plant = make_plant(tmp_path)
     yield plant
     plant.close()

@@ -132,15 +132,32 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
     desk = Desk(desk_path(settings), settings, clock)
     desk.modes = lambda _: (("bearing-wear", 0.72), ("imbalance", 0.18))
     store = AccessStore(folder / "desk-accounts.sqlite")
-    with SqliteSink(folder / "readings.sqlite") as sink:
-        for machine in (PRESS, PUMP, SECRET):
-            sink.write(Results(scored=[_readings(machine)], alarms=[raised(machine)]))
+    press, pump, secret = events()
+    orders = WorkOrders(store, clock)
+    web = make_web(desk, store, None)
+    if not desk.head():
+        fill(desk, web, orders)
+    if not (folder / "readings.sqlite").exists():
+        with SqliteSink(folder / "readings.sqlite") as sink:
+            for machine in (PRESS, PUMP, SECRET):
+                sink.write(Results(scored=[_readings(machine)], alarms=[raised(machine)]))
     history = SqliteHistory(folder / "readings.sqlite")
-    press, pump, secret = (
-        raised(PRESS, severity=4),
-        raised(PUMP, severity=2),
-        raised(SECRET, sensor="their-sensor"),
+    web = make_web(desk, store, history)
+    ours, theirs = (
+        next(one.id for one in desk.windows(EVERYTHING) if one.place.startswith(tenant))
+        for tenant in (OURS, THEIRS)
     )
+    return Plant(desk, store, history, web, clock, orders, press, pump, secret, ours, theirs)
+
+
+def events() -> tuple[AlarmEvent, AlarmEvent, AlarmEvent]:
+    """The alarms that stand: of the press, the pump, and the other tenant's machine."""
+    return raised(PRESS, severity=4), raised(PUMP, severity=2), raised(SECRET, sensor="their-sensor")
+
+
+def fill(desk: Desk, web: DeskWeb, orders: WorkOrders) -> None:
+    """Put everything on the desk."""
+    press, pump, secret = events()
     old = raised(SECRET, ago=600, sensor="their-sensor")
     desk.take_in([old])
     desk.take_in([cleared(old, old.onset + MINUTE), press, pump, secret])
@@ -154,15 +171,11 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
         comment="zebra comment",
     )
     desk.comment(EVERYTHING, secret.id, by="their-crew", text="zebra word")
-    window = desk.open_window(
-        EVERYTHING, f"{OURS}/paint", start=NOW, end=NOW + 60 * MINUTE, by="kim", why="filters"
-    )
-    secret_window = desk.open_window(
+    desk.open_window(EVERYTHING, f"{OURS}/paint", start=NOW, end=NOW + 60 * MINUTE, by="kim", why="filters")
+    desk.open_window(
         EVERYTHING, f"{THEIRS}/paint", start=NOW, end=NOW + 60 * MINUTE, by="their-crew", why="zebra work"
     )
     desk.machine_down(EVERYTHING, f"{THEIRS}/vault/line-x/hush-down", by="their-crew", why="zebra broke")
-    web = make_web(desk, store, history)
-    orders = WorkOrders(store, clock)
     orders.set(secret.id, "zebra-4711", "https://cmms.example/zebra", "their-cmms")
     people = [
         ("root", Role.ADMIN, [ALL]),
@@ -176,7 +189,6 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
     for name, role, places in people:
         web.accounts.add(name, name, role, places)
     web.accounts.new_key("their-cmms", Role.CREW, [THEIRS], "their-admin")
-    return Plant(desk, store, history, web, clock, orders, press, pump, secret, window.id, secret_window.id)
 
 
 def _readings(machine: str) -> Scored:

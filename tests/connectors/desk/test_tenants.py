@@ -1,4 +1,4 @@
-"""Every route, walked by somebody of one tenant with the names and ids of the other: nothing comes through."""
+"""Every route, walked by one tenant with the names and ids of the other: nothing comes through."""
 
 from __future__ import annotations
 
