@@ -205,12 +205,21 @@ class Transaction:
         )
 
     def _occurrence(self, point: str, event: AlarmEvent) -> None:
-        phase = "raised" if event.phase is AlarmPhase.RAISED else "cleared"
-        ended = event.time if event.phase is AlarmPhase.CLEARED else None
+        cleared = event.phase is AlarmPhase.CLEARED
         self.db.execute(
-            f"INSERT INTO occurrences (id, point, machine, onset, ended, {phase}) VALUES (?,?,?,?,?,?) "  # noqa: S608
-            f"ON CONFLICT (id) DO UPDATE SET {phase}=excluded.{phase}, ended=coalesce(excluded.ended, ended)",
-            (event.id, point, event.machine, event.onset, ended, _pack(event)),
+            "INSERT INTO occurrences (id, point, machine, onset, ended, raised, cleared) "
+            "VALUES (?,?,?,?,?,?,?) "
+            "ON CONFLICT (id) DO UPDATE SET raised=coalesce(raised, excluded.raised), "
+            "ended=coalesce(excluded.ended, ended), cleared=max(cleared, excluded.cleared)",
+            (
+                event.id,
+                point,
+                event.machine,
+                event.onset,
+                event.time if cleared else None,
+                None if cleared else _pack(event),
+                cleared,
+            ),
         )
 
     def point(self, id: str) -> Point | None:
@@ -252,7 +261,7 @@ class Transaction:
     def known(self, alarm: str) -> Known:
         """Which events of an occurrence have come."""
         row = self.db.execute(
-            "SELECT raised IS NOT NULL, cleared IS NOT NULL FROM occurrences WHERE id = ?", (alarm,)
+            "SELECT raised IS NOT NULL, cleared FROM occurrences WHERE id = ?", (alarm,)
         ).fetchone()
         return Known(bool(row[0]), bool(row[1])) if row else Known()
 

@@ -46,7 +46,7 @@ _STEPS: tuple[str, ...] = (
         watched INTEGER NOT NULL,            -- time alone may change it
         priority INTEGER NOT NULL,
         body BLOB NOT NULL                   -- streams.alarms.point.Point
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX points_shown ON points (line, machine) WHERE shown = 1;
     CREATE INDEX points_watched ON points (id) WHERE watched = 1;
     CREATE INDEX points_by_machine ON points (machine);
@@ -57,8 +57,8 @@ _STEPS: tuple[str, ...] = (
         onset INTEGER NOT NULL,              -- event times
         ended INTEGER,
         raised BLOB,                         -- AlarmEvent; NULL = only its clear came
-        cleared BLOB
-    ) WITHOUT ROWID;
+        cleared INTEGER NOT NULL
+    );
     CREATE INDEX occurrences_by_machine ON occurrences (machine, onset);
     CREATE INDEX occurrences_by_time ON occurrences (onset);
     CREATE TABLE verdicts (
@@ -67,7 +67,7 @@ _STEPS: tuple[str, ...] = (
         alarm TEXT,
         at INTEGER NOT NULL,
         body BLOB NOT NULL                   -- streams.records.Verdict
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX verdicts_by_machine ON verdicts (machine, at);
     CREATE INDEX verdicts_by_alarm ON verdicts (alarm) WHERE alarm IS NOT NULL;
     CREATE TABLE windows (
@@ -103,7 +103,7 @@ _STEPS: tuple[str, ...] = (
         over INTEGER NOT NULL,               -- that announcement is over, and whoever wants to know was told
         detail TEXT NOT NULL,                -- the last error
         body BLOB NOT NULL                   -- streams.alarms.telling.Letter
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX outbox_waiting ON outbox (channel, made) WHERE state = 'waiting';
     CREATE INDEX outbox_sending ON outbox (channel) WHERE state = 'sending';
     CREATE INDEX outbox_by_crew ON outbox (crew, made);
@@ -150,6 +150,7 @@ def open_desk(path: Path) -> sqlite3.Connection:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_size_limit = 16777216")  # a long log is cut back once it is written
         _migrate(db)
     except sqlite3.DatabaseError as error:
         db.close()

@@ -5,7 +5,7 @@ Everything here is a function of its arguments; `streams.alarms.point.apply` the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.alarms.journal import SYSTEM, Action, Entry
 from streams.alarms.life import Announced, Event, Life, Refusal, Shelf, step
@@ -102,6 +102,12 @@ class _Making:
             after = self.point.life
         self._add(Action.CLEAR, after)
 
+    def _told(self, action: Action) -> AlarmEvent | None:
+        if action in (Action.RAISE, Action.SUPPRESS):
+            return self.event
+        # The evidence stands with the raise.
+        return replace(self.event, contributions=()) if action is Action.CLEAR else None
+
     def _fresh(self) -> bool:
         return self.point.life.announced is Announced.NORMAL
 
@@ -125,7 +131,7 @@ class _Making:
             after=after.code,
             criticality=self.around.criticality,
             # The first entry of a point has to say what the point is: any may be it.
-            event=self.event if action in (Action.RAISE, Action.CLEAR, Action.SUPPRESS) else None,
+            event=self._told(action),
             reasons=reasons,
             group=group,
             modes=modes,
