@@ -20,13 +20,14 @@ from rich.table import Table
 
 from streams.pipeline import Pipeline
 from streams.records import AlarmEvent, AlarmKind, AlarmPhase
-from streams.settings import Settings
+from streams.settings import DetectorSettings, Settings
 from streams.simulator import Fault, plant_classes, steady_plant
 from streams.simulator.faults import SENSOR_FAULTS
 
-START = 1_790_000_000_000
 HOUR = 3_600_000
 DAY = 24 * HOUR
+#: Two days before faults may begin: the simulator draws them by periods of ten days.
+START = 2073 * 10 * DAY - 2 * DAY
 #: An alarm so soon after a fault's end still speaks of it.
 GRACE = HOUR
 
@@ -55,9 +56,11 @@ class Figures:
     delays: list[float] = field(default_factory=list)
 
 
-def replay(days: float, machines: int, seed: int, settings: Settings) -> tuple[list[Fault], list[Episode]]:
+def replay(
+    days: float, machines: int, seed: int, interval: int, settings: Settings
+) -> tuple[list[Fault], list[Episode]]:
     """Run the plant through the pipeline; its faults, and every alarm."""
-    plant = steady_plant(machines, seed=seed, fault_rate=0.6, faults_from=START + 3 * DAY)
+    plant = steady_plant(machines, seed=seed, interval=interval, fault_rate=0.6, faults_from=START + 2 * DAY)
     stop = START + round(days * DAY)
     pipeline = Pipeline(settings)
     episodes: dict[str, Episode] = {}
@@ -140,10 +143,20 @@ def main() -> None:
     parser.add_argument("--days", type=float, default=14)
     parser.add_argument("--machines", type=int, default=16)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--settle", type=float, help="days of commissioning instead of the default")
+    parser.add_argument("--interval", type=int, default=5000, help="ms between readings")
+    parser.add_argument(
+        "--detectors", nargs="*", help="kinds instead of the default ones, as similarity mspc"
+    )
     parser.add_argument("--list", action="store_true", help="list every false condition alarm")
     asked = parser.parse_args()
     settings = Settings(classes=plant_classes())
-    faults, episodes = replay(asked.days, asked.machines, asked.seed, settings)
+    for one in settings.classes.values():
+        if asked.detectors:
+            one.detectors = [DetectorSettings(kind=kind) for kind in asked.detectors]
+        if asked.settle is not None:
+            one.learning.settle = asked.settle * 86_400
+    faults, episodes = replay(asked.days, asked.machines, asked.seed, asked.interval, settings)
     names = [machine.name for machine in steady_plant(asked.machines, seed=asked.seed).machines]
     found = judge(faults, episodes, names, asked.days)
     table = Table(title=f"{asked.machines} machines, {asked.days:g} days, seed {asked.seed}")

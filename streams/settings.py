@@ -154,6 +154,12 @@ class LearningSettings(_Section):
 
     warmup: int = Field(300, ge=20, description="readings that are learned before the first score")
     block: int = Field(16, ge=1, le=256, description="learn in blocks of so many readings, one block late")
+    settle: float = Field(
+        0.0,
+        ge=0,
+        description="seconds after the warm-up in which a machine is learned and raises no condition alarm; "
+        "a day (86400) lets it learn its shifts",
+    )
 
 
 class ClassSettings(_Section):

@@ -1,0 +1,39 @@
+"""A machine's first time: what it does then is learned, and nobody is woken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.batch import Batch, Floats
+from detectors.table import Column, FleetTable
+
+#: The highest calibrated score while a machine is being commissioned: what is unlike the first half hour may
+#: well be the night shift.
+CAP = 0.9
+
+
+class FleetCommissioning(FleetTable):
+    """Holds scores down for ``settle`` ms after the warm-up, and so keeps learning on.
+
+    >>> one = FleetCommissioning(settle=100)
+    >>> one.resize(1); one.reset(0, seed=0)
+    >>> one.begin(Batch(np.array([0]), np.array([1]), np.array([1000]), np.zeros((1, 1))))
+    >>> later = Batch(np.array([0]), np.array([2]), np.array([1099, 1100]), np.zeros((2, 1)))
+    >>> one.hold(later, np.array([0.9999, 0.9999])).tolist()
+    [0.9, 0.9999]
+    """
+
+    def __init__(self, settle: int) -> None:
+        super().__init__({"until": Column((), -1)})
+        self.settle = settle
+
+    def begin(self, batch: Batch) -> None:
+        """The warm-up (each machine's readings of ``batch``) is over."""
+        self["until"][batch.rows] = batch.time[batch.starts + batch.counts - 1] + self.settle
+
+    def hold(self, batch: Batch, score: Floats) -> Floats:
+        """Scores (n,), those of machines that are being commissioned at most `CAP`. NaN stays NaN."""
+        if not self.settle:
+            return score
+        early = batch.time < self["until"][batch.row_of]
+        return np.where(early, np.minimum(score, CAP), score) if early.any() else score
