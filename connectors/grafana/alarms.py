@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard as build
 
 from connectors.grafana import frame, panels
-from connectors.grafana.flux import CHOSEN, pipe, select, series, window
+from connectors.grafana.flux import CHOSEN, count_where, pipe, select, series, window
 
 RAISED = f'{CHOSEN} and r.phase == "raised"'
 
@@ -109,7 +109,7 @@ def _numbers(made: build.Dashboard) -> None:
         panels.number(
             "Standing",
             "Alarms raised in this time whose condition has not ended.",
-            pipe(STANDING, 'count(column: "machine")', 'rename(columns: {machine: "_value"})'),
+            pipe(EVENTS, 'last(column: "phase")', count_where('r.phase == "raised"')),
             colors=((None, panels.GREEN), (5.0, panels.YELLOW)),
             w=6,
         ).no_value("0")

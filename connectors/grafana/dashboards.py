@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from connectors.grafana import alarms, fleet, frame, machine, system
+from connectors.grafana import alarms, desk, fleet, frame, machine, system
 
-MODULES = (fleet, machine, alarms, system)
+MODULES = (fleet, machine, desk, alarms, system)
 
 
 def build_all() -> dict[str, dict[str, Any]]:

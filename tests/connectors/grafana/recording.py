@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from connectors.influx_desk import kpi_lines
 from connectors.influx_schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
+from streams.alarms.kpis import BadActor, Kpis
+from streams.alarms.priority import Priority
 from streams.pipeline import Pipeline
 from streams.records import (
     AlarmEvent,
@@ -21,6 +24,7 @@ from streams.records import (
     Results,
     Scored,
     State,
+    VerdictKind,
     alarm_id,
 )
 from streams.stats import WorkerStats
@@ -42,6 +46,7 @@ class Recording:
     begin: int
     results: Results = field(default_factory=Results)
     stats: list[WorkerStats] = field(default_factory=list)
+    desk: list[bytes] = field(default_factory=list)
 
     @property
     def end(self) -> int:
@@ -53,7 +58,7 @@ class Recording:
         made = list(scored_lines(self.results.scored))
         made += [alarm_line(one) for one in self.results.alarms]
         made += [prognosis_line(one) for one in self.results.prognoses]
-        return [*made, *(worker_line(one) for one in self.stats)]
+        return [*made, *(worker_line(one) for one in self.stats), *self.desk]
 
     def rejected(self) -> list[bytes]:
         """The rejections, times in ns."""
@@ -82,6 +87,40 @@ def event(machine: str, kind: AlarmKind, phase: AlarmPhase, onset: int, time: in
         sensor,
         "" if kind is AlarmKind.CONDITION else "flat for 120 s",
     )
+
+
+def desk_lines(begin: int) -> list[bytes]:
+    """What the desk measured every minute of an hour: everything, a place, and a crew, each with its own."""
+    lines: list[bytes] = []
+    for minute in range(60):
+        for number, (place, crew) in enumerate([("", ""), ("gwangju/ggm", ""), ("", "body")], start=1):
+            lines += kpi_lines(
+                place,
+                crew,
+                Kpis(
+                    start=begin - 86_400_000,
+                    end=begin + minute * 60_000,
+                    alarms=100 * number + minute,
+                    a_day=100.0 * number + minute,
+                    budget=150.0,
+                    peak=4 * number,
+                    flood_time=0.004,
+                    flood_alarms=0.1,
+                    chattering=1,
+                    stale=2,
+                    bad_actors=(
+                        BadActor(f"{PRESS} condition", PRESS, 40 - minute, 0.4),
+                        BadActor("p", PUMP, 9, 0.1),
+                    ),
+                    priorities=dict.fromkeys(Priority, 10),
+                    acknowledged=50,
+                    ack_median=90.0,
+                    ack_p90=400.0,
+                    verdicts=dict.fromkeys(VerdictKind, 2),
+                    false_share=0.25,
+                ),
+            )
+    return lines
 
 
 def record(begin: int) -> Recording:
@@ -119,6 +158,7 @@ def record(begin: int) -> Recording:
         made.results.prognoses.append(
             Prognosis(PRESS, "press", int(time[at]), 50.0, 40.0, hours, hours / 2, hours * 2)
         )
+    made.desk = desk_lines(begin)
     made.results.prognoses.append(Prognosis(PUMP, "pump", int(time[-1]), 80.0, 40.0, None, None, None))
     for offset in range(3):
         made.results.rejections.append(
@@ -140,11 +180,12 @@ def record(begin: int) -> Recording:
 
 
 def by_the_pipeline() -> Recording:
-    """What the pipeline itself finds: a wearing press, a stuck sensor, a pump's fault, a healthy robot."""
+    """What the pipeline itself finds: a wearing press, a stuck sensor, faults that end and stay."""
     made = Recording(plant.START)
     count, frames = 4000, []
     for seed, machine in enumerate(MACHINES):
-        frame = plant.recording(machine, count, seed + 1, fault=(1500, 1700) if machine == PUMP else None)
+        fault = {PUMP: (count - 20, count), ROBOT: (1500, 1700)}.get(machine)
+        frame = plant.recording(machine, count, seed + 1, fault=fault)
         values = frame.values.copy()
         if machine == PRESS:
             values += np.clip((np.arange(count) - 1500) / 2500, 0, 1)[:, None] * [2.0, 1.0, 12.0, 1.2]
@@ -153,6 +194,7 @@ def by_the_pipeline() -> Recording:
         frames += plant.pieces(whole, range(0, count, 200))
     bad = [Message(b"{bad", plant.START + 5000, b"x", "telemetry.frames", 0, 10_000 + n) for n in range(3)]
     made.results = Pipeline(plant.settings()).process([*plant.messages(frames), *bad])
+    made.desk = desk_lines(plant.START)
     made.stats = [
         WorkerStats("one", plant.START + at * 5000, 1000, 10, 0, 3, 0, 9.5, 2.5, 4.0, 7.0, 180.0)
         for at in range(800)

@@ -220,12 +220,28 @@ def over(influx: InfluxService, found: Recording) -> Iterator[Player]:
             sink.write(found.results)
             for one in found.stats:
                 sink.write_stats(one)
+            sink.write_lines(b"".join(found.desk), "ms")
             assert not sink.take_refused()
         start, stop = (
             datetime.fromtimestamp(ms / 1000, UTC) for ms in (found.begin, found.begin + 4_000_000)
         )
         yield Player(replace(influx, bucket=bucket.name), start, stop)
         client.buckets_api().delete_bucket(bucket)
+
+
+def test_the_desk_is_shown_as_a_whole_by_place_and_by_crew(player: Player) -> None:
+    expected = {"everything": 159.0, "gwangju/ggm": 259.0, "crew body": 359.0}
+    for of, alarms in expected.items():
+        assert number_of(player, "yeji-desk", "Alarms a day", of=of) == alarms, "the newest"
+    (rows,) = one(player, "yeji-desk", "Bad actors", opened(player, "yeji-desk", of="crew body"))
+    assert [(row["rank"], row["machine"], row["count"]) for row in rows] == [(1, PRESS, -19), (2, PUMP, 9)]
+    lines = one(player, "yeji-desk", "By priority", opened(player, "yeji-desk", of="gwangju/ggm"))
+    assert {table[0]["_field"] for table in lines} == {
+        "priority_low",
+        "priority_medium",
+        "priority_high",
+        "priority_urgent",
+    }
 
 
 class TestFromThePipeline:
