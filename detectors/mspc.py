@@ -113,7 +113,9 @@ class FleetMspc(FleetDetector):
         filters = self._filtered(batch, x, start)
         idle = self._idle[row_of] + batch.step_of + 1
         present = np.where(np.isnan(batch.x), 0.0, 1.0)
-        there = smoothed(batch, present, self._there[rows], 0.25 / self.smooth)
+        there = present
+        if not present.all() or self._there[rows].min(initial=1.0) < 1:
+            there = smoothed(batch, present, self._there[rows], 0.25 / self.smooth)
         if n:
             some = batch.counts > 0
             last = (batch.starts + batch.counts - 1)[some]
@@ -149,9 +151,16 @@ class FleetMspc(FleetDetector):
 
     def _filtered(self, batch: Batch, x: Floats, start: Floats) -> Floats:
         """(n, 3, k): F, its mean over 2 × smooth, and the mean of that, from their last values (m, 3, k)."""
-        fast = smoothed(batch, x, start[:, 0], 1 / self.smooth)
-        mean = smoothed(batch, fast, start[:, 1], 0.5 / self.smooth)
-        return np.stack((fast, mean, smoothed(batch, mean, start[:, 2], 0.5 / self.smooth)), axis=1)
+        fast, mean, slow = (start[:, i].copy() for i in range(3))
+        quick, half = 1 / self.smooth, 0.5 / self.smooth
+        steps = batch.dense(x)
+        out = np.empty((len(steps), len(batch.rows), 3, self.width))
+        for i, values in enumerate(steps):  # a missing value (and the padding) leaves F as it is
+            fast += quick * np.where(np.isnan(values), 0.0, values - fast)
+            mean += half * (fast - mean)
+            slow += half * (mean - slow)
+            out[i, :, 0], out[i, :, 1], out[i, :, 2] = fast, mean, slow
+        return batch.flat(out)
 
     # -- learn
 
@@ -169,14 +178,16 @@ class FleetMspc(FleetDetector):
         rows = batch.rows
         ends = batch.starts + batch.counts - 1
         x = self._bounded(batch)
-        ones = np.where(np.isnan(x), np.nan, 1.0)
         start = self._follow[rows]
-        first = x[batch.starts]
-        start = np.where(np.isnan(start), first[:, None], start)
+        start = np.where(np.isnan(start), x[batch.starts][:, None], start)
         self._follow[rows] = self._filtered(batch, x, start)[ends]
-        for i, memory in enumerate(self.memories):
-            self._level[rows, i] = smoothed(batch, x, self._level[rows, i], 1 / memory)[ends]
-            self._mass[rows, i] = smoothed(batch, ones, self._mass[rows, i], 1 / memory)[ends]
+        level, mass = self._level[rows], self._mass[rows]
+        weight = 1 / np.array(self.memories)[:, None]
+        for values in batch.dense(x):
+            known = ~np.isnan(values)[:, None]
+            level += np.where(known, weight * (values[:, None] - level), 0.0)
+            mass += np.where(known, weight * (1 - mass), 0.0)
+        self._level[rows], self._mass[rows] = level, mass
         self._learned[rows] += batch.counts
         ended = self._learned[rows] % _EPOCH == 0
         self._end_epoch(rows[ended], x[ends[ended]])

@@ -14,6 +14,7 @@ KINDS: dict[str, str] = {
     "loda": "detectors.loda:FleetLoda",
     "mspc": "detectors.mspc:FleetMspc",
     "one-class-svm": "detectors.one_class_svm:FleetOneClassSVM",
+    "regimes": "detectors.regimes:FleetRegimes",
     "robust-univariate": "detectors.univariate:FleetRobustUnivariate",
     "similarity": "detectors.similarity:FleetSimilarity",
 }

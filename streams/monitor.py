@@ -12,6 +12,7 @@ from detectors.base import State as Saved
 from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.budget import FleetBudget
 from detectors.calibration import FleetCalibrator
+from detectors.commissioning import FleetCommissioning
 from detectors.ensemble import combine
 from detectors.health import FleetHealth
 from detectors.limits import FleetLimits, LimitTransition
@@ -26,6 +27,9 @@ from streams.learning import GuardedLearning
 from streams.limits import limits_of, rails_of
 from streams.records import State, Verdict
 from streams.settings import ClassSettings
+
+#: Readings that teach before the first is scored: a third of a warm-up, but not less than so many.
+_TAUGHT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Monitor:
         )
         self.detectors = [build(d.kind, width, **d.params) for d in settings.detectors]
         self.calibrators = [FleetCalibrator() for _ in settings.detectors]
-        self.budget = FleetBudget(alarm.budget)
+        self.budget = FleetBudget(len(settings.detectors), alarm.budget)
         self.weights = np.array([d.weight for d in settings.detectors])
         self.quality = FleetQuality(width, *rails_of(settings, sensors))
         self.limits = FleetLimits(
@@ -77,6 +81,7 @@ class Monitor:
         self.wear = FleetWear(width)
         self.health = FleetHealth()
         self.prognosis = FleetPrognosis()
+        self.commissioning = FleetCommissioning(round(settings.learning.settle * 1000))
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.feedback = FleetFeedback(width, len(self.detectors))
         self.stages: dict[str, FleetState] = {
@@ -85,6 +90,7 @@ class Monitor:
             "wear": self.wear,
             "health": self.health,
             "prognosis": self.prognosis,
+            "commissioning": self.commissioning,
             "learning": self.learning,
             "feedback": self.feedback,
             "budget": self.budget,
@@ -121,11 +127,12 @@ class Monitor:
     def begin(self, batch: Batch) -> list[QualityTransition]:
         """Learn the first readings of machines that were just placed; say which sensors were faulty.
 
-        The first third of each machine's readings teaches the detectors; the others are scored
-        before they are learned, and these scores, being of readings not seen before, calibrate.
+        The first third of each machine's readings (or half, of few) teaches the detectors; the others are
+        scored before they are learned, and these scores, being of readings not seen before, calibrate.
         """
         transitions: list[QualityTransition] = []
-        half, step = (batch.counts // 3)[batch.column_of], batch.step_of
+        taught = np.maximum(batch.counts // 3, np.minimum(batch.counts // 2, _TAUGHT))
+        half, step = taught[batch.column_of], batch.step_of
         self._learn(batch.select(step < half))
         turn = (step - half) // self.settings.learning.block
         for number in range(int(turn.max(initial=-1)) + 1):
@@ -136,6 +143,7 @@ class Monitor:
             for detector, calibrator in zip(self.detectors, self.calibrators, strict=True):
                 calibrator.learn(part, detector.score(part).raw)
             self._learn(part)
+        self.commissioning.begin(batch)
         return transitions
 
     def _learn(self, batch: Batch) -> None:
@@ -171,10 +179,10 @@ class Monitor:
         scores = np.stack(
             [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
         )
-        score, shares = combine(scores, self.weights)
-        score = self.budget.apply(batch, score)
+        score, shares = combine(self.budget.apply(batch, scores), self.weights)
+        score = self.commissioning.hold(batch, score)
         evidence = _evidence(raws, shares, score >= self.rule.clear, batch.x.shape)
-        state = self._alarms(batch, at, score, evidence, found)
+        state = self._alarms(batch, at, score, shares, evidence, found)
         found.score[at], found.state[at] = score, state
         found.contributions[at] = evidence.contributions
         wear = self.wear.update(batch, state == State.ALARM)
@@ -192,7 +200,7 @@ class Monitor:
             self._learn(released.batch)
 
     def _alarms(
-        self, batch: Batch, at: Ints, score: Floats, evidence: Evidence, found: Found
+        self, batch: Batch, at: Ints, score: Floats, shares: Floats, evidence: Evidence, found: Found
     ) -> NDArray[np.uint8]:
         state = np.full(len(batch), State.NORMAL, dtype=np.uint8)
         # Nearly every machine is normal and stays so: only the others are walked through one by one.
@@ -221,10 +229,10 @@ class Monitor:
             else:
                 self.episodes[row] = episode
             for change in changes:
+                place = int(batch.starts[column]) + change.index
                 if change.raised:
-                    self.budget.count(row)
-                index = int(at[int(batch.starts[column]) + change.index])
-                found.changes.append((row, Change(index, change.raised, change.episode)))
+                    self.budget.count(row, shares[place])
+                found.changes.append((row, Change(int(at[place]), change.raised, change.episode)))
         return state
 
     # -- what crews say
