@@ -28,9 +28,13 @@ union(tables: [
   |> group()"""
 
 ACTORS = f"""actors = {select("desk_actor", where=CHOSEN)}
-newest = (actors |> filter(fn: (r) => r._field == "rank") |> group() |> max(column: "_time") |> findRecord(fn: (key) => true, idx: 0))._time
+last = actors
+  |> filter(fn: (r) => r._field == "rank")
+  |> group()
+  |> max(column: "_time")
+  |> findRecord(fn: (key) => true, idx: 0)
 actors
-  |> filter(fn: (r) => r._time == newest)
+  |> filter(fn: (r) => r._time == last._time)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
   |> group()
   |> keep(columns: ["machine", "point", "rank", "count", "share"])
