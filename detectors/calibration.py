@@ -12,6 +12,7 @@ import numpy as np
 
 from detectors.base import FleetState, State, grown
 from detectors.batch import Batch, Floats, Ints
+from detectors.sums import fold
 
 #: Shares of the healthy readings between which the score is interpolated, in −ln(1 − share).
 _SHARES = np.array([0.25, 0.5, 0.7, 0.8, 0.85, 0.9])
@@ -69,16 +70,18 @@ class FleetCalibrator(FleetState):
         for i, share in enumerate(_SHARES):
             # The conformal quantile: of n scores the ⌈(n + 1) share⌉-th smallest.
             self._knots[rows, i] = ordered[at, np.ceil((known + 1) * share).astype(np.int64) - 1]
-        place = np.arange(self.size)
+        # The tail: at most a tenth of the values; as wide for all, so that its sums are too.
         first = np.ceil((known + 1) * _SHARES[-1]).astype(np.int64)
-        in_tail = (place >= first[:, None]) & (place < known[:, None])
+        place = first[:, None] + np.arange(self.size // 10 + 1)
+        in_tail = place < known[:, None]
         count = np.maximum(known - first, 1)
-        over = np.where(in_tail, ordered - self._knots[rows, -1:], 0.0)
+        values = np.take_along_axis(ordered, np.minimum(place, self.size - 1), axis=1)
+        over = np.where(in_tail, values - self._knots[rows, -1:], 0.0)
         # Probability-weighted moments (Hosking & Wallis 1987): a0 the mean, a1 the mean weighted by the
         # empirical share above; both robust for few values, unlike the likelihood.
         above = (known[:, None] - place - 0.65) / count[:, None]
-        a0 = np.sum(over, axis=1) / count
-        a1 = np.sum(np.where(in_tail, over * above, 0.0), axis=1) / count
+        a0 = fold(over) / count
+        a1 = fold(np.where(in_tail, over * above, 0.0)) / count
         gap = a0 - 2 * a1
         with np.errstate(divide="ignore", invalid="ignore"):
             shape = np.where(gap > 0, a0 / gap - 2, 0.0)  # < 0 = heavier than exponential

@@ -22,6 +22,8 @@ from detectors.scaling import FleetMinMaxScaler
 
 # Machines whose masses of all nodes are worked on at a time: bounds the memory that takes.
 _CHUNK = 64
+# Values that are tried out at a time to find out why.
+_WIDE = 1 << 18
 # Up to so many readings are walked one by one, without arrays.
 _FEW = 3
 
@@ -100,9 +102,8 @@ class FleetHalfSpaceTrees(FleetDetector):
         row_of = batch.row_of
         x = self.scaler.scale(row_of, batch.x) if self.scaler else batch.x
         place = self._places(row_of, x)
-        return DeferredScores(
-            self._read(row_of, place), lambda at: self._evidence(row_of[at], batch.x[at], place[:, at])
-        )
+        raw = self._read(row_of, place)
+        return DeferredScores(raw, lambda at: self._evidence(row_of[at], batch.x[at], x[at]))
 
     def score_learn(self, batch: Batch) -> Floats:
         """Score, then learn each reading, as River does with readings that come one by one."""
@@ -310,43 +311,40 @@ class FleetHalfSpaceTrees(FleetDetector):
 
     # -- why
 
-    def _evidence(self, row_of: Ints, x: Floats, place: Ints) -> Evidence:
+    def _evidence(self, row_of: Ints, x: Floats, scaled: Floats) -> Evidence:
+        expected, deviation = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+        usual = np.full(x.shape, 0.5)
+        if self.moments:
+            expected, deviation = self.moments.compare(row_of, x)
+            usual = self.scaler.scale(row_of, expected) if self.scaler else expected
+            usual = np.where(np.isnan(usual), 0.5, usual)
         contributions = np.zeros(x.shape)
-        for start in range(0, len(x), _CHUNK):
-            here = slice(start, start + _CHUNK)
-            contributions[here] = self._contributions(row_of[here], place[:, here].T)
-        contributions[np.isnan(x) | (contributions < 0) | ~self.ready[row_of][:, None]] = 0.0
-        unknown = np.full(x.shape, np.nan)
-        usual = self.moments.compare(row_of, x) if self.moments else (unknown, unknown)
-        return Evidence(contributions, *usual)
+        ready = np.flatnonzero(self.ready[row_of])
+        step = max(1, _WIDE // self.width**2)
+        for start in range(0, len(ready), step):
+            at = ready[start : start + step]
+            contributions[at] = self._contributions(row_of[at], scaled[at], usual[at])
+        contributions[np.isnan(x) | (contributions < 0)] = 0.0
+        return Evidence(contributions, expected, deviation)
 
-    def _contributions(self, row_of: Ints, place: Ints) -> Floats:
-        """Each sensor's part: how much more of the last window turned away from a reading than usually does.
+    def _contributions(self, row_of: Ints, x: Floats, usual: Floats) -> Floats:
+        """Each sensor's part: by how much its value raises the score, beside usual values and beside these.
 
-        1 - score is what is left of the window at each depth, weighted by 2**depth; so a reading that turns
-        from b of a + b readings at depth d loses b times the weight of all deeper levels. A typical reading
-        of that node loses 2ab / (a + b); what is lost above that is put to the sensor split on.
+        The mean of what it adds as the first and as the last sensor: Shapley's value, from the two of its
+        orders that count most (Štrumbelj and Kononenko, An efficient explanation of individual
+        classifications using game theory, JMLR 11, 2010).
         """
-        n = len(row_of)
-        mass = all_masses(self.last[row_of]).astype(np.int64)
-        reading, tree = np.ogrid[:n, : self.n_trees]
-        root = self.forest[row_of][:, None] * self.n_trees + tree
-        node = self.leaves + (place & (self.leaves - 1))
-        parts = np.zeros((n, self.n_trees, self.width))
-        alive = np.ones((n, self.n_trees), dtype=bool)
-        for depth in range(self.height):
-            child = node >> (self.height - depth - 1)
-            own, away = mass[child, reading, tree], mass[child ^ 1, reading, tree]
-            alive &= own + away >= self.stop
-            usual = 2.0 * own * away / np.maximum(own + away, 1)
-            lost = np.where(alive, away - usual, 0.0) * (2 ** (self.height + 1) - 2 ** (depth + 1))
-            sensor = self.forests.feature[depth][(root << depth) + ((child >> 1) - (1 << depth))]
-            parts[reading, tree, sensor] += lost
-        out = np.zeros((n, self.width))
-        for i in range(self.n_trees):
-            out += parts[:, i]
-        out /= self.top
-        return out
+        n, width = x.shape
+        x = np.where(np.isnan(x), usual, x)
+        own = np.eye(width, dtype=bool)
+        alone = np.where(own, x[:, None, :], usual[:, None, :])
+        without = np.where(own, usual[:, None, :], x[:, None, :])
+        tried = np.concatenate([alone, without, usual[:, None, :], x[:, None, :]], axis=1)
+        rows = np.repeat(row_of, 2 * width + 2)
+        place = self._places_of_whole(rows, tried.reshape(-1, width), None)
+        scores = self._read(rows, place).reshape(n, 2 * width + 2)
+        first, last = scores[:, :width] - scores[:, -2:-1], scores[:, -1:] - scores[:, width:-2]
+        return (first + last) / 2
 
     # -- rows
 

@@ -127,21 +127,23 @@ class FleetQuality(FleetTable):
         """Judge each cell of the batch, and say which faults began or ended."""
         if not len(batch):
             return Checked(np.ones((0, self.width), dtype=bool), [])
-        rows, x = batch.row_of, batch.x
+        rows, x, own = batch.row_of, batch.x, batch.rows
         runs = self._runs(batch, "last", "run", "missing")
-        chance = (self["repeats"] + 1.0) / (self["pairs"] + 2.0)
-        moves = self["pairs"] - self["repeats"] >= 3.0
-        known = moves & (self["pairs"] >= 50.0)
+        column_of = batch.column_of
+        pairs, repeats, longest = self["pairs"][own], self["repeats"][own], self["longest"][own]
+        chance = (repeats + 1.0) / (pairs + 2.0)
+        known = ((pairs - repeats >= 3.0) & (pairs >= 50.0))[column_of]
         patience = self._patience(batch, runs, known)
-        limit = np.maximum(30.0, np.maximum(4.0 * self["longest"], _RARE / np.log(chance)))
-        odd = np.maximum(12.0, np.maximum(1.5 * self["longest"], _ODD / np.log(chance)))
-        stuck = runs.valid & known[rows] & (runs.run >= limit[rows] * patience)
-        doubtful = runs.valid & known[rows] & (runs.run >= odd[rows] * patience)
+        limit = np.maximum(30.0, np.maximum(4.0 * longest, _RARE / np.log(chance)))[column_of]
+        odd = np.maximum(12.0, np.maximum(1.5 * longest, _ODD / np.log(chance)))[column_of]
+        stuck = runs.valid & known & (runs.run >= limit * patience)
+        doubtful = runs.valid & known & (runs.run >= odd * patience)
 
-        away = (self["absent"] + 1.0) / (self["readings"][:, None] + 2.0)
-        absence = np.maximum(5.0, np.maximum(3.0 * self["longest_absence"], _RARE / np.log(away)))
-        was_there = (self["readings"][:, None] - self["absent"] >= 20.0)[rows]
-        dropped = was_there & (runs.missing >= absence[rows])
+        absent, readings = self["absent"][own], self["readings"][own][:, None]
+        away = (absent + 1.0) / (readings + 2.0)
+        absence = np.maximum(5.0, np.maximum(3.0 * self["longest_absence"][own], _RARE / np.log(away)))
+        was_there = (readings - absent >= 20.0)[column_of]
+        dropped = was_there & (runs.missing >= absence[column_of])
 
         spike = self._spikes(batch, runs)
         rate = smoothed(batch, spike.astype(float), self["spiking"][batch.rows], 0.01)
@@ -152,10 +154,10 @@ class FleetQuality(FleetTable):
         on = np.stack([stuck & ~over & ~railed, dropped, rate > 0.025, (rail_run >= 3) | over], axis=1)
         off = np.stack(
             [
-                runs.valid & (runs.run < limit[rows]),
+                runs.valid & (runs.run < limit),
                 runs.valid,
                 rate < 0.005,
-                runs.valid & ~railed & (runs.run < limit[rows]),
+                runs.valid & ~railed & (runs.run < limit),
             ],
             axis=1,
         )
@@ -211,9 +213,11 @@ class FleetQuality(FleetTable):
 
     def _patience(self, batch: Batch, runs: _Runs, known: Bools) -> Floats:
         """(n, k) how much longer than usual to wait: a machine at rest stands still as a whole, or at 0."""
-        alive = known[batch.row_of]
-        still = alive & (runs.run >= 12)
-        resting = (alive.sum(axis=1) >= 2) & (still.sum(axis=1) == alive.sum(axis=1))
+        still = known & (runs.run >= 12)
+        if not still.any():
+            return np.where(batch.x == 0.0, 10.0, 1.0)
+        alive = known.sum(axis=1)
+        resting = (alive >= 2) & (still.sum(axis=1) == alive)
         return np.where(resting[:, None] | (batch.x == 0.0), 10.0, 1.0)
 
     def _spikes(self, batch: Batch, runs: _Runs) -> Bools:
@@ -225,7 +229,7 @@ class FleetQuality(FleetTable):
         highest, lowest = self["highest"][rows], self["lowest"][rows]
         spread = highest - lowest
         with np.errstate(invalid="ignore"):
-            outside = (x > highest + spread) | (x < lowest - spread)
+            outside: Bools = (x > highest + spread) | (x < lowest - spread)
         if not outside.any():
             return outside
         columns = np.arange(self.width)
@@ -303,7 +307,7 @@ class FleetQuality(FleetTable):
         earlier = np.where(batch.step_of == 0, self["time"][batch.row_of], np.roll(batch.time, 1))
         dt = batch.time - earlier
         with np.errstate(invalid="ignore", divide="ignore"):
-            usual = (self["pace_weight"] / self["pace"])[batch.row_of]
+            usual = (self["pace_weight"][batch.rows] / self["pace"][batch.rows])[batch.column_of]
             gap = (dt > 10.0 * usual) & (dt > 3 * self["longest_dt"][batch.row_of]) & (earlier >= 0)
         was = np.where(batch.step_of == 0, self["gap"][batch.row_of], np.roll(gap, 1))
         found = []

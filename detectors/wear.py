@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.sums import add_in_order
 from detectors.table import Column, FleetTable
 
 BLOCK = 32
@@ -102,9 +103,9 @@ class FleetWear(FleetTable):
             origin[rows] = np.where(new, value, origin[rows])
         value = np.where(known, x - origin[row_of], 0.0)
         # one after the other, so that any split of the batch gives the same bits
-        np.add.at(self["sum"], row_of, value)
-        np.add.at(self["square"], row_of, value * value)
-        np.add.at(self["number"], row_of, known.astype(float))
+        rows = part.rows
+        for name, terms in (("sum", value), ("square", value * value), ("number", known.astype(float))):
+            self[name][rows] = add_in_order(part, self[name][rows], terms)
         self["alarmed"][row_of[alarmed]] = True
         self["position"][part.rows] += part.counts
 
