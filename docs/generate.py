@@ -81,7 +81,7 @@ def default_text(field: FieldInfo) -> str:
         return "see below"
     if field.default is PydanticUndefined:
         return "required"
-    if field.default is None:
+    if field.default is None or field.default == "":
         return ""
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
