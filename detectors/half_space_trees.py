@@ -392,8 +392,9 @@ class FleetHalfSpaceTrees(FleetDetector):
             )
         if self.scaler:
             self.scaler.load(row, _of("scaler", state))
-        if self.moments:
-            self.moments.load(row, _of("moments", state))
+        moments = _of("moments", state)
+        if self.moments and moments:  # River keeps none
+            self.moments.load(row, moments)
         self.seed[row] = state["seed"][0]
         self.counter[row], self.ready[row] = state["counter"][0], state["ready"][0]
         self.now[row], self.last[row] = state["now"], state["last"]
