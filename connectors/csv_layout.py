@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
@@ -106,6 +107,18 @@ def split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     return list(csv.reader(lines, delimiter=delimiter))
 
 
+def _readable(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The cells of the lines that can be read."""
+    try:
+        return split(lines, delimiter)
+    except csv.Error:
+        rows: list[list[str]] = []
+        for line in lines:
+            with suppress(csv.Error):
+                rows += split([line], delimiter)
+        return rows
+
+
 def sniff_delimiter(lines: Sequence[str]) -> str:
     """What separates the cells: the character that gives most lines the same number of them, over one.
 
@@ -114,9 +127,8 @@ def sniff_delimiter(lines: Sequence[str]) -> str:
     """
     best, best_fit = ",", (0.0, 0)
     for delimiter in (";", "\t", ",", "|", " "):
-        try:
-            widths = Counter(len(row) for row in split(lines, delimiter))
-        except csv.Error:
+        widths = Counter(len(row) for row in _readable(lines, delimiter))
+        if not widths:
             continue
         width, count = widths.most_common(1)[0]
         share = count / len(lines)
@@ -130,7 +142,9 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
     if not lines:
         raise LayoutError("it is empty")
     delimiter = options.delimiter or sniff_delimiter(lines)
-    rows = split(lines, delimiter)
+    rows = _readable(lines, delimiter)
+    if not rows:
+        raise LayoutError("its first lines are no text in cells")
     header, has_header = _header(rows)
     body = [row for row in rows[1:] if len(row) == len(header)] if has_header else rows
     if not body:

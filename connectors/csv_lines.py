@@ -67,13 +67,21 @@ def guess_encoding(head: bytes) -> str:
     """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    for encoding in ("utf-8", "cp949"):
-        try:
-            codecs.getincrementaldecoder(encoding)().decode(head)
-        except UnicodeDecodeError:
-            continue
-        return "utf-8-sig" if encoding == "utf-8" else encoding
+    lines = [line for line in head.split(b"\n") if not line.isascii()]
+    if not lines:
+        return "utf-8-sig"
+    for encoding, named in (("utf-8", "utf-8-sig"), ("cp949", "cp949")):
+        if sum(_decodes(line, encoding) for line in lines) > len(lines) / 2:
+            return named
     return "latin-1"
+
+
+def _decodes(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[list[Line]]:

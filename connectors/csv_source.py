@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -151,7 +152,7 @@ def understand(path: Path, options: CsvOptions) -> CsvFile:
     try:
         with opened(path, options.encoding or "") as stream:
             head = stream.read(1 << 16)
-        encoding = options.encoding or guess_encoding(head)
+        encoding = codecs.lookup(options.encoding).name if options.encoding else guess_encoding(head)
         sample: list[Line] = []
         with opened(path, encoding) as stream:
             for lines in blocks(stream, 1 << 16):

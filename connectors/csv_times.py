@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -40,7 +41,7 @@ FORMATS = [
     *("%Y%m%d%H%M%S", "%Y%m%d %H%M%S", "%Y%m%dT%H%M%S", "%Y.%m.%d.%H.%M.%S", "%Y%m%d"),
 ]
 
-_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_ZONE = re.compile(r"(?<=:\d\d)([.,]\d+)?(\s?)(Z|[+-]\d\d:?\d\d)$")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?)?")
 
 
@@ -152,12 +153,20 @@ def to_utc(local: Ints, zone: tzinfo) -> Ints:
 
 
 def numbers(cells: Sequence[str]) -> Floats | None:
-    """The cells as numbers, or None when one of them is none."""
-    try:
-        values = np.array([float(cell) for cell in cells])
-    except ValueError:
-        return None
-    return values if np.isfinite(values).all() else None
+    """Those of the cells that are numbers, or None when fewer than half of them are.
+
+    >>> numbers(["1", "2", "x"]), numbers(["x"])
+    (array([1., 2.]), None)
+    """
+    values = []
+    for cell in cells:
+        try:
+            value = float(cell)
+        except ValueError:
+            continue
+        if math.isfinite(value):
+            values.append(value)
+    return np.array(values) if values and len(values) > len(cells) / 2 else None
 
 
 def epoch_unit(value: float) -> float | None:
@@ -193,11 +202,11 @@ def recognise(cells: Sequence[str], zone: tzinfo, format: str | None = None) -> 
     _, good = iso.parse(cells)
     if good.mean() > 0.5:
         return iso
-    fitting = [one for one in _candidates(cells[0], zone) if one.parse(cells)[1].mean() > 0.5]
+    fitting = [one for one in _candidates(cells, zone) if one.parse(cells)[1].mean() > 0.5]
     if not fitting:
         return None
-    best = max(_ascending(one, cells) for one in fitting)
-    fitting = [one for one in fitting if _ascending(one, cells) == best]
+    best = max(_fit(one, cells) for one in fitting)
+    fitting = [one for one in fitting if _fit(one, cells) == best]
     if len({tuple(one.parse(cells)[0]) for one in fitting}) > 1:
         formats = " or ".join(f"--time-format '{one.format}'" for one in fitting)
         raise TimeError(f"{cells[0]!r} can be read in more than one way: give {formats}.")
@@ -214,21 +223,41 @@ def _compact_dates(cells: Sequence[str], zone: tzinfo) -> Times | None:
     return None
 
 
-def _candidates(cell: str, zone: tzinfo) -> list[WrittenTimes]:
-    found = []
-    for format in FORMATS:
-        for ending in ("", "%z", " %z"):
-            try:
-                datetime.strptime(cell, format + ending)
-            except ValueError:
-                continue
-            found.append(WrittenTimes(format + ending, zone))
-    return found
+def _shape(text: str) -> str:
+    """A time's digits as d, its words as a: of hundreds of formats, few have the shape of a cell.
+
+    >>> _shape("13.01.2025 09:00"), _shape("13-Jan-2025")
+    ('d.d.d d:d', 'd-a-d')
+    """
+    return re.sub(r"\d+|[^\W\d_]+", lambda found: "d" if found[0].isdecimal() else "a", text)
 
 
-def _ascending(times: WrittenTimes, cells: Sequence[str]) -> tuple[float, float]:
-    """How well a format fits: the share of cells that it reads, then of steps that go forward."""
+def _shape_of(format: str) -> str:
+    return _shape(re.sub(r"(%[YmdHMSIyf])+", "1", re.sub(r"%[bp]", "a", format)))
+
+
+_BY_SHAPE: dict[str, list[str]] = {}
+for _format in FORMATS:
+    _BY_SHAPE.setdefault(_shape_of(_format), []).append(_format)
+
+
+def _candidates(cells: Sequence[str], zone: tzinfo) -> list[WrittenTimes]:
+    """The formats that the most frequent shape of the cells allows."""
+    shapes: Counter[str] = Counter()
+    endings: Counter[str] = Counter()
+    for cell in cells:
+        zone_there = _ZONE.search(cell)
+        endings["" if zone_there is None else f"{zone_there[2]}%z"] += 1
+        shapes[_shape(cell if zone_there is None else cell[: zone_there.start(2)])] += 1
+    ending, shape = endings.most_common(1)[0][0], shapes.most_common(1)[0][0]
+    return [WrittenTimes(format + ending, zone) for format in _BY_SHAPE.get(shape, [])]
+
+
+def _fit(times: WrittenTimes, cells: Sequence[str]) -> tuple[float, float, float]:
+    """How well a format fits: the share of cells that it reads, of steps that go forward, of equal steps."""
     time, good = times.parse(cells)
     steps = np.diff(time[good])
-    forward = float((steps >= 0).mean()) if len(steps) else 1.0
-    return float(good.mean()), math.floor(forward * 1000) / 1000
+    if not len(steps):
+        return float(good.mean()), 1.0, 1.0
+    equal = (steps == np.median(steps)).mean()
+    return float(good.mean()), float((steps >= 0).mean()), float(equal)

@@ -163,7 +163,7 @@ class EmbeddedRun:
             self._handover.end()
 
     def _work(self) -> None:
-        saved = time.monotonic()
+        saved = time.monotonic() - self.save_every  # the first batch at once
         while (items := self._handover.take(BATCH)) is not None:
             results = self.pipeline.process(items)
             self._read += len(items)

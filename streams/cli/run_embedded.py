@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from connectors.base import SinkUnavailableError
 from connectors.desk_beside import DeskBeside, Verdicts
-from connectors.page import PageError, PageServer
-from connectors.sqlite_history import SqliteHistory
 from connectors.sqlite_store import SqliteSink
 from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
@@ -24,6 +23,9 @@ from streams.embedded import EmbeddedRun, Tally
 from streams.pipeline import Pipeline
 from streams.records import Results
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.page import PageServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def _with_desk(
     verdicts = Verdicts()
     desk = started_desk(settings, stack, kafka=False, outlet=verdicts)
     beside = DeskBeside(desk, verdicts, pipeline.feedback)
+    from connectors.sqlite_history import SqliteHistory
+
     history = SqliteHistory(store)
     beside.catch_up(history)
     history.close()
@@ -123,6 +127,9 @@ def _with_desk(
 
 
 def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
+    from connectors.page import PageError, PageServer
+    from connectors.sqlite_history import SqliteHistory
+
     history = SqliteHistory(store)
     stack.callback(history.close)
     page = PageServer(history, settings)

@@ -143,7 +143,8 @@ class Terminal:
 
     def resumed(self, machines: int, notes: list[str]) -> None:
         """Say that models were taken up."""
-        self.say(f"Going on with the models of {machines} machines from the store.", "dim")
+        many = "s" if machines != 1 else ""
+        self.say(f"Going on with the models of {machines} machine{many} from the store.", "dim")
         for note in notes:
             self.say(f"  {note}", "yellow")
 

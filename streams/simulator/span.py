@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.signal import lfilter
 
 from streams.records import Floats, Ints
 from streams.simulator.chance import seed_of, smooth, uniform
@@ -54,10 +53,13 @@ class Span:
         """
         start = (int(self.time[0]) - 6 * constant) // MINUTE
         grid = np.arange(start, int(self.time[-1]) // MINUTE + 2) * MINUTE
-        gain = 1.0 - np.exp(-MINUTE / constant)
-        values = level(grid)
-        followed: Floats = lfilter([gain], [1.0, gain - 1.0], values, zi=np.array([(1.0 - gain) * values[0]]))[0]
-        return np.interp(self.time, grid, followed)
+        keep = float(np.exp(-MINUTE / constant))
+        values = level(grid).tolist()
+        followed = values[:1]  # a plain loop: a few hundred steps do not pay for importing scipy.signal
+        for value in values[1:]:
+            followed.append(keep * followed[-1] + (1.0 - keep) * value)
+        lagged: Floats = np.interp(self.time, grid, np.array(followed))
+        return lagged
 
     @cached_property
     def ambient(self) -> Floats:
