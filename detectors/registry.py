@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     "mspc": "detectors.mspc:FleetMspc",
     "one-class-svm": "detectors.one_class_svm:FleetOneClassSVM",
     "regimes": "detectors.regimes:FleetRegimes",
+    "river": "detectors.river_model:FleetRiver",
     "robust-univariate": "detectors.univariate:FleetRobustUnivariate",
     "similarity": "detectors.similarity:FleetSimilarity",
 }
