@@ -64,7 +64,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         loaders=[PackageLoader("connectors.desk")],
         texts=[TEXTS],
     )
-    gate = Gate(accounts, sessions, render, secure=secure)
+    gate = Gate(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
     news = News(desk)
     orders = WorkOrders(store, desk.clock)
     oidc = settings.access.oidc
@@ -74,7 +74,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         session = await gate.session(request)
         if session is None:
             return Response("Sign in first.\n", 401)
-        return news.response(session.account.scope)
+        return news.response(session.account.scope, request.query_params.get("seen", ""))
 
     def healthz(request: Request) -> Response:
         return JSONResponse({"status": "ok", "entries": desk.head()})

@@ -67,8 +67,18 @@ Handler = Callable[[Visit], Response]
 class Gate:
     """Makes routes that let in whom they are for."""
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, render: Renderer, *, secure: bool) -> None:
-        self.accounts, self.sessions, self.render, self.secure = accounts, sessions, render, secure
+    def __init__(
+        self,
+        accounts: Accounts,
+        sessions: Sessions,
+        render: Renderer,
+        *,
+        secure: bool,
+        seen: Callable[[], str],
+    ) -> None:
+        """``secure``: people reach us over TLS; ``seen``: what a page shows that is made now."""
+        self.accounts, self.sessions, self.render = accounts, sessions, render
+        self.secure, self.seen = secure, seen
         # The prefix lets a browser take the cookie from this host over TLS alone.
         self.cookie = "__Host-yeji" if secure else "yeji-desk"
         self.signed_out = "/sign-in"
@@ -82,6 +92,7 @@ class Gate:
             session = await self.session(request)
             if session is None:
                 return self._to_sign_in(request)
+            request.state.seen = await run_in_threadpool(self.seen)
             visit = Visit(request, session.account, session.csrf)
             return await self._answer(visit, handler, role)
 

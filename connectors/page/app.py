@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,12 +45,12 @@ class Page:
         """The web application."""
         return Starlette(
             routes=[
-                Route("/", self.fleet),
-                Route("/machines/{machine:path}", self.machine.page),
+                Route("/", self._page(self.fleet)),
+                Route("/machines/{machine:path}", self._page(self.machine.page)),
                 Route("/api/series", self.machine.series),
-                Route("/alarms", self.alarms),
+                Route("/alarms", self._page(self.alarms)),
                 Route("/alarms/{id}", self.alarm),
-                Route("/rejected", self.rejected),
+                Route("/rejected", self._page(self.rejected)),
                 Route("/preferences", preferences, methods=["POST"]),
                 Route("/live", self.live),
                 Route("/healthz", self.healthz),
@@ -64,6 +65,15 @@ class Page:
                 HistoryUnavailableError: self.unavailable,
             },
         )
+
+    def _page(self, handler: Callable[[Request], Response]) -> Callable[[Request], Response]:
+        """A page that knows what it shows, so that what comes while it is on its way is not missed."""
+
+        def endpoint(request: Request) -> Response:
+            request.state.seen = str(self.history.version())
+            return handler(request)
+
+        return endpoint
 
     def fleet(self, request: Request) -> Response:
         """Every machine, the worst first."""
@@ -106,7 +116,7 @@ class Page:
 
     async def live(self, request: Request) -> Response:
         """Server-sent events: something is new."""
-        return self.changes.response()
+        return self.changes.response(seen=request.query_params.get("seen", ""))
 
     def healthz(self, request: Request) -> Response:
         """Whether the store can be read: for a container's health check."""

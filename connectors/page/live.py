@@ -26,12 +26,16 @@ class Listeners:
     def __len__(self) -> int:
         return len(self._listeners)
 
-    async def listen(self, interest: object = None) -> AsyncGenerator[bool, None]:
-        """Yield True when something is new, False as a sign of life; end when stopped."""
+    async def listen(self, interest: object = None, seen: str = "") -> AsyncGenerator[bool, None]:
+        """Yield True when something is new, False as a sign of life; end when stopped.
+
+        ``seen`` is what the page showed when it was made (`now` as text): what came since is told at once.
+        """
         news = asyncio.Event()
         self._listeners[news] = interest
         try:
-            yield False
+            now = await self.now()
+            yield bool(seen) and seen != now
             while not self._stopped:
                 try:
                     await asyncio.wait_for(news.wait(), HEARTBEAT)
@@ -43,6 +47,10 @@ class Listeners:
                     yield True
         finally:
             del self._listeners[news]
+
+    async def now(self) -> str:
+        """What there is now; whatever comes after it is told to those who listen already."""
+        return ""
 
     def tell(self, concerns: Callable[[object], bool] = lambda _: True) -> None:
         """Wake every listener whose interest it ``concerns``. Call it on the server's loop."""
@@ -63,12 +71,12 @@ class Listeners:
         """Whether `stop` was called."""
         return self._stopped
 
-    def response(self, interest: object = None) -> StreamingResponse:
-        """The news as server-sent events."""
+    def response(self, interest: object = None, seen: str = "") -> StreamingResponse:
+        """The news as server-sent events, as `listen` tells them."""
 
         async def events() -> AsyncIterator[str]:
             yield "retry: 2000\n\n"
-            async with aclosing(self.listen(interest)) as heard:
+            async with aclosing(self.listen(interest, seen)) as heard:
                 async for new in heard:
                     yield "event: changed\ndata:\n\n" if new else ": alive\n\n"
 
@@ -76,36 +84,59 @@ class Listeners:
         return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
-class Changes(Listeners):
-    """Asks ``version`` every so many seconds while anybody listens, and tells all when it changed."""
+class Watch(Listeners):
+    """Looks every so many seconds whether there is anything new, while anybody listens."""
 
-    def __init__(self, version: Callable[[], object], every: float = 1.0) -> None:
+    def __init__(self, every: float) -> None:
         super().__init__()
-        self._version = version
         self._every = every
         self._watcher: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
 
-    async def listen(self, interest: object = None) -> AsyncGenerator[bool, None]:
-        """As `Listeners.listen`."""
+    async def now(self) -> str:
+        """As `Listeners.now`: what the watcher knows, which begins to watch if it does not yet."""
         if self._watcher is None or self._watcher.done():
+            self._ready.clear()
             self._watcher = asyncio.create_task(self._watch())
-        async with aclosing(super().listen(interest)) as heard:
-            async for new in heard:
-                yield new
+        await self._ready.wait()
+        return self.known()
 
     async def _watch(self) -> None:
-        seen = await self._ask()
+        await self.look()
+        self._ready.set()
         while not self.stopped:
             await asyncio.sleep(self._every)
             if not len(self):
                 return
-            now = await self._ask()
-            if now != seen:
-                seen = now
-                self.tell()
+            await self.look()
 
-    async def _ask(self) -> object:
+    def known(self) -> str:
+        """What the last look saw."""
+        raise NotImplementedError
+
+    async def look(self) -> None:
+        """Look, and tell those whom it concerns."""
+        raise NotImplementedError
+
+
+class Changes(Watch):
+    """Tells everybody when ``version`` gives something else than before."""
+
+    def __init__(self, version: Callable[[], object], every: float = 1.0) -> None:
+        super().__init__(every)
+        self._version = version
+        self._known: str | None = None
+
+    def known(self) -> str:
+        """The version that the last look saw."""
+        return self._known or ""
+
+    async def look(self) -> None:
+        """Ask for the version."""
         try:
-            return await run_in_threadpool(self._version)
+            now = str(await run_in_threadpool(self._version))
         except Exception as error:  # the store cannot be read: pages learn it when they ask, and when it can
-            return str(error)
+            now = str(error)
+        before, self._known = self._known, now
+        if before not in (None, now):
+            self.tell()

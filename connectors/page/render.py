@@ -78,6 +78,7 @@ class Renderer:
             themes=THEMES,
             path=request.url.path,
             address=address,
+            seen=getattr(request.state, "seen", ""),
             **{"navigation": self.navigation, **values},
         )
         return HTMLResponse(body, status_code=status, headers={"Cache-Control": "no-store"})

@@ -22,16 +22,31 @@
   window.yeji = { local };
 
   // A live update keeps what the reader opened and what a script drew.
-  Idiomorph.defaults.ignoreActiveValue = true;
-  Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) =>
-    !(old instanceof Element && (old.hasAttribute("data-keep") || (old.tagName === "FORM" && "edited" in old.dataset)));
+  const fields = new Set(["INPUT", "SELECT", "TEXTAREA"]);
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => {
+    if (!(old instanceof Element)) return true;
+    if (old === document.activeElement && fields.has(old.tagName)) return false;
+    return !(old.hasAttribute("data-keep") || (old.tagName === "FORM" && "edited" in old.dataset));
+  };
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(node.tagName === "DETAILS" && name === "open");
-  document.addEventListener("htmx:afterSwap", localise);
+  // What was noted of an act stays for a while, however often the page updates itself meanwhile.
+  const notes = document.getElementById("notes");
+  let fading = 0;
+  function lift() {
+    const note = document.querySelector("#main > .note[role]");
+    if (!note) return;
+    note.removeAttribute("role");
+    notes.replaceChildren(note);
+    clearTimeout(fading);
+    fading = setTimeout(() => notes.replaceChildren(), "refused" in note.dataset ? 20000 : 8000);
+  }
+  document.addEventListener("htmx:afterSwap", () => { localise(); lift(); });
   localise();
+  lift();
 
   // A form that somebody has begun to fill in is left alone until it was sent and taken.
   document.addEventListener("input", (event) => {
-    const form = event.target.closest("main form");
+    const form = event.target.closest?.("main form");
     if (form) form.dataset.edited = "";
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -39,7 +54,7 @@
     if (form?.tagName !== "FORM" || event.detail.serverResponse.includes("data-refused")) return;
     delete form.dataset.edited;
     form.reset();
-    for (let one = form.closest("details"); one; one = one.parentElement.closest("details")) one.open = false;
+    for (let one = form.closest("details"); one; one = one.parentElement?.closest("details")) one.open = false;
   });
 
   // One event stream a page in view; a page that nobody sees asks for nothing.
@@ -61,13 +76,10 @@
   }
   function listen() {
     if (!live || source || document.hidden) return;
-    let before = false;
-    source = new EventSource("/live");
-    source.addEventListener("open", () => {
-      if (before) refresh(); // something may have happened while it was gone
-      before = true;
-      connected(true);
-    });
+    // What the page shows is told: whatever happened since then is news, also after a break.
+    const seen = document.getElementById("main").dataset.seen;
+    source = new EventSource("/live?" + new URLSearchParams({ seen }));
+    source.addEventListener("open", () => connected(true));
     source.addEventListener("changed", refresh);
     source.addEventListener("error", () => {
       connected(false);
@@ -82,7 +94,6 @@
       source?.close();
       source = null;
     } else {
-      refresh();
       listen();
     }
   });
