@@ -22,8 +22,12 @@ _EPOCH = 16
 #: Epochs before anything is scored.
 _LEAST = 3
 # A sensor that is far off may not choose which remembered states it is compared with.
-_CLIP = 1.5**2
+_CLIP = 0.6**2
 _FARTHEST = 40.0
+#: In learning how residuals go together one counts with at most so many times its usual size.
+_BOUND = 3.0
+#: Standard deviations from its neighbours in time at which a single value is no longer learned.
+_BELIEVED = 8.0
 
 
 class FleetSimilarity(FleetDetector):
@@ -34,7 +38,10 @@ class FleetSimilarity(FleetDetector):
       becomes a new one; when there is no more room the two nearest to each other are joined.
     * expected = Σ wᵢ·stateᵢ / Σ wᵢ, w = exp(−d² / 2·bandwidth²), d² the mean squared distance, each sensor
       bounded so that one that is broken does not choose its own company.
-    * z = (value − expected), smoothed over about ``smooth`` readings, in its own usual size; raw = Σ z².
+    * z = (value − expected), smoothed over about ``smooth`` readings, in its own usual size. Remembered
+      states are few, so what lies between them is off in all sensors at once, in ways that repeat: raw is
+      zᵀC⁻¹z with their correlations C, learned and shrunk towards independence. ``C^(−½) z`` squared splits
+      raw into the sensors' parts (Garthwaite & Koch 2016).
     """
 
     kind: ClassVar[str] = "similarity"
@@ -44,7 +51,7 @@ class FleetSimilarity(FleetDetector):
         width: int,
         states: int = 40,
         resolution: float = 0.3,
-        bandwidth: float = 0.2,
+        bandwidth: float = 0.15,
         smooth: float = 6.0,
         memory: float = 8192.0,
     ) -> None:
@@ -72,6 +79,9 @@ class FleetSimilarity(FleetDetector):
                 "usual_mass": Column((k,)),
                 "follow": Column((k,)),  # the smoothed residual over what is learned
                 "filter": Column((k,)),  # and over what is scored
+                "product": Column((k, k)),  # z zᵀ, its weight, and C^(−½)
+                "products": Column(()),
+                "whitener": Column((k, k)),
             }
         )
 
@@ -93,11 +103,15 @@ class FleetSimilarity(FleetDetector):
             z = filtered / size[batch.column_of]
         there = np.isfinite(z) & ~np.isnan(batch.x)
         z = np.where(there, np.clip(z, -_FARTHEST, _FARTHEST), 0.0)
-        parts = z * z
+        whitener = of["whitener"][batch.row_of]
+        white = np.zeros((n, k))
+        for j in range(k):
+            white += whitener[:, j] * z[:, j : j + 1]
+        parts = white * white
         raw = np.zeros(n)
         for j in range(k):
             raw += parts[:, j]
-        known = of["learned"][batch.row_of] >= _LEAST * _EPOCH
+        known = of["products"][batch.row_of] > 0
         return RawScores(np.where(known, raw, np.nan), parts, expected, np.where(there, z, np.nan))
 
     def _usual(self, rows: Ints) -> Floats:
@@ -173,7 +187,7 @@ class FleetSimilarity(FleetDetector):
                 self._end_epoch(part.rows[ended])
 
     def _end_epoch(self, rows: Ints) -> None:
-        x = self._of["waiting"][rows].copy()
+        x = self._believed(rows, self._of["waiting"][rows])
         self._move_moments(rows, x)
         old = self._of["count"][rows] > 0
         if old.any():
@@ -181,6 +195,16 @@ class FleetSimilarity(FleetDetector):
             self._remember(rows[old], x[old])
         if not old.all():
             self._first(rows[~old], x[~old])
+
+    def _believed(self, rows: Ints, x: Floats) -> Floats:
+        """The values (r, epoch, k) without those that neither the epoch's others nor the past support."""
+        at = (np.maximum((~np.isnan(x)).sum(axis=1, keepdims=True), 1) - 1) // 2
+        middle = np.take_along_axis(np.sort(x, axis=1), at, axis=1)  # NaN come last
+        away = np.abs(x - middle)
+        usual = np.take_along_axis(np.sort(away, axis=1), at, axis=1)
+        reach = _BELIEVED * np.maximum(1.5 * usual, self._spread(rows)[:, None])
+        alone = (away > reach) & (reach > 0) & (self._of["mass"][rows] > 0)[:, None]
+        return np.where(alone, np.nan, x)
 
     def _move_moments(self, rows: Ints, x: Floats) -> None:
         """Long-run mean and mean square of each sensor, about its first value."""
@@ -213,6 +237,7 @@ class FleetSimilarity(FleetDetector):
             squares += np.where(there, follow * follow, 0.0)
             number += there
         of["follow"][rows] = follow
+        self._correlate(rows, follow)
         mass = of["usual_mass"][rows]
         usual = of["usual"][rows] / np.where(mass > 0, mass, 1.0)
         sample = squares / np.maximum(number, 1.0)
@@ -221,6 +246,35 @@ class FleetSimilarity(FleetDetector):
         keep = np.where(mass_now > mass, 1.0, 1.0 - 1.0 / np.maximum(mass_now, 1.0))
         of["usual"][rows] = np.where(number > 0, keep * of["usual"][rows] + sample, of["usual"][rows])
         of["usual_mass"][rows] = np.where(number > 0, keep * mass + 1.0, mass)
+
+    def _correlate(self, rows: Ints, follow: Floats) -> None:
+        """Learn how the smoothed residuals go together; every few epochs, draw conclusions."""
+        of, k = self._of, self.width
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = follow / self._usual(rows)
+        known = np.isfinite(z).any(axis=1) & (of["usual_mass"][rows].max(axis=1) >= _LEAST)
+        rows, z = rows[known], np.clip(np.nan_to_num(z[known]), -_BOUND, _BOUND)
+        if not len(rows):
+            return
+        of["products"][rows] = np.minimum(of["products"][rows] + 1.0, self.memory / _EPOCH)
+        weight = 1.0 / of["products"][rows]
+        product = z[:, :, None] * z[:, None, :]
+        of["product"][rows] += weight[:, None, None] * (product - of["product"][rows])
+        number = of["learned"][rows] // _EPOCH
+        rows = rows[(number < 64) | (number % 16 == 0)]
+        if not len(rows):
+            return
+        cov, samples = of["product"][rows], of["products"][rows]
+        shrink = (k / (k + samples))[:, None, None]
+        own = np.zeros_like(cov)
+        own[:, range(k), range(k)] = np.maximum(cov[:, range(k), range(k)], 0.25)
+        values, vectors = np.linalg.eigh((1 - shrink) * cov + shrink * own)
+        scale = 1.0 / np.sqrt(np.maximum(values, 0.05))
+        white = np.zeros((len(rows), k, k))
+        for i in range(k):
+            v = vectors[:, :, i]
+            white += v[:, :, None] * v[:, None, :] * scale[:, i, None, None]
+        of["whitener"][rows] = white
 
     def _first(self, rows: Ints, x: Floats) -> None:
         """The first state: the mean of the first epoch that has any value."""
