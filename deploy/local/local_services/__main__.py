@@ -9,7 +9,7 @@ from pathlib import Path
 from local_services.cache import say
 from local_services.errors import ServiceError
 from local_services.influx import InfluxNode, InfluxService
-from local_services.influx_build import go_fits, influxd, influxd_is_built
+from local_services.influx_build import cargo_fits, go_fits, influxd, influxd_is_built
 from local_services.java import find_java
 from local_services.kafka import KafkaNode, kafka_is_fetched, kafka_jars
 
@@ -23,7 +23,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         "stop": "stop both; their data stays",
         "status": "say where they are; ends with 1 when one does not run",
         "fetch": "fetch and build, start nothing",
-        "missing": "print which of kafka, influxd, java and go are not here, or too old",
+        "missing": "print which of kafka, influxd, java, go, cargo are not here or too old",
     }
     parser.add_argument("verb", choices=verbs, help="; ".join(f"{k}: {v}" for k, v in verbs.items()))
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "var" / "services", help="data and logs")
@@ -47,13 +47,14 @@ def write_environment(path: Path, kafka: str, influx: InfluxService) -> None:
 
 
 def missing() -> list[str]:
-    """What is still to be fetched or built (kafka, influxd), or to be installed (java, go)."""
+    """What is still to be fetched or built (kafka, influxd), or to be installed (java, go, cargo)."""
     try:
         find_java()
         java = True
     except ServiceError:
         java = False
-    here = {"kafka": kafka_is_fetched(), "influxd": influxd_is_built(), "java": java, "go": go_fits()}
+    here = {"kafka": kafka_is_fetched(), "influxd": influxd_is_built()}
+    here |= {"java": java, "go": go_fits(), "cargo": cargo_fits()}
     return [name for name, there in here.items() if not there]
 
 

