@@ -225,7 +225,7 @@ class FleetRegimes(FleetDetector):
     def dump(self, row: int) -> State:
         """Regimes, and each one's model."""
         saved = {f"own.{name}": value for name, value in self._own.dump(row).items()}
-        for i in range(int(self._own["known"][row])):
+        for i in range(max(1, int(self._own["known"][row]))):  # the first is used from the start
             inside = row * self.most + i
             saved |= {f"inner{i}.{name}": value for name, value in self.inner.dump(inside).items()}
         return saved
@@ -234,7 +234,7 @@ class FleetRegimes(FleetDetector):
         """Take up what `dump` gave; ValueError or KeyError when it does not fit."""
         self.reset(row, 0)
         self._own.load(row, _part(state, "own."))
-        for i in range(int(self._own["known"][row])):
+        for i in range(max(1, int(self._own["known"][row]))):
             inside = row * self.most + i
             self.inner.load(inside, _part(state, f"inner{i}."))
 

@@ -14,6 +14,7 @@ KINDS: dict[str, str] = {
     "loda": "detectors.loda:FleetLoda",
     "mspc": "detectors.mspc:FleetMspc",
     "one-class-svm": "detectors.one_class_svm:FleetOneClassSVM",
+    "records": "detectors.records:FleetRecords",
     "regimes": "detectors.regimes:FleetRegimes",
     "river": "detectors.river_model:FleetRiver",
     "robust-univariate": "detectors.univariate:FleetRobustUnivariate",

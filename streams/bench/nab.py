@@ -11,6 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from streams.bench.compare import compare
 from streams.bench.nab_score import PROFILES, nab_score, probation
 from streams.bench.reader import read_file, read_time
@@ -30,11 +32,17 @@ def run(path: Path, watch: Watch) -> Report:
 
 
 def preset(recording: Recording) -> ClassSettings:
-    """One value every few minutes. Learns the first 15 % of a file (at most 750 rows), as all of NAB do."""
+    """One value every few minutes: alerts on the first odd reading, again after 20 usual ones.
+
+    Learns the first 15 % of a file (at most 750 rows), which are free in NAB for every detector.
+    """
+    usual = float(np.median(np.diff(recording.time))) / 1000 if len(recording) > 1 else 1.0
     return ClassSettings(
-        detectors=[DetectorSettings(kind="forecast")],
+        detectors=[DetectorSettings(kind="records")],
         learning=LearningSettings(warmup=max(20, probation(len(recording)))),
-        alarm=AlarmSettings(threshold=0.999, clear=0.9, on_delay=0, off_delay=0, min_readings=1),
+        alarm=AlarmSettings(
+            threshold=0.999, clear=0.99, on_delay=0, off_delay=20 * usual, min_readings=1, budget=3
+        ),
     )
 
 
@@ -48,32 +56,32 @@ def read_nab(path: Path) -> list[Recording]:
     root = next((up for up in (path, *path.resolve().parents) if (up / "labels").is_dir()), None)
     if root is None:
         raise BenchError(f"{path}: no folder `labels` here or above. Name NAB's own folder, or one in it.")
-    marks = _windows(root / "labels")
-    files = [path] if path.is_file() else sorted(path.rglob("*.csv"))
+    marks, complete = _windows(root / "labels")
+    everything = [path] if path.is_file() else sorted(path.rglob("*.csv"))
+    files = [file for file in everything if file.parent.name != "labels"]
     found = []
     for file in files:
         key = "/".join(file.resolve().parts[-2:])
-        if key in marks:
-            found.append(read_file(file, path if path.is_dir() else file.parent, marks[key]))
+        if key in marks or not complete:
+            found.append(read_file(file, path if path.is_dir() else file.parent, marks.get(key, [])))
     if not found:
         raise BenchError(f"{path}: none of its {len(files)} CSV files is named in {root / 'labels'}.")
     return found
 
 
-def _windows(folder: Path) -> dict[str, list[tuple[int, int]]]:
-    """First and last time of each window, by `group/file.csv`; a file may have none."""
+def _windows(folder: Path) -> tuple[dict[str, list[tuple[int, int]]], bool]:
+    """First and last time of each window by `group/file.csv`, and whether files without any are named too."""
     for file in sorted(folder.glob("combined_windows*.json")):
         pairs = json.loads(file.read_text(encoding="utf-8"))
         return {
             name: [(read_time(start), read_time(end)) for start, end in windows]
             for name, windows in pairs.items()
-        }
+        }, True
     for file in sorted(folder.glob("combined_windows*.csv")):
         marks: dict[str, list[tuple[int, int]]] = {}
         with file.open(newline="", encoding="utf-8") as rows:
             for row in csv.DictReader(rows):
-                windows = marks.setdefault(row["file"], [])
-                if row["window_start"]:
-                    windows.append((read_time(row["window_start"]), read_time(row["window_end"])))
-        return marks
+                windows = (read_time(row["window_start"]), read_time(row["window_end"]))
+                marks.setdefault(row["file"], []).append(windows)
+        return marks, False
     raise BenchError(f"{folder} holds no combined_windows.json or .csv.")
