@@ -7,9 +7,8 @@ import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 BLOCK_BYTES = 1 << 20
 #: A longer line is not read as one: it is rejected.
@@ -18,8 +17,7 @@ MAX_LINE = 1 << 20
 _MAX_JOINED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One record's bytes, without its line end, and the number of its first line (from 1)."""
 
     number: int
@@ -129,6 +127,9 @@ def _hold_back(parts: list[bytes], tail: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _joined(number: int, parts: list[bytes]) -> list[Line]:
+    if not any(b'"' in part for part in parts):
+        stripped = [part.rstrip(b"\r") for part in parts]
+        return [Line(number + i, raw) for i, raw in enumerate(stripped) if raw.strip()]
     lines: list[Line] = []
     at = 0
     while at < len(parts):

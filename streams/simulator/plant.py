@@ -17,6 +17,8 @@ from streams.simulator.span import Span
 
 #: Readings are made in whole blocks of so many, counted from 1970: so they do not depend on who asks.
 BLOCK = 4096
+#: A loose contact holds or fails for so many ms.
+_CONTACT = 150_000
 #: So many blocks are kept, as (machine, block).
 _KEPT = 256
 
@@ -156,9 +158,9 @@ class Plant:
         if fault.kind is FaultKind.SENSOR_STUCK:
             values[during, column] = self._value_at(machine, fault, column)
         elif fault.kind is FaultKind.SENSOR_DROPPED:
-            # A loose contact: mostly gone, now and then there.
-            chance = uniform(seed_of(self.seed, machine.name, "contact"), time)
-            values[during & (chance < 0.85), column] = np.nan
+            # A loose contact: mostly gone, now and then there for a while.
+            chance = uniform(seed_of(self.seed, machine.name, "contact"), time // _CONTACT)
+            values[during & (chance < 0.9), column] = np.nan
         else:
             typical = np.abs(self._typical(machine, fault, column))
             values[:, column] += 0.35 * typical * fault.course(time)
