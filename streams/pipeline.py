@@ -14,6 +14,7 @@ from streams.events import condition_event, limit_event, quality_event
 from streams.intake import Clock, admit
 from streams.layout import Layout, align, strangers, union
 from streams.monitor import Monitor
+from streams.prior import Prior, short, warm
 from streams.records import (
     AlarmEvent,
     AlarmPhase,
@@ -69,6 +70,7 @@ class Pipeline:
         self._machines: dict[str, Machine] = {}
         self._monitors: dict[tuple[str, Layout], Monitor] = {}
         self._changed: set[str] = set()
+        self._priors: dict[str, Prior] = {}
         #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
         self.relearning: dict[str, str] = {}
 
@@ -196,7 +198,14 @@ class Pipeline:
     def _room(self, machine: Machine) -> int:
         """How many readings the running warm-up still wants."""
         assert machine.warmup is not None  # noqa: S101
-        return self.settings.classes[machine.machine_class].learning.warmup - len(machine.warmup)
+        warmup = self.settings.classes[machine.machine_class].learning.warmup
+        if self._tries(machine):
+            warmup = short(warmup)
+        return max(0, warmup - len(machine.warmup))
+
+    def _tries(self, machine: Machine) -> bool:
+        """Whether the machine is to begin with what its class learned elsewhere."""
+        return machine.monitor is None and not machine.cold and machine.machine_class in self._priors
 
     def _collect(self, machine: Machine, queue: deque[Frame], results: Results) -> bool:
         """Collect readings for the first warm-up; whether it is complete."""
@@ -346,6 +355,10 @@ class Pipeline:
         groups: dict[tuple[str, Layout], list[tuple[Machine, Ints, Floats]]] = {}
         for machine in ready:
             assert machine.warmup is not None  # noqa: S101
+            if self._tries(machine) and not self._warm_start(machine, results):
+                machine.cold = True  # it goes on collecting
+            if machine.warmup is None or self._room(machine):
+                continue
             layout, x = machine.warmup.seen()
             time, machine.warmup = machine.warmup.time, None
             if machine.monitor is None and not layout:
@@ -371,6 +384,31 @@ class Pipeline:
                 event = quality_event(machine.name, machine_class, layout, transition)
                 self._emit(machine, event, results)
 
+    def _warm_start(self, machine: Machine, results: Results) -> bool:
+        """Begin with the reference of its class's prior that fits; False = none does."""
+        prior = self._priors[machine.machine_class]
+        assert machine.warmup is not None  # noqa: S101
+        layout, x = machine.warmup.seen()
+        if set(layout) != set(prior.sensors):
+            return False
+        time = machine.warmup.time
+        x = align(x, layout, prior.sensors)
+        monitor = self._monitor(machine.machine_class, prior.sensors)
+        if tuple(detector.kind for detector in monitor.detectors) != prior.detectors:
+            return False
+        row = monitor.place(machine.name)
+        batch = Batch(np.array([row], dtype=np.int64), np.array([len(time)], dtype=np.int64), time, x)
+        if not warm(prior, monitor.detectors, monitor.calibrators, monitor.weights, row, batch):
+            monitor.release(row)
+            return False
+        machine.warmup = None
+        transitions = monitor.begin(batch)
+        self._move(machine, monitor, row, int(time[-1]), results)
+        for transition in transitions:
+            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
+            self._emit(machine, event, results)
+        return True
+
     def _move(self, machine: Machine, monitor: Monitor, row: int, time: int, results: Results) -> None:
         """Let ``monitor`` watch ``machine`` from now on; health and prognosis go along."""
         old, old_row = machine.monitor, machine.row
@@ -385,6 +423,16 @@ class Pipeline:
                 event, phase=AlarmPhase.CLEARED, time=time, detail=f"{event.detail} (watched anew)"
             )
             self._emit(machine, ended, results)
+
+    # -- what was learned elsewhere
+
+    def adopt(self, prior: Prior) -> None:
+        """Let new machines of a class begin with what machines elsewhere have learned (docs/feedback.md)."""
+        self._priors[prior.machine_class] = prior
+
+    def watched(self, machine_class: str) -> list[Machine]:
+        """The machines of a class."""
+        return [one for one in self._machines.values() if one.machine_class == machine_class]
 
     # -- what crews say
 

@@ -58,6 +58,7 @@ class Machine:
     row: int = -1
     warmup: WarmUp | None = field(default_factory=WarmUp)
     open: dict[str, AlarmEvent] = field(default_factory=dict)
+    cold: bool = False  # nothing of its class's prior fits it: it warms up in full
     known: Layout = ()
 
     @property
