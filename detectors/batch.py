@@ -50,6 +50,12 @@ class Batch:
         """Whether each machine has exactly one reading here."""
         return len(self) == len(self.rows) and bool((self.counts == 1).all())
 
+    @property
+    def busy(self) -> Batch:
+        """The same readings without the machines that have none here."""
+        some = self.counts > 0
+        return Batch(self.rows[some], self.counts[some], self.time, self.x)
+
     @cached_property
     def column_of(self) -> Ints:
         """(n,) position in ``rows`` of each reading's machine."""

@@ -177,19 +177,13 @@ class FleetStandardScaler(FleetScaler):
 
 def _running(extreme: np.ufunc, known: Floats, batch: Batch) -> Floats:
     """The extreme ``known`` (…, k) of each reading's machine just before that reading, (n, k)."""
-    out = np.empty_like(batch.x)
-    if len(batch.rows) < int(batch.counts.max()):  # few machines, many readings
-        for row, first, count in zip(batch.rows, batch.starts.tolist(), batch.counts.tolist(), strict=True):
-            if count:
-                run = np.concatenate([known[row][None], batch.x[first : first + count - 1]])
-                extreme.accumulate(run, axis=0, out=out[first : first + count])
-        return out
-    now = known[batch.rows]
-    for _, at in batch.steps():
-        column = batch.column_of[at]
-        out[at] = now[column]
-        now[column] = extreme(now[column], batch.x[at])
-    return out
+    if len(batch.rows) == 1:
+        run = np.concatenate([known[batch.rows], batch.x[:-1]])
+        found: Floats = extreme.accumulate(run, axis=0)
+        return found
+    run = batch.dense(batch.x)  # padded with NaN, which no extreme takes
+    run[1:], run[0] = run[:-1], known[batch.rows]
+    return batch.flat(extreme.accumulate(run, axis=0))
 
 
 def _to_unit(x: Floats, low: Floats, high: Floats) -> Floats:

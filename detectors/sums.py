@@ -37,15 +37,21 @@ def add_in_order(batch: Batch, start: Floats, terms: Floats) -> Floats:
     total = start.copy()
     steps = int(batch.counts.max(initial=0))
     if len(batch.rows) < steps:  # few machines, many readings: a run a machine
-        for column, (first, count) in enumerate(zip(batch.starts.tolist(), batch.counts.tolist(), strict=True)):
+        for column, (first, count) in enumerate(
+            zip(batch.starts.tolist(), batch.counts.tolist(), strict=True)
+        ):
             run = np.concatenate([total[column : column + 1], terms[first : first + count]])
             total[column] = np.add.accumulate(run, axis=0)[-1]
     elif int(batch.counts.min(initial=0)) == steps:
         block = terms.reshape(len(batch.rows), steps, *terms.shape[1:])
         for step in range(steps):
             total += block[:, step]
-    else:
-        column_of = batch.column_of
-        for _, at in batch.steps():
-            total[column_of[at]] += terms[at]
+    else:  # the machines with most readings first: those that still have one stand together
+        order = np.argsort(-batch.counts, kind="stable")
+        first_of, left = batch.starts[order], np.sort(batch.counts)
+        run = total[order]
+        for step in range(steps):
+            some = len(left) - int(np.searchsorted(left, step, side="right"))
+            run[:some] += terms.take(first_of[:some] + step, axis=0)
+        total[order] = run
     return total

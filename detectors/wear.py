@@ -78,9 +78,9 @@ class FleetWear(FleetTable):
             full = self["position"][rows] >= BLOCK
             last = np.zeros(len(part), dtype=bool)
             last[(part.starts + part.counts - 1)[part.counts > 0][full]] = True
-            before = self._largest(part.row_of)
+            column_of, before = part.column_of, self._largest(part.rows)
             self._close(rows[full], part.time[last])
-            distance[here] = np.where(last, self._largest(part.row_of), before)
+            distance[here] = np.where(last, self._largest(part.rows)[column_of], before[column_of])
         return distance
 
     def _largest(self, rows: Ints) -> Floats:
@@ -103,9 +103,13 @@ class FleetWear(FleetTable):
             origin[rows] = np.where(new, value, origin[rows])
         value = np.where(known, x - origin[row_of], 0.0)
         # one after the other, so that any split of the batch gives the same bits
-        rows = part.rows
-        for name, terms in (("sum", value), ("square", value * value), ("number", known.astype(float))):
-            self[name][rows] = add_in_order(part, self[name][rows], terms)
+        before = np.concatenate([self["sum"][rows], self["square"][rows]], axis=1)
+        some = part if len(rows) == len(part.rows) else part.busy
+        sums = add_in_order(some, before, np.concatenate([value, value * value], axis=1))
+        self["sum"][rows], self["square"][rows] = sums[:, : self.width], sums[:, self.width :]
+        if len(rows):
+            starts = part.starts[part.counts > 0]
+            self["number"][rows] += np.add.reduceat(known, starts, axis=0, dtype=float)
         self["alarmed"][row_of[alarmed]] = True
         self["position"][part.rows] += part.counts
 
