@@ -1,4 +1,4 @@
-"""Can a sensor be trusted? Stuck, missing, spiking and saturated sensors, and gaps in time.
+"""Can a sensor be trusted? Stuck, missing, spiking, saturated and drifting sensors, and gaps in time.
 
 A sensor is judged against its own history, never against fixed numbers: a constant that was always
 constant is healthy, a column that is often missing is allowed to be. What is judged bad is masked for the
@@ -12,8 +12,10 @@ from enum import StrEnum
 
 import numpy as np
 
+from detectors.base import State
 from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.recurrence import last_index, latched, smoothed
+from detectors.sensor_drift import SensorDrift
 from detectors.table import Column, FleetTable
 
 
@@ -24,6 +26,7 @@ class Fault(StrEnum):
     DROPOUT = "dropout"
     SPIKES = "spikes"
     SATURATED = "saturated"
+    DRIFT = "drift"
     GAP = "gap"
 
 
@@ -63,9 +66,10 @@ class _Runs:
     since: Ints  # event time of the first of them
     missing: Ints  # readings since the last value
     missing_since: Ints
+    moving: bool = False  # nothing is missing, and every value differs from the one before
 
 
-_CELL_FAULTS = (Fault.STUCK, Fault.DROPOUT, Fault.SPIKES, Fault.SATURATED)
+_CELL_FAULTS = (Fault.STUCK, Fault.DROPOUT, Fault.SPIKES, Fault.SATURATED, Fault.DRIFT)
 _RARE = float(np.log(1e-9))  # a run this unlikely is a fault
 _ODD = float(np.log(1e-4))  # a run this unlikely is masked meanwhile
 
@@ -89,6 +93,7 @@ class FleetQuality(FleetTable):
                 "missing": Column(each, 0),
                 "missing_since": Column(each, 0),
                 "spiking": Column(each, 0.0),
+                "missed": Column(each, 0.0),
                 "at_rail": Column(each, 0),
                 "time": Column((), -1),
                 "rested": Column(each, 0),
@@ -118,8 +123,30 @@ class FleetQuality(FleetTable):
             }
         )
         self.width = width
+        self.drift = SensorDrift(width)
         self.low = np.full(width, -np.inf) if low is None else np.where(np.isnan(low), -np.inf, low)
         self.high = np.full(width, np.inf) if high is None else np.where(np.isnan(high), np.inf, high)
+
+    # -- life cycle
+
+    def resize(self, capacity: int) -> None:
+        """Make room for ``capacity`` machines."""
+        super().resize(capacity)
+        self.drift.resize(capacity)
+
+    def reset(self, row: int, seed: int) -> None:
+        """Know nothing of ``row``."""
+        super().reset(row, seed)
+        self.drift.reset(row, seed)
+
+    def dump(self, row: int) -> State:
+        """Where checking stands, and what was learned."""
+        return super().dump(row) | {f"drift_{k}": v for k, v in self.drift.dump(row).items()}
+
+    def load(self, row: int, state: State) -> None:
+        """Take up what `dump` gave; ValueError when it is of another layout."""
+        super().load(row, {k: v for k, v in state.items() if not k.startswith("drift_")})
+        self.drift.load(row, {k[6:]: v for k, v in state.items() if k.startswith("drift_")})
 
     # -- checking
 
@@ -143,32 +170,45 @@ class FleetQuality(FleetTable):
         away = (absent + 1.0) / (readings + 2.0)
         absence = np.maximum(5.0, np.maximum(3.0 * self["longest_absence"][own], _RARE / np.log(away)))
         was_there = (readings - absent >= 20.0)[column_of]
-        dropped = was_there & (runs.missing >= absence[column_of])
+        missed = smoothed(batch, np.where(runs.valid, 0.0, 1.0), self["missed"][own], 1.0 / 64.0)
+        often = np.maximum(0.3, 3.0 * away)[column_of]
+        dropped = was_there & ((runs.missing >= absence[column_of]) | (missed > often))
 
         spike = self._spikes(batch, runs)
         rate = smoothed(batch, spike.astype(float), self["spiking"][batch.rows], 0.01)
         railed = runs.valid & ((x <= self.low) | (x >= self.high))
         rail_run = self._count(batch, railed, "at_rail")
         over = stuck & ((x >= self["highest"][rows]) | (x <= self["lowest"][rows]))
+        drifting = self.drift.check(batch)
 
-        on = np.stack([stuck & ~over & ~railed, dropped, rate > 0.025, (rail_run >= 3) | over], axis=1)
-        off = np.stack(
-            [
-                runs.valid & (runs.run < limit),
-                runs.valid,
-                rate < 0.005,
-                runs.valid & ~railed & (runs.run < limit),
-            ],
-            axis=1,
-        )
         before = self["faulty"][batch.rows]
-        faulty = latched(batch, on, off, before)
-        ok = runs.valid & ~doubtful & ~spike & ~railed & ~faulty[:, 0] & ~faulty[:, 3]
-        transitions = self._transitions(batch, runs, faulty, before)
+        at_end = (rail_run >= 3) | over
+        on = np.stack([stuck & ~over & ~railed, dropped, rate > 0.025, at_end, drifting], axis=1)
+        if on.any() or before.any():
+            moving = runs.valid & (runs.run < limit)
+            back = runs.valid & (missed < 0.5 * often)
+            off = np.stack([moving, back, rate < 0.005, moving & ~railed, ~drifting], axis=1)
+            faulty = latched(batch, on, off, before)
+            transitions = self._transitions(batch, runs, faulty, before)
+        else:
+            faulty, transitions = on, []
+        untrue = faulty[:, 0] | faulty[:, 3] | faulty[:, 4]
+        ok = runs.valid & ~doubtful & ~spike & ~railed & ~untrue
         transitions += self._gaps(batch)
         transitions.sort(key=lambda t: (t.index, t.sensor))
-        self._advance(batch, runs, rate, rail_run, faulty)
+        self._advance(batch, runs, rate, missed, rail_run, faulty)
         return Checked(ok, transitions)
+
+    def silent(self, rows: Ints, now: int) -> Ints:
+        """(m,) for how many ms nothing came of each row that is silent at ``now``; 0 = it is not.
+
+        Silent is who let pass twenty of its usual time steps, three of its longest, and a minute.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            usual = self["pace_weight"][rows] / self["pace"][rows]
+        patience = np.maximum(60_000.0, np.maximum(20.0 * usual, 3.0 * self["longest_dt"][rows]))
+        waited = now - self["time"][rows]
+        return np.where((self["time"][rows] >= 0) & (waited > patience), waited, 0)
 
     def _runs(self, batch: Batch, last: str, run: str, missing: str) -> _Runs:
         rows, x = batch.row_of, batch.x
@@ -209,7 +249,7 @@ class FleetQuality(FleetTable):
             return None
         none = np.zeros(valid.shape, dtype=np.int64)
         since = np.broadcast_to(batch.time[:, None], valid.shape)
-        return _Runs(valid, previous, np.ones_like(none), since, none, none)
+        return _Runs(valid, previous, np.ones_like(none), since, none, none, moving=True)
 
     def _patience(self, batch: Batch, runs: _Runs, known: Bools) -> Floats:
         """(n, k) how much longer than usual to wait: a machine at rest stands still as a whole, or at 0."""
@@ -247,11 +287,16 @@ class FleetQuality(FleetTable):
         with np.errstate(invalid="ignore"):
             jump = (np.abs(x - runs.previous) > far) & ~(np.abs(x - value2) <= far)
         enough = (self["pairs"][rows] >= 100.0) & (self["step"][rows] > 0.0)
-        found: Bools = runs.valid & enough & outside & jump
+        # a machine's own shock is felt by its other sensors too; one sensor alone has no witness
+        elsewhere = runs.valid & ~outside
+        witnesses = elsewhere.sum(axis=1, keepdims=True)
+        found: Bools = runs.valid & enough & outside & jump & (2 * witnesses >= max(2, self.width))
         return found
 
     def _count(self, batch: Batch, true: Bools, name: str) -> Ints:
         """(n, k) how many readings in a row ``true`` has held."""
+        if not (true.any() or self[name][batch.rows].any()):
+            return np.zeros(true.shape, dtype=np.int64)
         index = np.arange(len(batch))[:, None]
         broken = last_index(batch, ~true)
         return np.where(broken >= 0, index - broken, self[name][batch.row_of] + batch.step_of[:, None] + 1)
@@ -296,6 +341,8 @@ class FleetQuality(FleetTable):
                 f"no value for {runs.missing[index, sensor]} readings; "
                 f"at most {self['longest_absence'][row, sensor]} in its history"
             )
+        if kind is Fault.DRIFT:
+            return f"{value:g} is not what the other sensors foretell, while they agree"
         if kind is Fault.SPIKES:
             return (
                 f"repeated spikes, the latest {value:g}; "
@@ -327,7 +374,9 @@ class FleetQuality(FleetTable):
         self["gap"][batch.rows[some]] = gap[_last(batch)]
         return found
 
-    def _advance(self, batch: Batch, runs: _Runs, rate: Floats, rail_run: Ints, faulty: Bools) -> None:
+    def _advance(
+        self, batch: Batch, runs: _Runs, rate: Floats, missed: Floats, rail_run: Ints, faulty: Bools
+    ) -> None:
         rows, last = batch.rows[batch.counts > 0], _last(batch)
         fill = last_index(batch, runs.valid)[last]
         columns = np.arange(self.width)
@@ -341,6 +390,7 @@ class FleetQuality(FleetTable):
         self["missing"][rows] = runs.missing[last]
         self["missing_since"][rows] = runs.missing_since[last]
         self["spiking"][rows] = rate[last]
+        self["missed"][rows] = missed[last]
         self["at_rail"][rows] = rail_run[last]
         self["time"][rows] = batch.time[last]
         self["faulty"][rows] = faulty[last]
@@ -357,18 +407,24 @@ class FleetQuality(FleetTable):
         pair = runs.valid & ~np.isnan(runs.previous)
         starts = batch.starts[batch.counts > 0]
         self["pairs"][rows] += np.add.reduceat(pair, starts, axis=0, dtype=float)
-        self["repeats"][rows] += np.add.reduceat(repeat, starts, axis=0, dtype=float)
-        self["longest"][rows] = np.maximum(self["longest"][rows], np.maximum.reduceat(runs.run, starts))
         self["readings"][rows] += batch.counts[batch.counts > 0]
-        self["absent"][rows] += np.add.reduceat(~runs.valid, starts, axis=0, dtype=float)
-        self["longest_absence"][rows] = np.maximum(
-            self["longest_absence"][rows], np.maximum.reduceat(runs.missing, starts)
-        )
+        if runs.moving:
+            self["longest"][rows] = np.maximum(self["longest"][rows], 1)
+        else:
+            self["repeats"][rows] += np.add.reduceat(repeat, starts, axis=0, dtype=float)
+            self["longest"][rows] = np.maximum(self["longest"][rows], np.maximum.reduceat(runs.run, starts))
+            self["absent"][rows] += np.add.reduceat(~runs.valid, starts, axis=0, dtype=float)
+            self["longest_absence"][rows] = np.maximum(
+                self["longest_absence"][rows], np.maximum.reduceat(runs.missing, starts)
+            )
         step = np.where(pair, np.abs(x - runs.previous), 0.0)
         self["step"][rows] = np.maximum(self["step"][rows], np.maximum.reduceat(step, starts))
-        low, high = np.where(runs.valid, x, np.inf), np.where(runs.valid, x, -np.inf)
+        low = high = x
+        if not runs.moving:
+            low, high = np.where(runs.valid, x, np.inf), np.where(runs.valid, x, -np.inf)
         self["lowest"][rows] = np.minimum(self["lowest"][rows], np.minimum.reduceat(low, starts))
         self["highest"][rows] = np.maximum(self["highest"][rows], np.maximum.reduceat(high, starts))
+        self.drift.learn(batch)
         self._learn_time(batch, rows, starts)
         self._learn_rests(rows)
         fill = last_index(batch, runs.valid)[last]

@@ -204,3 +204,83 @@ def test_state_of_another_layout_is_refused() -> None:
     three.resize(1)
     with pytest.raises(ValueError, match="saved state"):
         two.load(0, three.dump(0))
+
+
+def wired(rng: np.random.Generator, n: int) -> Floats:
+    """Four sensors that see the same load: any three foretell the fourth."""
+    load = np.sin(np.arange(n) / 40.0)[:, None] + 0.1 * np.cumsum(rng.normal(0, 0.1, (n, 1)), axis=0)
+    return 20.0 + load * [1.0, 2.0, -1.5, 3.0] + rng.normal(0, 0.1, (n, 4))
+
+
+def test_a_sensor_that_drifts_away_from_its_neighbours_is_named_and_masked() -> None:
+    x = wired(np.random.default_rng(11), 5000)
+    x[2000:, 2] += np.linspace(0, 1.5, 3000)
+    transitions, ok = watch(x[:1500], x[1500:])
+    assert kinds(transitions) == [(Fault.DRIFT, 2, True)]
+    assert 600 < transitions[0].index < 2500
+    assert not ok[transitions[0].index :, 2].any()
+    assert ok[:, [0, 1, 3]].all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_jump_of_one_sensor_or_a_change_of_several_is_no_drift(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, several = wired(rng, 4000), wired(rng, 4000)
+    one[2000:, 2] += 3.0
+    several[2000:, 1:3] += np.linspace(0, 3, 2000)[:, None]
+    for x in (one, several):
+        transitions, _ = watch(x[:1500], x[1500:])
+        assert Fault.DRIFT not in {t.kind for t in transitions}
+
+
+def test_sensors_that_do_not_foretell_each_other_cannot_drift() -> None:
+    x = np.random.default_rng(12).normal(0, 1, (4000, 4))
+    x[2000:, 2] += np.linspace(0, 3, 2000)
+    assert watch(x[:1500], x[1500:])[0] == []
+
+
+def test_drift_is_found_alike_in_any_split() -> None:
+    x = wired(np.random.default_rng(13), 3000)
+    x[1200:, 1] += np.linspace(0, 2.5, 1800)
+    batch = batch_of({1: x[1000:2600], 0: x[1000:]}, first={0: 1000, 1: 1000})
+    whole, parts = FleetQuality(4), FleetQuality(4)
+    for quality in (whole, parts):
+        quality.resize(2)
+        quality.learn(batch_of({0: x[:1000], 1: x[:1000]}))
+    expected = whole.check(batch)
+    assert {(t.row, t.kind) for t in expected.transitions} == {(0, Fault.DRIFT), (1, Fault.DRIFT)}
+    ok = np.empty_like(expected.ok)
+    for part, at in cuts(batch, np.random.default_rng(0), 9):
+        ok[at] = parts.check(part).ok
+        for row in (0, 1):
+            parts.load(row, parts.dump(row))
+    assert (ok == expected.ok).all()
+    whole.learn(batch)
+    for part, _ in cuts(batch, np.random.default_rng(1), 9):
+        parts.learn(part)
+    for row in (0, 1):
+        for kind, values in whole.dump(row).items():
+            np.testing.assert_array_equal(values, parts.dump(row)[kind])
+
+
+def test_a_loose_contact_is_a_dropout() -> None:
+    rng = np.random.default_rng(14)
+    x = plant(rng, 1200)
+    x[600:900, 1] = np.where(rng.random(300) < 0.6, np.nan, x[600:900, 1])
+    transitions, _ = watch(x[:500], x[500:])
+    assert kinds(transitions) == [(Fault.DROPOUT, 1, True), (Fault.DROPOUT, 1, False)]
+
+
+def test_silence_is_told_by_the_machines_own_pace() -> None:
+    quality = FleetQuality(3)
+    quality.resize(3)
+    x = plant(np.random.default_rng(15), 300)
+    for row, step in ((0, 1000), (1, 600_000)):
+        quality.learn(batch_of({row: x}, step=step))
+        quality.check(batch_of({row: x}, step=step))
+    rows = np.arange(3)
+    quick, slow = START + 299 * 1000, START + 299 * 600_000
+    assert quality.silent(rows, quick + 59_000).tolist() == [0, 0, 0]
+    assert quality.silent(rows, quick + 61_000).tolist() == [61_000, 0, 0]
+    assert quality.silent(rows, slow + 11 * 600_000)[1] == 0
+    assert quality.silent(rows, slow + 21 * 600_000)[1] == 21 * 600_000
