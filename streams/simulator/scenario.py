@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.settings import AlarmSettings, ClassSettings, LearningSettings, SensorSettings
+from streams.settings import AlarmSettings, ClassSettings, DetectorSettings, LearningSettings, SensorSettings
 from streams.simulator.compressor import COMPRESSOR
 from streams.simulator.faults import Fault, FaultKind
 from streams.simulator.model import Model, Sensor
@@ -16,6 +16,9 @@ MODELS: tuple[Model, ...] = (PRESS, PUMP, COMPRESSOR, ROBOT)
 
 _SITE = "gwangju/ggm"
 _MINUTE = HOUR // 60
+
+# What goes together under any load and shift, and River's trees beside it: benchmarks/plant.py compares.
+_DETECTORS = ("similarity", "half-space-trees")
 
 #: How much history the demonstration has before it goes on live.
 DEMO_HISTORY = 48 * HOUR
@@ -100,8 +103,10 @@ def plant_classes() -> dict[str, ClassSettings]:
     return {
         model.kind: ClassSettings(
             match=[f"*/{model.kind}-*"],
+            detectors=[DetectorSettings(kind=kind) for kind in _DETECTORS],
             alarm=AlarmSettings(),
-            learning=LearningSettings(),
+            # A day shows a machine's shifts; what it does then is learned, and nobody is woken.
+            learning=LearningSettings(settle=24 * 3600),
             sensors={s.name: _known(s) for s in model.sensors},
         )
         for model in MODELS
