@@ -155,8 +155,10 @@ class FleetMspc(FleetDetector):
         quick, half = 1 / self.smooth, 0.5 / self.smooth
         steps = batch.dense(x)
         out = np.empty((len(steps), len(batch.rows), 3, self.width))
+        gaps = bool(np.isnan(steps).any())
         for i, values in enumerate(steps):  # a missing value (and the padding) leaves F as it is
-            fast += quick * np.where(np.isnan(values), 0.0, values - fast)
+            off = values - fast
+            fast += quick * (np.where(np.isnan(values), 0.0, off) if gaps else off)
             mean += half * (fast - mean)
             slow += half * (mean - slow)
             out[i, :, 0], out[i, :, 1], out[i, :, 2] = fast, mean, slow
@@ -183,10 +185,15 @@ class FleetMspc(FleetDetector):
         self._follow[rows] = self._filtered(batch, x, start)[ends]
         level, mass = self._level[rows], self._mass[rows]
         weight = 1 / np.array(self.memories)[:, None]
-        for values in batch.dense(x):
-            known = ~np.isnan(values)[:, None]
-            level += np.where(known, weight * (values[:, None] - level), 0.0)
-            mass += np.where(known, weight * (1 - mass), 0.0)
+        steps = batch.dense(x)
+        gaps = bool(np.isnan(steps).any())
+        for values in steps:
+            towards, gained = weight * (values[:, None] - level), weight * (1 - mass)
+            if gaps:
+                known = ~np.isnan(values)[:, None]
+                towards, gained = np.where(known, towards, 0.0), np.where(known, gained, 0.0)
+            level += towards
+            mass += gained
         self._level[rows], self._mass[rows] = level, mass
         self._learned[rows] += batch.counts
         ended = self._learned[rows] % _EPOCH == 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.recurrence import latched, smoothed
+from detectors.sums import add_in_order
 from detectors.table import Column, FleetTable
 
 #: The model is worked out anew after so many learned readings, and older ones are forgotten beyond.
@@ -99,7 +100,8 @@ class SensorDrift(FleetTable):
         if not self.active:
             return
         whole: Bools = np.asarray(~np.isnan(batch.x).any(axis=1))
-        batch = batch.select(whole)
+        if not whole.all():
+            batch = batch.select(whole)
         some = batch.counts > 0
         rows = batch.rows[some]
         if not len(rows):
@@ -110,10 +112,12 @@ class SensorDrift(FleetTable):
         into = self["learned"][batch.row_of] % _REFRESH + batch.step_of
         turn = into // _REFRESH
         for number in range(int(turn.max()) + 1):
-            part = batch.select(turn == number)
+            here = turn == number
+            part = batch if here.all() else batch.select(here)
             value = part.x - self["origin"][part.row_of]
-            np.add.at(self["sum"], part.row_of, value)
-            np.add.at(self["product"], part.row_of, value[:, :, None] * value[:, None, :])
+            product = value[:, :, None] * value[:, None, :]
+            for name, terms in (("sum", value), ("product", product)):
+                self[name][part.rows] = add_in_order(part, self[name][part.rows], terms)
             self["number"][part.rows] += part.counts
             self["learned"][part.rows] += part.counts
             full = (self["learned"][part.rows] % _REFRESH == 0) & (part.counts > 0)
