@@ -20,18 +20,16 @@ class DeskServer:
         settings = desk.settings.desk
         self.store = AccessStore(desk.settings.data / "desk-accounts.sqlite")
         self.web = make_web(desk, self.store, history)
+        # Links lead to the port that people know: the desk never moves to another by itself.
         self._public = settings.url
-        self._served = ThreadedServer(self.web.app, self.web.news, settings.host, settings.port, "desk")
+        self._served = ThreadedServer(
+            self.web.app, self.web.news, settings.host, settings.port, "desk", moves=False
+        )
 
     @property
     def url(self) -> str:
         """Where it listens, once started."""
         return self._served.url
-
-    @property
-    def remark(self) -> str:
-        """What whoever starts it should know; empty = nothing."""
-        return self._served.remark
 
     def first_link(self) -> str | None:
         """The one-time link that makes the first administrator; None when there is one already.
