@@ -30,6 +30,7 @@ from detectors.batch import Batch, Floats
 from detectors.calibration import FleetCalibrator
 from detectors.ensemble import combine
 from streams.alarms.modes import Example
+from streams.settings import SettingsError
 
 VERSION = 1
 _MAGIC = b"YJPR"
@@ -38,8 +39,8 @@ _HEAD = len(_MAGIC) + 2 + 32
 FITS = 2.0
 
 
-class PriorError(Exception):
-    """A package cannot be used, or made; the message says why."""
+class PriorError(SettingsError):
+    """A package cannot be used, or made; the message says why. Adopted, it is a part of the settings."""
 
 
 @dataclass(frozen=True, slots=True)

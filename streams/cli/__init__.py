@@ -21,6 +21,7 @@ VERBS: tuple[str, ...] = (
     "bench",
     "desk",
     "tune",
+    "spread",
 )
 
 

@@ -66,6 +66,8 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
     """Run ``chosen`` to its end, or until Ctrl-C or SIGTERM; then keep the page up unless told not to."""
     terminal = Terminal(settings, total=chosen.total, live=chosen.live, zone=how.zone)
     pipeline = Pipeline(settings)
+    for prior in adopted_priors(settings.data):
+        pipeline.adopt(prior)
     interrupted = threading.Event()
     with ExitStack() as stack:
         watcher = _with_desk(settings, how.store, pipeline, terminal, stack) if how.desk else terminal
@@ -112,23 +114,26 @@ class _WithDesk:
 def _with_desk(
     settings: Settings, store: Path, pipeline: Pipeline, terminal: Terminal, stack: ExitStack
 ) -> _WithDesk:
-    from streams.cli.run_desk import started_desk  # only a run with a desk needs its channels
+    from streams.cli.run_desk import serve_desk, started_desk  # only a run with a desk needs its channels
 
     verdicts = Verdicts()
     desk = started_desk(settings, stack, kafka=False, outlet=verdicts)
     beside = DeskBeside(desk, verdicts, pipeline.feedback)
-    from connectors.sqlite_history import SqliteHistory
+    from connectors.prior_files import adopted_priors
+from connectors.sqlite_history import SqliteHistory
 
     history = SqliteHistory(store)
+    stack.callback(history.close)
     beside.catch_up(history)
-    history.close()
     terminal.say(f"Desk     {desk.store.path}")
+    serve_desk(desk, history, stack, lambda line: terminal.say(line, "bold"))
     return _WithDesk(beside, terminal)
 
 
 def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
     from connectors.page import PageError, PageServer
-    from connectors.sqlite_history import SqliteHistory
+    from connectors.prior_files import adopted_priors
+from connectors.sqlite_history import SqliteHistory
 
     history = SqliteHistory(store)
     stack.callback(history.close)

@@ -52,10 +52,8 @@ def book_of(data: Path | None) -> Iterator[tuple[Settings, TuningBook]]:
 def opened(data: Path | None, store: Path | None) -> Iterator[tuple[Settings, TuningBook, History]]:
     """The settings, the book, and the readings of a store."""
     with book_of(data) as (settings, book):
-        path = store or _only_store(settings.data)
-        if path.name == "simulator.sqlite" and settings.classes == {"default": ClassSettings()}:
-            # as `yeji run` does for its simulated plant
-            settings = settings.model_copy(update={"classes": {**plant_classes(), **settings.classes}})
+        path = store_of(settings.data, store)
+        settings = simulated(settings, path)
         history = SqliteHistory(path)
         try:
             yield settings, book, history
@@ -63,11 +61,21 @@ def opened(data: Path | None, store: Path | None) -> Iterator[tuple[Settings, Tu
             history.close()
 
 
-def _only_store(data: Path) -> Path:
+def simulated(settings: Settings, store: Path) -> Settings:
+    """The settings that `yeji run` takes for its simulated plant, where ``store`` is that plant's."""
+    if store.name == "simulator.sqlite" and settings.classes == {"default": ClassSettings()}:
+        return settings.model_copy(update={"classes": {**plant_classes(), **settings.classes}})
+    return settings
+
+
+def store_of(data: Path, store: Path | None) -> Path:
+    """``store``, or the only one in the folder. Raises CommandError."""
+    if store is not None:
+        return store
     found = [one for one in sorted(data.glob("*.sqlite")) if one.name != "desk.sqlite"]
     if len(found) != 1:
         names = ", ".join(one.name for one in found) or "none"
-        raise CommandError(f"Name the store to replay with --store; {data} has {names}.")
+        raise CommandError(f"Name the store with --store; {data} has {names}.")
     return found[0]
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from connectors.influx_sink import InfluxSink
 from connectors.kafka_topics import require_topics
+from connectors.prior_files import adopted_priors
 from streams.pipeline import Pipeline
 from streams.settings import Settings
 from streams.stats import WorkerStats
@@ -51,7 +52,10 @@ class _Worker:
     def __init__(self, settings: Settings, influx: InfluxSink) -> None:
         self._settings = settings
         self._tally = Tally()
-        self._engine = Engine(Pipeline(settings), settings.kafka.feedback)
+        pipeline = Pipeline(settings)
+        for prior in adopted_priors(settings.data):
+            pipeline.adopt(prior)
+        self._engine = Engine(pipeline, settings.kafka.feedback)
         self._app: BulkApp
         self._writer = Writer(influx, settings.kafka, lambda: self._app.producer)
         self._lane = Lane(settings, self._engine, self._writer, self._tally)
