@@ -26,6 +26,8 @@ _KEPT = 16
 _WANDERS, _WANDERS_RANGE, _VISIBLE = 0.1, 0.2, 0.5
 _LEAST_GROWTH = 0.2
 _FARTHEST = 40.0
+_CLEAR = 4.0
+_SWEEPS = 4
 
 
 class FleetMspc(FleetDetector):
@@ -135,10 +137,15 @@ class FleetMspc(FleetDetector):
         drifting = self._drifting[row_of]
         mixed = np.sign(steady) * np.abs(steady) ** (1 - drifting) * np.abs(moving) ** drifting
         deviation = np.where(drifting > 0, mixed, steady)
-        # While a value is missing the last evidence stands, and fades.
-        z = np.nan_to_num(np.clip(deviation, -_FARTHEST, _FARTHEST)) * np.where(present > 0, 1.0, there)
-        deviation = np.where(present > 0, deviation, np.nan)
+        z = np.nan_to_num(np.clip(deviation, -_FARTHEST, _FARTHEST))
         whitener = self._whitener[row_of]
+        gaps = np.flatnonzero((present == 0).any(axis=1))
+        if len(gaps):
+            # Only clear evidence of a value that is missing stands, and fades.
+            clear = np.sign(z[gaps]) * np.maximum(np.abs(z[gaps]) - _CLEAR, 0.0) * there[gaps]
+            z[gaps] = _completed(z[gaps], present[gaps] > 0, whitener[gaps])
+            z[gaps] += np.where(present[gaps] > 0, 0.0, clear)
+        deviation = np.where(present > 0, deviation, np.nan)
         white = np.zeros((n, k))
         for j in range(k):
             white += whitener[:, j] * z[:, j : j + 1]
@@ -348,6 +355,24 @@ class FleetMspc(FleetDetector):
                 )
         for name in self._names:
             getattr(self, name)[row] = state[name][0]
+
+
+def _completed(z: Floats, known: Bools, whitener: Floats) -> Floats:
+    """``z`` (n, k) with what is not ``known`` set to what the rest makes likeliest (Gauss & Seidel's way)."""
+    n, k = z.shape
+    precision = np.zeros((n, k, k))
+    for j in range(k):
+        precision += whitener[:, :, j : j + 1] * whitener[:, j : j + 1, :]
+    z = np.where(known, z, 0.0)
+    for _ in range(_SWEEPS):
+        for j in range(k):
+            rest = np.zeros(n)
+            for i in range(k):
+                if i != j:
+                    rest += precision[:, j, i] * z[:, i]
+            own = precision[:, j, j]
+            z[:, j] = np.where(known[:, j] | (own <= 0), z[:, j], -rest / np.where(own > 0, own, 1.0))
+    return z
 
 
 def _trend_error(filters: Floats) -> Floats:

@@ -70,10 +70,11 @@ class Monitor:
             round(alarm.off_delay * 1000),
             alarm.min_readings,
         )
-        self.detectors = [build(d.kind, width, **d.params) for d in settings.detectors]
-        self.calibrators = [FleetCalibrator() for _ in settings.detectors]
-        self.budget = FleetBudget(len(settings.detectors), alarm.budget)
-        self.weights = np.array([d.weight for d in settings.detectors])
+        chosen = settings.detectors_for(width)
+        self.detectors = [build(d.kind, width, **d.params) for d in chosen]
+        self.calibrators = [FleetCalibrator() for _ in chosen]
+        self.budget = FleetBudget(len(chosen), alarm.budget)
+        self.weights = np.array([d.weight for d in chosen])
         self.quality = FleetQuality(width, *rails_of(settings, sensors))
         self.limits = FleetLimits(
             limits_of(settings, sensors), self.rule.on_delay, self.rule.off_delay, alarm.min_readings

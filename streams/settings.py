@@ -169,7 +169,8 @@ class ClassSettings(_Section):
         default_factory=lambda: ["*"], description="patterns of machine names, as */press-*"
     )
     detectors: list[DetectorSettings] = Field(
-        default_factory=lambda: [DetectorSettings(kind="half-space-trees")], min_length=1
+        default_factory=list,
+        description="models, joined by calibrated score; none = chosen by the number of sensors",
     )
     alarm: AlarmSettings = Field(default_factory=AlarmSettings)
     learning: LearningSettings = Field(default_factory=LearningSettings)
@@ -189,6 +190,15 @@ class ClassSettings(_Section):
                     f"known are {', '.join(sorted(self.zones))}"
                 )
         return self
+
+    def detectors_for(self, width: int) -> list[DetectorSettings]:
+        """The detectors of a machine of this class with ``width`` sensors.
+
+        >>> [d.kind for d in ClassSettings().detectors_for(8)]
+        ['mspc', 'half-space-trees']
+        """
+        kinds = ("records",) if width == 1 else ("mspc", "half-space-trees")
+        return self.detectors or [DetectorSettings(kind=kind) for kind in kinds]
 
 
 class IntakeSettings(_Section):

@@ -31,7 +31,7 @@ def recording(
 ) -> Frame:
     """``n`` readings a second apart; a fault in [start, stop); a fifth sensor from ``late_sensor`` on."""
     rng = np.random.default_rng(seed)
-    load = 1 + 0.3 * np.sin(np.arange(n) / 20) + rng.normal(0, 0.02, n)
+    load = 1 + 0.3 * np.sin(np.arange(n) / 6) + rng.normal(0, 0.02, n)
     x = np.column_stack(
         [
             10 * load + rng.normal(0, 0.1, n),

@@ -206,7 +206,7 @@ def test_only_the_latest_verdicts_are_remembered():
     assert feedback.take(0, verdict(VerdictKind.FAULT, 0, 1, id=str(3 * REMEMBERED - 1)), ("a",)) is None
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"records"}))  # it follows whatever it scores
 def test_every_detector_can_be_taught(kind):
     pipeline, frame = Pipeline(settings(kind)), recording(MACHINE, 500, 1)
     pipeline.process([parts(frame, 300)[0]])
