@@ -14,6 +14,7 @@ import numpy as np
 
 from streams.machine import parse_machine
 from streams.records import Floats, Frame, Ints, Message, Reason, Rejection
+from streams.waveform import WaveformError, waveform_sensors
 
 #: 2000-01-01 and 2200-01-01 in ms: what lies outside is a mistake of unit, not a time.
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000
@@ -25,10 +26,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 
+_NO_WAVEFORM = msgspec.Raw()
+
+
 class _WireFrame(msgspec.Struct):
     machine: str
     time: list[int] | int
     sensors: dict[str, list[float | None] | float | None]
+    waveform: msgspec.Raw = _NO_WAVEFORM
 
 
 _decode_strict = msgspec.json.Decoder(_WireFrame).decode
@@ -119,6 +124,9 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
     try:
         wire = _decode_strict(message.value)
         machine, raw_time, raw_sensors = wire.machine, wire.time, wire.sensors
+        if wire.waveform is not _NO_WAVEFORM:
+            strict = False
+            machine, raw_time, raw_sensors = _read_loosely(message.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         strict = False
         machine, raw_time, raw_sensors = _read_loosely(message.value)
@@ -199,12 +207,26 @@ def _read_loosely(value: bytes) -> tuple[str, Any, dict[str, Any]]:
         raise RejectedError(Reason.WRONG_TYPE, f"`machine` is a {_kind(machine)}, not a string.")
     if wire.get("time") is None:
         raise RejectedError(Reason.TIME_MISSING, "No `time`: send ms since 1970 UTC or RFC 3339.", machine)
-    sensors = wire.get("sensors")
+    sensors = wire.get("sensors", {} if "waveform" in wire else None)
     if sensors is None:
         raise RejectedError(Reason.SENSORS_MISSING, "No `sensors`: an object of name and value.", machine)
     if not isinstance(sensors, dict):
         raise RejectedError(Reason.WRONG_TYPE, f"`sensors` is a {_kind(sensors)}, not an object.", machine)
+    if "waveform" in wire:
+        sensors = _waveform(wire, machine) | sensors
     return machine, wire["time"], sensors
+
+
+def _waveform(wire: dict[str, Any], machine: str) -> dict[str, Any]:
+    """A raw waveform is one reading of its features."""
+    if isinstance(wire["time"], list):
+        raise RejectedError(
+            Reason.LENGTHS, "`time` is a list: a waveform has one time, when it began.", machine
+        )
+    try:
+        return dict(waveform_sensors(wire))
+    except WaveformError as bad:
+        raise RejectedError(Reason.WRONG_TYPE, bad.detail, machine, bad.sensor) from None
 
 
 def _kind(value: Any) -> str:
