@@ -60,11 +60,9 @@ def _source(
     csv: Path | None, stdin: bool, plant: tuple[int, str, str, int | None], exit_at_end: bool
 ) -> tuple[Source, int | None]:
     from connectors.simulator_source import now_ms
-    from streams.cli.sources import Simulation, choose_stdin, duration
+    from streams.cli.sources import Simulation, choose_csv, choose_stdin, duration
 
     if csv is not None:
-        from streams.cli.sources import choose_csv
-
         chosen = choose_csv(csv)
         return chosen.source, chosen.total
     if stdin:

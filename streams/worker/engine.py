@@ -94,7 +94,12 @@ class Engine:
         except WireError as error:
             results.rejections.append(reject(message, Reason.WRONG_TYPE, f"{error} See docs/wire.md."))
             return
-        self._pipeline.feedback(verdict)
+        if not self._pipeline.feedback(verdict):
+            log.info(
+                "Nothing was learned from a verdict: its machine has no model here, or it was taken before.",
+                verdict=verdict.id,
+                machine=verdict.machine,
+            )
 
     def dump_changed(self, partitions: frozenset[int]) -> list[Dumped]:
         """Snapshots of the machines of these partitions that changed since their last one."""

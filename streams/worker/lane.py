@@ -277,9 +277,11 @@ class Lane:
             place.careful = max(place.careful, chunk[-1].offset + 1)
         self._drop_inbox()
         for place in self._places.values():
-            place.phase = Phase.ASSIGNED
+            place.phase, place.dropped = Phase.ASSIGNED, True
 
     def _drop_inbox(self) -> None:
+        for place, _ in self._inbox:
+            place.dropped = True
         self._inbox.clear()
         self._waiting_bytes = 0
         self._room.set()
@@ -294,7 +296,12 @@ class Lane:
         current = {tp: place for tp, place in self._places.items() if place.phase is Phase.READY}
         # A machine that still catches up must not get a snapshot: it would hide how far back it was.
         whole = {tp: place for tp, place in current.items() if not place.catching_up}
-        offsets = {tp: place.durable for tp, place in whole.items() if place.dirty}
+        # Nor may a verdict be done with before its machine's snapshot holds it.
+        offsets = {
+            tp: place.durable
+            for tp, place in whole.items()
+            if place.dirty and TP(frames, tp.partition) in whole
+        }
         if offsets and self._consumer is not None:
             wanted = frozenset(tp.partition for tp in whole if tp.topic == frames)
             dumped = await self._engine.run(self._engine.dump_changed, wanted)

@@ -53,11 +53,15 @@ def snapshot_headers(offset: int) -> list[tuple[str, bytes]]:
 def latest(known: list[Stored], one: Stored) -> list[Stored]:
     """The best two, newest first, when ``one`` comes after ``known`` in the topic.
 
-    >>> a, b, c = (Stored("m", 0, offset, b"") for offset in (5, 9, 7))
-    >>> [s.offset for s in latest(latest(latest([], a), b), c)]
-    [9, 7]
+    A snapshot takes the place of the one in its slot, unless it stands for less.
+
+    >>> found = []
+    >>> for slot, offset in ((0, 5), (1, 9), (0, 12), (1, 7)):
+    ...     found = latest(found, Stored("m", slot, offset, b""))
+    >>> [s.offset for s in found]
+    [12, 9]
     """
-    kept = [other for other in known if other.offset != one.offset]
+    kept = [other for other in known if other.slot != one.slot or other.offset > one.offset]
     return sorted([one, *kept], key=lambda s: -s.offset)[:SLOTS]
 
 

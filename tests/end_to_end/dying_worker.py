@@ -2,6 +2,7 @@
 
 ``POINT:N`` = the N-th time that the point is reached: ``process`` in the pipeline, ``write`` in the
 sinks, ``snapshots`` before they are sent, ``commit`` after they were sent, ``committed`` after the commit.
+With ``poison`` it lives, and its pipeline fails on every batch that holds a message with that word.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from streams.pipeline import Pipeline
+from streams.records import Message
 from streams.settings import Settings
 from streams.worker import engine, writer
 from streams.worker.service import run_worker
@@ -57,6 +60,16 @@ def main() -> None:
             return done
 
         BulkConsumer.commit_offsets = committed  # type: ignore[method-assign]
+    elif point == "poison":
+        process = Pipeline.process
+
+        def poisoned(self: Any, items: Any) -> Any:
+            results = process(self, items)  # half of the harm is done before it fails
+            if any(b"poison" in item.value for item in items if isinstance(item, Message)):
+                raise ArithmeticError("poison")
+            return results
+
+        Pipeline.process = poisoned  # type: ignore[method-assign]
     settings = Settings(**json.loads(Path(sys.argv[1]).read_text()))
     run_worker(settings)
 

@@ -66,14 +66,14 @@ class Stage:
         admin.alter_configs([kept])
         admin.close()
 
-    def produce(self, messages: Iterable[Sent]) -> None:
-        """Send to the frames topic, with the recorded time stamps; returns when acknowledged."""
+    def produce(self, messages: Iterable[Sent], topic: str = "") -> None:
+        """Send to the frames topic, or another, with the recorded time stamps; returns when acknowledged."""
+        topic = topic or self.settings.kafka.frames
         producer = KafkaProducer(
             bootstrap_servers=self.settings.kafka.brokers, linger_ms=5, max_request_size=20_000_000
         )
         futures = [
-            producer.send(self.settings.kafka.frames, one.value, key=one.key, timestamp_ms=one.received)
-            for one in messages
+            producer.send(topic, one.value, key=one.key, timestamp_ms=one.received) for one in messages
         ]
         producer.flush()
         for future in futures:
@@ -132,12 +132,12 @@ class Stage:
         """Wait until every message is committed."""
         self.wait_until_committed(1.0, *alive)
 
-    def wait_until_committed(self, share: float, *alive: Worker) -> None:
+    def wait_until_committed(self, share: float, *alive: Worker, topic: str = "") -> None:
         """Wait until so large a share of all messages is committed."""
+        topic = topic or self.settings.kafka.frames
         consumer = KafkaConsumer(
             bootstrap_servers=self.settings.kafka.brokers, group_id=self.settings.kafka.group
         )
-        topic = self.settings.kafka.frames
         parts = [TopicPartition(topic, p) for p in range(self.settings.kafka.partitions)]
         wanted = share * sum(consumer.end_offsets(parts).values())
         try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 from kafka import KafkaProducer
 
+from streams.alert_wire import encode_verdict
+from streams.records import AlarmKind, Verdict, VerdictKind
 from streams.worker.snapshots import Stored, latest, parse_key
 
 from .expected import Expected, expect
@@ -185,3 +188,54 @@ def test_message_of_ten_megabytes(stage: Stage) -> None:
     assert headers["topic"] == stage.settings.kafka.frames
     assert headers["offset"] == "0"
     assert stage.points("condition") == {(machine, START, "state"): "0"}
+
+
+def test_pipeline_that_fails_on_a_message(stage: Stage, expected: Expected) -> None:
+    messages = record()
+    poison = Sent(MACHINES[0].encode(), b"poison", messages[100].received)
+    stage.produce([*messages[:100], poison, *messages[100:]])
+    worker = stage.start(die="poison")
+    stage.wait_until_done(worker)
+    assert worker.terminate() == 0, worker.log.read_text()
+    internal = [
+        (value, headers["detail"])
+        for _, value, headers in stage.messages(stage.settings.kafka.rejected)
+        if headers["reason"] == "internal-error"
+    ]
+    assert {value for value, _ in internal} == {b"poison"}
+    assert "ArithmeticError: poison" in internal[0][1]
+    expected.rejections["internal-error", b"poison"] += 1
+    try:
+        expected.check(stage, once=False)
+    finally:
+        del expected.rejections["internal-error", b"poison"]
+
+
+def test_verdicts(stage: Stage, expected: Expected) -> None:
+    kafka = stage.settings.kafka
+    alarm = next(a for a in expected.alerts if a.kind is AlarmKind.CONDITION)
+    verdict = Verdict(
+        id="v-1",
+        machine=alarm.machine,
+        machine_class=alarm.machine_class,
+        kind=VerdictKind.FALSE_ALARM,
+        start=alarm.onset,
+        end=alarm.time,
+        at=alarm.time,
+        by="crew",
+        alarm=alarm.id,
+    )
+    elsewhere = replace(verdict, id="v-2", machine="gwangju/ggm/body/line-0/press-99")
+    stage.produce(record())
+    worker = stage.start()
+    stage.wait_until_done(worker)
+    for one in (verdict, elsewhere):
+        stage.produce([Sent(one.machine.encode(), encode_verdict(one), one.at)], kafka.feedback)
+    stage.produce([Sent(alarm.machine.encode(), b"no verdict", alarm.time)], kafka.feedback)
+    stage.wait_until_committed(1.0, worker, topic=kafka.feedback)
+    assert worker.terminate() == 0, worker.log.read_text()
+    log = worker.log.read_text()
+    assert "verdict=v-2" in log, "nothing is known of its machine"
+    assert "verdict=v-1" not in log
+    rejected = [h for _, value, h in stage.messages(kafka.rejected) if value == b"no verdict"]
+    assert [(h["topic"], h["reason"]) for h in rejected] == [(kafka.feedback, "wrong-type")]
