@@ -41,7 +41,7 @@ def signatures(rng: np.random.Generator) -> np.ndarray:
 
 
 def looks(deviation: np.ndarray) -> dict[str, float]:
-    """As `streams.alarms.modes.features` makes it of contributions in proportion to the deviations."""
+    """As `streams.alarms.examples.features` makes it of contributions in proportion to the deviations."""
     share = np.abs(deviation) / np.abs(deviation).sum()
     found = {}
     for j in np.flatnonzero(share >= 0.02).tolist():

@@ -8,8 +8,9 @@ from threading import Lock
 
 from connectors.desk_service import Desk
 from connectors.desk_store import Transaction
+from streams.alarms.examples import Example, decode_examples, encode_examples, features
 from streams.alarms.journal import Entry
-from streams.alarms.modes import Example, FailureModes, decode_examples, encode_examples, features, fit
+from streams.alarms.modes import FailureModes, fit
 from streams.alarms.scope import Scope
 from streams.machine import parse_machine
 from streams.records import AlarmEvent, VerdictKind

@@ -4,7 +4,7 @@ A prior holds, for one class and its sensors:
 
 * references: the models of a few machines (trees' masses, means, correlations, remembered states),
 * calibration: how these models' raw scores of healthy readings are spread,
-* labels: how the alarms of confirmed faults looked, and what they were (`streams.alarms.modes`).
+* labels: how the alarms of confirmed faults looked, and what they were (`streams.alarms.examples`).
 
 A machine elsewhere collects a fifth of its warm-up and takes the reference that finds these readings most
 usual, with the calibration, if it finds them usual at all; else it warms up as any other. From then on it
@@ -29,7 +29,7 @@ from detectors.base import State as Saved
 from detectors.batch import Batch, Floats
 from detectors.calibration import FleetCalibrator
 from detectors.ensemble import combine
-from streams.alarms.modes import Example
+from streams.alarms.examples import Example
 from streams.settings import SettingsError
 
 VERSION = 1

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from detectors.batch import Floats
-from streams.alarms.modes import Example
+from streams.alarms.examples import Example
 from streams.pipeline import Pipeline
 from streams.prior import Prior, PriorError
 from streams.roster import Machine

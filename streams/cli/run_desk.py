@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -13,7 +14,9 @@ from connectors.desk_feedback import KafkaOutlet, VerdictOutlet
 from connectors.desk_modes import ModeBook
 from connectors.desk_runner import DeskRunner, only_runner
 from connectors.desk_service import Desk, desk_path
+from connectors.history import History
 from connectors.influx_desk import measurer
+from streams.cli.errors import CommandError
 from streams.settings import Settings
 
 
@@ -28,6 +31,7 @@ def run_desk(settings: Settings, *, kafka: bool) -> None:
         if outlet is not None:
             stack.callback(outlet.close)
         desk = started_desk(settings, stack, kafka=kafka, outlet=outlet)
+        serve_desk(desk, _history(settings, stack), stack, lambda line: print(line, flush=True))
         print(f"Desk     {desk.store.path}", flush=True)
         print(f"Alarms   {settings.kafka.alerts if kafka else 'fed in by other programs'}", flush=True)
         for name, channel in settings.notify.channels.items():
@@ -58,6 +62,40 @@ def started_desk(
     runner.start()
     stack.callback(runner.stop)
     return desk
+
+
+def serve_desk(desk: Desk, history: History | None, stack: ExitStack, say: Callable[[str], None]) -> None:
+    """Serve the desk's pages, and say where; the first time with the link that makes its administrator.
+
+    Raises CommandError when its port is taken.
+    """
+    from connectors.desk import DeskServer
+    from connectors.page import PageError
+
+    server = DeskServer(desk, history)
+    stack.callback(server.stop)
+    try:
+        server.start()
+    except PageError as error:
+        raise CommandError(str(error)) from error
+    say(f"Pages    {desk.settings.desk.url} (listens on {server.url})")
+    link = server.first_link()
+    if link is not None:
+        hours = desk.settings.desk.access.invitation
+        say(f"First    {link}")
+        say(f"         makes the administrator's account, once, within {hours:g} hours")
+
+
+def _history(settings: Settings, stack: ExitStack) -> History | None:
+    """The readings of a stream deployment, for the charts; without a token the desk has none."""
+    if settings.influx.token is None:
+        print("Charts   none: set influx.token (YEJI_INFLUX__TOKEN) to show readings", flush=True)
+        return None
+    from connectors.influx_history import InfluxHistory
+
+    history = InfluxHistory(settings.influx)
+    stack.callback(history.close)
+    return history
 
 
 def _wait(ended: threading.Event) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from connectors.base import SinkUnavailableError
 from connectors.desk_beside import DeskBeside, Verdicts
+from connectors.prior_files import adopted_priors
 from connectors.sqlite_store import SqliteSink
 from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
@@ -119,8 +120,7 @@ def _with_desk(
     verdicts = Verdicts()
     desk = started_desk(settings, stack, kafka=False, outlet=verdicts)
     beside = DeskBeside(desk, verdicts, pipeline.feedback)
-    from connectors.prior_files import adopted_priors
-from connectors.sqlite_history import SqliteHistory
+    from connectors.sqlite_history import SqliteHistory
 
     history = SqliteHistory(store)
     stack.callback(history.close)
@@ -132,8 +132,7 @@ from connectors.sqlite_history import SqliteHistory
 
 def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
     from connectors.page import PageError, PageServer
-    from connectors.prior_files import adopted_priors
-from connectors.sqlite_history import SqliteHistory
+    from connectors.sqlite_history import SqliteHistory
 
     history = SqliteHistory(store)
     stack.callback(history.close)

@@ -12,7 +12,7 @@ from connectors.desk_modes import ModeBook
 from connectors.desk_service import Desk, desk_path, wall_clock
 from connectors.prior_files import priors_folder, read_prior, write_prior
 from connectors.sqlite_store import SqliteSink
-from streams.alarms.modes import Example
+from streams.alarms.examples import Example
 from streams.cli.errors import CommandError
 from streams.cli.run_tune import simulated, store_of, user
 from streams.pipeline import Pipeline

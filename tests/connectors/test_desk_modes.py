@@ -4,7 +4,8 @@ import pytest
 
 from connectors.desk_modes import KEPT, ModeBook
 from connectors.desk_service import Desk
-from streams.alarms.modes import FailureModes, decode_examples, encode_examples, features, fit
+from streams.alarms.examples import decode_examples, encode_examples, features
+from streams.alarms.modes import FailureModes, fit
 from streams.alarms.scope import EVERYTHING
 from streams.records import Contribution, VerdictKind
 from streams.settings import Settings

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from streams.alarms.modes import Example
+from streams.alarms.examples import Example
 from streams.pipeline import Pipeline
 from streams.prior import PriorError, pack, short, unpack
 from streams.records import AlarmKind, AlarmPhase, Frame
