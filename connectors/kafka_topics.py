@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -170,7 +171,17 @@ class Topics:
                 f"Topics cannot be created or changed: {_text(error)}. The user needs the rights Create and "
                 "AlterConfigs, and kafka.replication must not exceed the number of brokers."
             ) from error
-        return self.check()
+        return self._settled()
+
+    def _settled(self, patience: float = 5.0) -> list[TopicReport]:
+        """Check until every broker tells of the changes: they reach it a moment after the controller."""
+        deadline = time.monotonic() + patience
+        while True:
+            reports = self.check()
+            left = any(report.settable or report.state is TopicState.MISSING for report in reports)
+            if not left or time.monotonic() > deadline:
+                return reports
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Close the connection."""
