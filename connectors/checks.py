@@ -89,12 +89,16 @@ def influx_checks(settings: InfluxSettings, *, create: bool = False) -> Iterator
 
 
 def grafana_check(settings: GrafanaSettings) -> Finding:
-    """Grafana is checked when its token is set: without one nothing of ours talks to it."""
-    if settings.token is None:
+    """Grafana is checked when there is a login for it: without one nothing of ours talks to it."""
+    headers, auth = {}, None
+    if settings.token is not None:
+        headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+    elif settings.user is not None and settings.password is not None:
+        auth = httpx.BasicAuth(settings.user, settings.password.get_secret_value())
+    else:
         return Finding("Grafana", "skipped", "not configured (YEJI_GRAFANA__TOKEN is not set)")
-    headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
     try:
-        answer = httpx.get(f"{settings.url.rstrip('/')}/api/folders", headers=headers, timeout=10)
+        answer = httpx.get(f"{settings.url.rstrip('/')}/api/folders", headers=headers, auth=auth, timeout=10)
     except httpx.HTTPError as error:
         return Finding(
             "Grafana",
@@ -103,7 +107,7 @@ def grafana_check(settings: GrafanaSettings) -> Finding:
         )
     if answer.status_code in (401, 403):
         return Finding(
-            "Grafana", "failed", "The token is not accepted: make a service account's with the Admin role."
+            "Grafana", "failed", "The login is not accepted: make a service account's with the Admin role."
         )
     if answer.is_error:
         return Finding(
