@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from detectors.batch import Bools
 from streams.bench.draw import trace_plot
 from streams.bench.figures import event_figures
 from streams.bench.nulls import null_methods
 from streams.bench.plain_river import river_methods
-from streams.bench.recording import Outcome, Recording
+from streams.bench.recording import Outcome, Recording, runs
 from streams.bench.replay import replay
 from streams.bench.report import BenchError, Cell, Report, Table, Watch
 from streams.settings import ClassSettings
@@ -36,8 +37,8 @@ _COLUMNS = (
 _LEGEND = (
     "caught: an alarm begins within the event. standing: already in alarm at onset, a miss. delay, p90: "
     "seconds from onset to alarm, median and 90th percentile. before: false episodes before a recording's "
-    "first event. false: episodes that begin outside events; a day: a machine-day of healthy time. alarm %: share "
-    "of healthy time in alarm."
+    "first event. false: episodes that begin outside events; a day: a machine-day of healthy time. "
+    "alarm %: share of healthy time in alarm."
 )
 
 
@@ -77,6 +78,7 @@ def compare(
         rows = [(name, *official(found)) for name, found in outcomes.items()]
         report.tables.append(Table("The set's own metric", ("method", *official_columns), rows))
     report.tables.append(_each(outcomes[OURS]))
+    report.tables.append(_reliability(outcomes[OURS]))
     report.notes.append(_LEGEND)
     report.plots = [trace_plot(found) for found in outcomes[OURS]]
     return report
@@ -130,3 +132,26 @@ def _each(outcomes: Sequence[Outcome]) -> Table:
         "mean score",
     )
     return Table(f"{OURS}, recording by recording", columns, rows)
+
+
+def _reliability(outcomes: Sequence[Outcome]) -> Table:
+    """How often healthy readings reach a score, beside how often they should: is the score calibrated?
+
+    Healthy are the judged readings outside events that are no part of an alarm that began in one.
+    """
+    scores = [one.score[one.judged & ~one.recording.labels & ~_aftermath(one)] for one in outcomes]
+    healthy = np.concatenate(scores)
+    rows: list[tuple[Cell, ...]] = []
+    for level in (0.5, 0.9, 0.99, 0.999, 0.9999):
+        share = float(np.mean(healthy >= level)) if len(healthy) else None
+        rows.append((f"{level:g}", 100 * (1 - level), None if share is None else 100 * share))
+    return Table("Reliability: healthy readings that reach a score", ("score", "should, %", "do, %"), rows)
+
+
+def _aftermath(outcome: Outcome) -> Bools:
+    """(n,) readings of alarms that began within an event and outlast it."""
+    inside = outcome.recording.labels
+    after = np.zeros(len(inside), dtype=bool)
+    for start, stop in runs(outcome.alarm).tolist():
+        after[start:stop] = inside[start]
+    return after
