@@ -55,10 +55,13 @@ class ThreadedServer:
     """Runs ``app`` on a thread of its own; ``changes`` are its open event streams, ended by `stop`.
 
     ``setting`` is the section of the settings that ``host`` and ``port`` come from: for what errors say.
+    ``moves``: another port is taken when ``port`` is in use.
     """
 
-    def __init__(self, app: Starlette, changes: Listeners, host: str, port: int, setting: str) -> None:
-        self.app = app
+    def __init__(
+        self, app: Starlette, changes: Listeners, host: str, port: int, setting: str, *, moves: bool = True
+    ) -> None:
+        self.app, self.moves = app, moves
         self.host, self.port, self.setting = host, port, setting
         self.url = ""
         self.remark = ""
@@ -112,6 +115,11 @@ class ThreadedServer:
         try:
             return _listen(host, port)
         except OSError as error:
+            if error.errno == errno.EADDRINUSE and not self.moves:
+                raise PageError(
+                    f"Port {port} is in use by another program: end it, or set {setting}.port (and "
+                    f"{setting}.url, which links in messages lead to)."
+                ) from error
             if error.errno == errno.EADDRINUSE:
                 self.remark = (
                     f"Port {port} is in use by another program, so another one was taken. To choose: "

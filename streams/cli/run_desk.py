@@ -88,7 +88,7 @@ def serve_desk(desk: Desk, history: History | None, stack: ExitStack, say: Calla
 
 def _history(settings: Settings, stack: ExitStack) -> History | None:
     """The readings of a stream deployment, for the charts; without a token the desk has none."""
-    if settings.influx.token is None:
+    if settings.influx.token is None or not settings.influx.token.get_secret_value():
         print("Charts   none: set influx.token (YEJI_INFLUX__TOKEN) to show readings", flush=True)
         return None
     from connectors.influx_history import InfluxHistory

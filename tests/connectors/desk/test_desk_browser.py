@@ -72,7 +72,7 @@ def standing(plant: Plant):
 def test_one_tap_acknowledges(open_desk: OpenDesk, plant: Plant):
     page = open_desk()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you 2")
-    names = page.locator(".desk-alarm h3 a").all_inner_texts()
+    names = page.locator(".desk-alarm .title a").all_inner_texts()
     assert names == ["press-1", "pump-1"]  # the urgent one first
     expect(card(page)).to_contain_text("Likely bearing-wear (72 %)")
     expect(card(page)).to_contain_text("Vibration 9.5 mm/s (+11.2 σ)")
