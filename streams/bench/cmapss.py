@@ -76,7 +76,7 @@ def _cross_validated(runs: list[Run], method: Method, watch: Callable[[int], Non
     """Each engine predicted by a model of the other folds', at `CUTS` random places."""
     rng = np.random.default_rng(0)
     fold = rng.permutation(len(runs)) % FOLDS
-    cuts = [_cuts(run, rng) for run in runs]
+    cuts = [cut_places(run, rng) for run in runs]
     found: list[Predicted] = []
     for number in range(FOLDS):
         watch(number)
@@ -90,7 +90,7 @@ def _cross_validated(runs: list[Run], method: Method, watch: Callable[[int], Non
     return Predicted(*(np.concatenate([getattr(one, name) for one in found]) for name in names))
 
 
-def _cuts(run: Run, rng: np.random.Generator) -> Ints:
+def cut_places(run: Run, rng: np.random.Generator) -> Ints:
     """Places of an engine's last reading, as in the test set."""
     n = len(run.age)
     last = max(n - 7, 1)
