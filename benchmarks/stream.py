@@ -5,8 +5,8 @@
     python benchmarks/stream.py --only frames
 
 Every program reads the same bytes: frames of 100 readings of 8 sensors, or single readings. Rates are of
-wall time, CPU is the program's own; "services" is what Kafka and InfluxDB used beside it. On a shared machine compare the columns of one
-run: each comparison is run side by side, and repeated.
+wall time, CPU is the program's own; "services" is what Kafka and InfluxDB used beside it. On a shared machine
+compare the columns of one run: each comparison is run side by side, and repeated.
 """
 
 from __future__ import annotations

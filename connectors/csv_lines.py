@@ -41,7 +41,7 @@ def opened(path: Path, encoding: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-class _Recoded(io.RawIOBase, BinaryIO):  # type: ignore[misc]
+class _Recoded(io.RawIOBase, BinaryIO):
     """A stream in another encoding, as UTF-8."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:

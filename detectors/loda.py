@@ -84,7 +84,7 @@ class FleetLoda(FleetDetector):
         return DeferredScores(raw, lambda at: self._explain(row_of[at], z[at], surprise[at]))
 
     def _explain(self, row_of: Ints, z: Floats, surprise: Floats) -> Evidence:
-        """Each sensor's part: how much more surprising the cuts with it are than those without (Pevný §3.3)."""
+        """Each sensor's part: how much more the cuts with it surprise than those without (Pevný §3.3)."""
         contributions = np.zeros(z.shape)
         seeds = self._seeds(row_of)
         for seed in np.unique(seeds).tolist():

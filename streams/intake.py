@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,11 +45,12 @@ def admit(
     if time[0] <= clock.last or time[-1] > latest or not steps.all():
         ahead, again, late = _unfit(time, steps, clock, latest)
         given = Frame(frame.machine, time, frame.sensors, values)
-        for reason, these, why in (
+        told: tuple[tuple[Reason, Bools, Callable[[], str]], ...] = (
             (Reason.TIME_FUTURE, ahead, lambda: _ahead_of(time, origin, future_ms)),
             (Reason.DUPLICATE, again, lambda: _AGAIN),
             (Reason.LATE, late, lambda: _LATE.format(clock.last)),
-        ):
+        )
+        for reason, these, why in told:
             if these.any():
                 rejections.append(_rejection(given, origin, reason, these, why()))
         fresh = ~(ahead | again | late)

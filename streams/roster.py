@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detectors.batch import Bools
 from streams.intake import Clock
 from streams.layout import Layout, align, union
 from streams.monitor import Monitor
@@ -34,8 +35,8 @@ class WarmUp:
 
     def seen(self) -> tuple[Layout, Floats]:
         """The sensors that gave a value at least once, and their readings."""
-        there = np.isfinite(self.x).any(axis=0)
-        layout = tuple(name for name, seen in zip(self.layout, there.tolist(), strict=True) if seen)
+        there: Bools = np.asarray(np.isfinite(self.x).any(axis=0))
+        layout = tuple(name for name, seen in zip(self.layout, there, strict=True) if seen)
         return layout, np.ascontiguousarray(self.x[:, there])
 
 
