@@ -24,6 +24,8 @@ _LEAST = 3
 # A sensor that is far off may not choose which remembered states it is compared with.
 _CLIP = 0.6**2
 _FARTHEST = 40.0
+#: What is left over is load where at least this share of it lies along the axes, and up to so many spreads.
+_ALONG, _EXTRAPOLATED = 0.7, 1.0
 #: In learning how residuals go together one counts with at most so many times its usual size.
 _BOUND = 3.0
 #: Standard deviations from its neighbours in time at which a single value is no longer learned.
@@ -38,6 +40,8 @@ class FleetSimilarity(FleetDetector):
       becomes a new one; when there is no more room the two nearest to each other are joined.
     * expected = Σ wᵢ·stateᵢ / Σ wᵢ, w = exp(−d² / 2·bandwidth²), d² the mean squared distance, each sensor
       bounded so that one that is broken does not choose its own company.
+    * More load than ever moves every sensor as load always did. So what is left over, where it lies mostly
+      along the main axes of the remembered states, is taken for load, within one standard deviation.
     * z = (value − expected), smoothed over about ``smooth`` readings, in its own usual size. Remembered
       states are few, so what lies between them is off in all sensors at once, in ways that repeat: raw is
       zᵀC⁻¹z with their correlations C, learned and shrunk towards independence. ``C^(−½) z`` squared splits
@@ -64,6 +68,7 @@ class FleetSimilarity(FleetDetector):
         self.states, self.resolution, self.bandwidth = states, resolution, bandwidth
         self.smooth, self.memory = smooth, memory
         k = width
+        self.axes = 0 if k < 3 else 1 if k < 6 else 2
         self._of = FleetTable(
             {
                 "waiting": Column((_EPOCH, k), float("nan")),  # readings of the running epoch
@@ -82,6 +87,7 @@ class FleetSimilarity(FleetDetector):
                 "product": Column((k, k)),  # z zᵀ, its weight, and C^(−½)
                 "products": Column(()),
                 "whitener": Column((k, k)),
+                "axes": Column((self.axes, k)),  # unit vectors, in standard deviations
             }
         )
 
@@ -92,6 +98,7 @@ class FleetSimilarity(FleetDetector):
         n, k = batch.x.shape
         of, rows = self._of, batch.rows
         expected = self._expected(batch)
+        expected += self._load(batch.row_of, batch.x - expected)
         residual = batch.x - expected
         size = self._usual(rows)
         reach = _FARTHEST * size[batch.column_of]
@@ -140,6 +147,25 @@ class FleetSimilarity(FleetDetector):
         _, estimate = self._compare(some.rows, some.dense(some.x).transpose(1, 0, 2))
         out[used[batch.column_of]] = some.flat(np.ascontiguousarray(estimate.transpose(1, 0, 2)))
         return out
+
+    def _load(self, rows: Ints, residual: Floats) -> Floats:
+        """The part (n, k) of residuals (n, k) of machines ``rows`` (n,) that is a change of load."""
+        spread = self._spread(rows)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            left = np.nan_to_num(np.where(spread > 0, residual / spread, 0.0))
+        along, square, part = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(left.shape)
+        for axis in range(self.axes):
+            direction = self._of["axes"][rows, axis]
+            length = np.zeros(len(rows))
+            for j in range(self.width):
+                length += left[:, j] * direction[:, j]
+            along += length * length
+            part += np.clip(length, -_EXTRAPOLATED, _EXTRAPOLATED)[:, None] * direction
+        for j in range(self.width):
+            square += left[:, j] * left[:, j]
+        share = along / np.where(square > 0, square, 1.0)
+        result: Floats = part * spread * np.clip((share - _ALONG) / (1 - _ALONG) * 2, 0.0, 1.0)[:, None]
+        return result
 
     def _compare(self, rows: Ints, x: Floats) -> tuple[Floats, Floats]:
         """Distances² (m, s, states) and expected values (m, s, k) of readings x (m, s, k)."""
@@ -229,6 +255,8 @@ class FleetSimilarity(FleetDetector):
         of = self._of
         _, estimate = self._compare(rows, x)
         residual = x - estimate
+        flat = residual.reshape(-1, self.width)
+        residual = (flat - self._load(np.repeat(rows, _EPOCH), flat)).reshape(x.shape)
         follow = of["follow"][rows]
         squares, number = np.zeros(follow.shape), np.zeros(follow.shape)
         for step in range(_EPOCH):
@@ -275,6 +303,24 @@ class FleetSimilarity(FleetDetector):
             v = vectors[:, :, i]
             white += v[:, :, None] * v[:, None, :] * scale[:, i, None, None]
         of["whitener"][rows] = white
+        self._aim(rows)
+
+    def _aim(self, rows: Ints) -> None:
+        """The main axes of the remembered states, each state once: how a machine moves with its load."""
+        if not self.axes:
+            return
+        spread = self._spread(rows)
+        used = np.arange(self.states) < self._of["count"][rows][:, None]
+        number = np.maximum(used.sum(axis=1), 1)[:, None]
+        scaled = self._of["state"][rows] / np.where(spread > 0, spread, np.inf)[:, None]
+        middle = np.where(used[:, :, None], scaled, 0.0).sum(axis=1) / number
+        away = np.where(used[:, :, None], scaled - middle[:, None], 0.0)
+        cov = np.zeros((len(rows), self.width, self.width))
+        for i in range(self.states):
+            cov += away[:, i, :, None] * away[:, i, None, :]
+        _, vectors = np.linalg.eigh(cov)
+        for axis in range(self.axes):
+            self._of["axes"][rows, axis] = vectors[:, :, -1 - axis]
 
     def _first(self, rows: Ints, x: Floats) -> None:
         """The first state: the mean of the first epoch that has any value."""
