@@ -47,17 +47,24 @@ class BulkConsumer(Consumer):  # type: ignore[misc]
                 if self.should_stop or not records:
                     continue
                 if not self.flow_active:
-                    await self.perform_seek()  # what was fetched is not taken: it is fetched again
+                    await self._seek_back()
                     continue
                 bulk = {tp: some for tp, some in records.items() if tp.topic in lane.topics and tp in active}
                 if bulk:
-                    await lane.take(self, bulk)
+                    await self._undisturbed(lane.take(self, bulk))
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
+
+    async def _seek_back(self) -> None:
+        """What was fetched is not taken: it is fetched again. As in Faust, the rebalance mends a failure."""
+        try:
+            await self.perform_seek()
+        except Exception as error:
+            self.log.warning("Cannot seek while a rebalance is on: %r", error)
 
     async def _before_fetch(self, lane: Lane) -> None:
         await lane.prepare(self)
@@ -70,10 +77,10 @@ class BulkConsumer(Consumer):  # type: ignore[misc]
         stopped = asyncio.ensure_future(self.suspend_flow.wait())
         try:
             await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
-                return True
-            return False
+            if stopped.done():
+                return False
+            task.result()
+            return True
         finally:
             for one in (task, stopped):
                 if not one.done():
