@@ -60,7 +60,7 @@ class AccessSettings(_Section):
     hosts: list[str] = Field(
         default_factory=list, description="names the desk is reached by, besides desk.url and localhost"
     )
-    oidc: OidcSettings | None = None
+    oidc: OidcSettings | None = Field(None, description="the company's identity provider; none = passwords")
 
 
 def clean_place(place: str) -> str:

@@ -35,7 +35,7 @@ class DeskSettings(_Section):
         default_factory=dict,
         description="pattern of machines = the machine they need; while it is down, they are suppressed",
     )
-    access: AccessSettings = Field(default_factory=AccessSettings)
+    access: AccessSettings = Field(default_factory=AccessSettings, description="who may, and for how long")
 
     @field_validator("timezone")
     @classmethod
