@@ -18,6 +18,9 @@ from detectors.sums import fold
 _SHARES = np.array([0.25, 0.5, 0.7, 0.8, 0.85, 0.9])
 _KNOTS = -np.log1p(-_SHARES)
 _LARGEST_SCORE = 1 - 1e-15
+#: Readings after which a machine's quantiles and tail are worked out anew.
+_STRETCH = 16
+_REACH = 8.0
 
 
 class FleetCalibrator(FleetState):
@@ -44,27 +47,39 @@ class FleetCalibrator(FleetState):
         self._knots = np.zeros((0, len(_SHARES)))
         self._scale = np.zeros(0)
         self._shape = np.zeros(0)
+        self._ready = np.zeros(0, dtype=bool)
 
     def learn(self, batch: Batch, raw: Floats) -> None:
-        """Take in raw scores (n,) of healthy readings that the detector has not learned yet."""
+        """Take in raw scores (n,) of healthy readings that the detector has not learned yet.
+
+        None counts as farther out than ``_REACH`` times the tail's scale: one wild reading stretches nothing.
+        """
         known = ~np.isnan(raw)
         batch, raw = batch.select(known), raw[known]
-        if not len(batch):
-            return
+        stretch = (self._seen[batch.row_of] % _STRETCH + batch.step_of) // _STRETCH
+        for number in range(int(stretch.max(initial=-1)) + 1):
+            here = stretch == number
+            self._take(batch.select(here), raw[here])
+
+    def _take(self, batch: Batch, raw: Floats) -> None:
+        """Take in readings up to the end of each machine's running stretch, where its tail is worked out."""
         row_of, number = batch.row_of, self._seen[batch.row_of] + batch.step_of
         late = number - self.size
         taken = (late < 0) | (late % self.thin == 0)
         place = np.where(late < 0, number, late // self.thin) % self.size
-        self._kept[row_of[taken], place[taken]] = raw[taken]
+        most = self._knots[row_of, -1] + _REACH * self._scale[row_of]
+        ready = self._ready[row_of]
+        self._kept[row_of[taken], place[taken]] = np.where(ready, np.minimum(raw, most), raw)[taken]
         self._seen[batch.rows] += batch.counts
-        changed = batch.counts > 0
-        self._refresh(batch.rows[changed])
+        ended = (batch.counts > 0) & (self._seen[batch.rows] % _STRETCH == 0)
+        self._refresh(batch.rows[ended])
 
     def _refresh(self, rows: Ints) -> None:
         """Work out the quantiles and the tail of ``rows`` from what is kept."""
         known = self._held(rows)
         ready = known >= self.least
         rows, known = rows[ready], known[ready]
+        self._ready[rows] = True
         ordered = np.sort(self._kept[rows], axis=1)  # unused places hold +inf
         at = np.arange(len(rows))
         for i, share in enumerate(_SHARES):
@@ -115,7 +130,7 @@ class FleetCalibrator(FleetState):
         some = np.where(heavy > 0, heavy, 1.0)
         evidence += np.where(heavy > 0, np.log1p(some * over) / some, over)
         score = np.minimum(-np.expm1(-evidence), _LARGEST_SCORE)
-        return np.where(self._seen[row_of] >= self.least, score, np.nan)
+        return np.where(self._ready[row_of], score, np.nan)
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -124,6 +139,7 @@ class FleetCalibrator(FleetState):
         self._knots = grown(self._knots, capacity)
         self._scale = grown(self._scale, capacity, fill=1)
         self._shape = grown(self._shape, capacity)
+        self._ready = grown(self._ready, capacity)
 
     def reset(self, row: int, seed: int) -> None:
         """Forget the healthy scores of ``row``."""
@@ -132,18 +148,31 @@ class FleetCalibrator(FleetState):
         self._knots[row] = 0.0
         self._scale[row] = 1.0
         self._shape[row] = 0.0
+        self._ready[row] = False
 
     def dump(self, row: int) -> State:
-        """The healthy scores that are kept; the rest follows from them."""
+        """The healthy scores that are kept, and what followed from them at the end of the last stretch."""
         seen = int(self._seen[row])
-        return {"seen": np.array([seen]), "kept": self._kept[row, : min(seen, self.size)].copy()}
+        return {
+            "seen": np.array([seen]),
+            "kept": self._kept[row, : min(seen, self.size)].copy(),
+            "tail": np.concatenate((self._knots[row], self._scale[[row]], self._shape[[row]])),
+            "ready": self._ready[row : row + 1].copy(),
+        }
 
     def load(self, row: int, state: State) -> None:
-        """Take up what `dump` gave; ValueError when the sizes do not fit."""
-        seen, kept = int(state["seen"][0]), state["kept"]
-        if len(kept) != min(seen, self.size):
+        """Take up what `dump` gave; the tail is worked out where only scores are given.
+
+        Raises ValueError when the sizes do not fit.
+        """
+        seen, kept, tail = int(state["seen"][0]), state["kept"], state.get("tail")
+        if len(kept) != min(seen, self.size) or (tail is not None and len(tail) != len(_SHARES) + 2):
             raise ValueError(f"{len(kept)} saved healthy scores do not fit a calibrator of {self.size}")
         self.reset(row, 0)
         self._seen[row] = seen
         self._kept[row, : len(kept)] = kept
-        self._refresh(np.array([row]))
+        if tail is None:
+            self._refresh(np.array([row]))
+        else:
+            self._knots[row], self._scale[row], self._shape[row] = tail[:-2], tail[-2], tail[-1]
+            self._ready[row] = state["ready"][0]
