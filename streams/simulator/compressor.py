@@ -52,7 +52,7 @@ COMPRESSOR = Model(
         Sensor("discharge_pressure", "bar", "discharge pressure", "토출 압력", 0, 16, 3),
         Sensor("air_flow", "m3/min", "air flow", "공기 유량", -0.5, 30, 2),
         Sensor("motor_current", "A", "motor current", "모터 전류", 0, 300, 2),
-        Sensor("vibration_rms", "mm/s", "vibration", "진동", 0, 50, 3),
+        Sensor("vibration_rms", "mm/s", "vibration", "진동", 0, 50, 3, (2, "flexible")),
         Sensor("oil_temperature", "degC", "oil temperature", "오일 온도", -20, 200, 2),
         Sensor("bearing_temperature", "degC", "bearing temperature", "베어링 온도", -20, 200, 2),
         Sensor("air_temperature", "degC", "discharge air temperature", "토출 공기 온도", -20, 250, 2),

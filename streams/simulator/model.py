@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from streams.records import Floats
 from streams.simulator.faults import SENSOR_FAULTS, FaultKind
@@ -12,7 +13,10 @@ from streams.simulator.span import Span
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """One measured quantity. ``low`` .. ``high`` is what the sensor can show; ``digits`` its resolution."""
+    """One measured quantity. ``low`` .. ``high`` is what the sensor can show; ``digits`` its resolution.
+
+    ``zones``: the machine group and mounting of ISO 20816-3 that its vibration is judged by.
+    """
 
     name: str
     unit: str
@@ -21,6 +25,7 @@ class Sensor:
     low: float
     high: float
     digits: int
+    zones: tuple[int, Literal["rigid", "flexible"]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from streams.settings import AlarmSettings, ClassSettings, DetectorSettings, LearningSettings, SensorSettings
+from streams.settings import (
+    AlarmSettings,
+    ClassSettings,
+    DetectorSettings,
+    IsoZoneSettings,
+    LearningSettings,
+    SensorSettings,
+)
 from streams.simulator.compressor import COMPRESSOR
 from streams.simulator.faults import Fault, FaultKind
 from streams.simulator.model import Model, Sensor
@@ -93,8 +100,16 @@ def demo_plant(live: int, *, seed: int = 1, interval: int = 5000) -> Plant:
 def _known(sensor: Sensor) -> SensorSettings:
     # A sensor that rests at 0 is not saturated there.
     low = sensor.low if sensor.low != 0 else None
+    zones = None
+    if sensor.zones is not None:
+        zones = IsoZoneSettings(group=sensor.zones[0], mounting=sensor.zones[1])
     return SensorSettings(
-        unit=sensor.unit, label=sensor.label, label_ko=sensor.label_ko, low=low, high=sensor.high
+        unit=sensor.unit,
+        label=sensor.label,
+        label_ko=sensor.label_ko,
+        low=low,
+        high=sensor.high,
+        iso20816=zones,
     )
 
 
