@@ -154,6 +154,8 @@ class Transaction:
         newest_first: bool = False,
     ) -> list[Entry]:
         """Entries within ``scope``; ``since`` .. ``until`` are desk times, ``after`` a number."""
+        if since is not None:
+            after = max(after, self._before(since))
         conditions, parameters = _where(
             scope,
             ("seq > ?", after),
@@ -165,6 +167,11 @@ class Transaction:
         order = "DESC" if newest_first else "ASC"
         query = f"SELECT body FROM journal WHERE {conditions} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         return [decode_entry(body) for (body,) in self.db.execute(query, (*parameters, limit))]
+
+    def _before(self, at: int) -> int:
+        """The number before the first entry that is not older than ``at`` (desk time)."""
+        first = self.db.execute("SELECT min(seq) FROM journal WHERE at >= ?", (at,)).fetchone()[0]
+        return self.head()[0] if first is None else int(first) - 1
 
     # -- what follows from it
 

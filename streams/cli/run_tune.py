@@ -49,12 +49,20 @@ def book_of(data: Path | None) -> Iterator[tuple[Settings, TuningBook]]:
 
 
 @contextmanager
-def opened(data: Path | None, store: Path | None) -> Iterator[tuple[Settings, TuningBook, History]]:
-    """The settings, the book, and the readings of a store."""
+def opened(
+    data: Path | None, store: Path | None, influx: bool = False
+) -> Iterator[tuple[Settings, TuningBook, History]]:
+    """The settings, the book, and the readings of a store, or of InfluxDB."""
     with book_of(data) as (settings, book):
-        path = store_of(settings.data, store)
-        settings = simulated(settings, path)
-        history = SqliteHistory(path)
+        history: History
+        if influx:
+            from connectors.influx_history import InfluxHistory  # only a cluster needs its client
+
+            history = InfluxHistory(settings.influx)
+        else:
+            path = store_of(settings.data, store)
+            settings = simulated(settings, path)
+            history = SqliteHistory(path)
         try:
             yield settings, book, history
         finally:

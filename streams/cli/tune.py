@@ -17,6 +17,9 @@ _Store = Annotated[
     Path | None,
     typer.Option(help="the SQLite file of `yeji run` whose readings are replayed", show_default=False),
 ]
+_Influx = Annotated[
+    bool, typer.Option("--influx", help="replay the readings of a stream deployment (settings `influx`)")
+]
 _Class = Annotated[str, typer.Argument(metavar="CLASS", help="the machine class")]
 _Version = Annotated[int, typer.Argument(help="as `yeji tune list` shows it")]
 _By = Annotated[str, typer.Option(help="who does it, for the journal", show_default="the user's name")]
@@ -41,6 +44,7 @@ def register(app: typer.Typer) -> None:
 def try_(
     machine_class: _Class,
     store: _Store = None,
+    influx: _Influx = False,
     change: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +73,7 @@ def try_(
     if not change:
         raise CommandError("Say what to change, for example --set alarm.threshold=0.9995.")
     changes = dict(_change(one) for one in change)
-    with opened(data, store) as (settings, book, history):
+    with opened(data, store, influx) as (settings, book, history):
         proposed = changed(settings, machine_class, changes)
         pair = compare(settings, proposed, machine_class, history, book, machines=machine, days=days)
         _print(settings, pair)
@@ -104,13 +108,19 @@ def shadow(machine_class: _Class, version: _Version, data: _Data = None, by: _By
     print(f"Version {version} is in the shadow: `yeji tune report {machine_class} {version}` in some days.")
 
 
-def report(machine_class: _Class, version: _Version, store: _Store = None, data: _Data = None) -> None:
+def report(
+    machine_class: _Class,
+    version: _Version,
+    store: _Store = None,
+    influx: _Influx = False,
+    data: _Data = None,
+) -> None:
     """Compare a version with the settings at work, on the readings since it went into the shadow."""
     from streams.cli.errors import CommandError
     from streams.cli.run_tune import compare, opened
     from streams.tuned import changed
 
-    with opened(data, store) as (settings, book, history):
+    with opened(data, store, influx) as (settings, book, history):
         found = next((one for one in book.versions(machine_class) if one.version == version), None)
         if found is None or found.role != "shadow":
             raise CommandError(

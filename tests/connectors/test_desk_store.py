@@ -313,3 +313,14 @@ def test_state_follows_from_the_journal_whatever_happened(tmp_path_factory, step
     rebuilt(desk)
     assert check_journal(desk.store.path, [])[0] == desk.head()
     desk.close()
+
+
+def test_entries_of_a_time_are_found_also_when_the_clock_went_back(desk, clock):
+    times = (1_000_000, 9_000_000, 8_990_000, 20_000_000, 19_000_000)
+    for k, now in enumerate(times):
+        clock.now = now
+        desk.take_in([raised(PRESS, onset=k)])
+    for since in (0, 1_000_001, 8_990_000, 9_000_000, 19_000_001, 30_000_000):
+        for until in (since + 1, 9_000_000, 30_000_001):
+            found = [entry.at for entry in desk.journal(EVERYTHING, since=since, until=until)]
+            assert found == [entry.at for entry in desk.journal(EVERYTHING) if since <= entry.at < until]

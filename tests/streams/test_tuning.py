@@ -214,3 +214,24 @@ def test_a_folder_without_a_store_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.makedirs("var")
     assert "--store" in str(yeji("try", "default", "--set", "alarm.threshold=0.9995")[2])
+
+
+@pytest.mark.services
+def test_a_replay_from_influxdb_gives_the_alarms_of_the_first_run(influx_bucket):
+    from connectors.influx_history import InfluxHistory
+    from connectors.influx_sink import InfluxSink
+    from streams.settings import InfluxSettings
+
+    to = InfluxSettings(
+        url=influx_bucket.url, org=influx_bucket.org, bucket=influx_bucket.bucket, token=influx_bucket.token
+    )
+    results = Pipeline(settings()).process([recording(MACHINE, 500, 1, fault=(300, 360))])
+    sink = InfluxSink(to)
+    sink.write(results)
+    sink.close()
+    history = InfluxHistory(to)
+    spans = replay(settings(), MACHINE, frames(history, MACHINE, START, START + DAY))
+    history.close()
+    raised = [a for a in results.alarms if a.phase == "raised"]
+    assert [(one.kind, one.raised) for one in spans] == [(a.kind, a.time) for a in raised]
+    assert any(one.kind is AlarmKind.CONDITION for one in spans)
