@@ -25,8 +25,9 @@ from streams.condition import Change, Episode, Readings, Rule, advance
 from streams.feedback import FleetFeedback
 from streams.learning import GuardedLearning
 from streams.limits import limits_of, rails_of
-from streams.records import State, Verdict
+from streams.records import State, Verdict, VerdictKind
 from streams.settings import ClassSettings
+from streams.undo import FleetUndo
 
 #: Readings that teach before the first is scored: a third of a warm-up, but not less than so many.
 _TAUGHT = 100
@@ -85,6 +86,7 @@ class Monitor:
         self.commissioning = FleetCommissioning(round(settings.learning.settle * 1000))
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.feedback = FleetFeedback(width, len(self.detectors))
+        self.undo = FleetUndo()
         self.stages: dict[str, FleetState] = {
             "quality": self.quality,
             "limits": self.limits,
@@ -94,9 +96,13 @@ class Monitor:
             "commissioning": self.commissioning,
             "learning": self.learning,
             "feedback": self.feedback,
+            "undo": self.undo,
             "budget": self.budget,
             **{f"detector{i}": stage for i, stage in enumerate(self.detectors)},
             **{f"calibrator{i}": stage for i, stage in enumerate(self.calibrators)},
+        }
+        self._models = {
+            name: stage for name, stage in self.stages.items() if name.startswith(("detector", "calibrator"))
         }
         self.state = np.zeros(0, dtype=np.uint8)
         self.episodes: dict[int, Episode] = {}
@@ -243,9 +249,12 @@ class Monitor:
         lesson = self.feedback.take(row, verdict, self.sensors)
         if lesson is None:
             return False
+        if verdict.kind is VerdictKind.FAULT:  # so it was no false alarm, whoever said so before
+            self.undo.revert(row, verdict.start, verdict.end, self._models)
         if lesson.distrust is not None:
             self.learning.distrust(row, *lesson.distrust)
         if lesson.batch is not None:
+            self.undo.keep(row, verdict.start, verdict.end, self._models)
             if lesson.raw is not None:
                 for i, calibrator in enumerate(self.calibrators):
                     calibrator.learn(lesson.batch, np.ascontiguousarray(lesson.raw[:, i]))
