@@ -170,7 +170,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "kpi.mix.aim": ("ISA-18.2 aims at about 80 / 15 / 5 / 1 %", "ISA-18.2 목표: 약 80 / 15 / 5 / 1 %"),
     "kpi.actors": ("Top ten alarm points", "최다 발생 알람 지점 10"),
     "kpi.verdicts": ("What was found", "점검 결과"),
-    "days": ("{n} days", "{n}일"),
     # journal
     "journal.who": ("Who", "누가"),
     "journal.what": ("What", "무엇을"),

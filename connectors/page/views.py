@@ -55,7 +55,7 @@ def badness(machine: MachineNow) -> tuple[int, int, float, str]:
     """Sorts the worst first: alarm, suspect, normal, learning; more open alarms; less health; name."""
     rank = {State.ALARM: 0, State.SUSPECT: 1, State.NORMAL: 2, State.LEARNING: 3}[machine.state]
     if machine.open_alarms:
-        rank = 0  # an alarm that is open for another reason, for example a sensor's
+        rank = min(rank, 1)  # an alarm that is open for another reason, for example a sensor's
     health = 100.0 if machine.health is None else machine.health
     return rank, -machine.open_alarms, health, machine.machine
 
