@@ -92,7 +92,7 @@ def webhook_body(letter: Letter) -> dict[str, Any]:
     return {
         "version": "4",
         "groupKey": letter.id,
-        "truncatedAlerts": 0,
+        "truncatedAlerts": letter.more,
         "status": "resolved" if ended else "firing",
         "receiver": letter.channel,
         "groupLabels": common,

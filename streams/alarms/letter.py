@@ -28,7 +28,10 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message as it is sent. ``id`` is the same however often it is tried."""
+    """A message as it is sent. ``id`` is the same however often it is tried.
+
+    ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.
+    """
 
     id: str
     kind: Kind
@@ -42,3 +45,4 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     link: str
     alerts: tuple[Alert, ...]
     step: str = ""
+    more: int = 0

@@ -98,8 +98,11 @@ def plan(
     """
     made = Plan()
     wanted: dict[str, list[Occasion]] = {}
+    groups: dict[str, list[Point]] = {}
     for point in standing:
-        if point.waits and not covered(point, standing):
+        groups.setdefault(point.group or point.id, []).append(point)
+    for point in standing:
+        if point.waits and not covered(point, groups.get(point.group, ())):
             for occasion in _occasions(point, settings, now, zone):
                 crew = settings.crews[occasion.crew]
                 quiet = bool(crew.quiet) and covers(crew.quiet, now, zone)
@@ -113,16 +116,15 @@ def plan(
     return made
 
 
-def covered(point: Point, standing: Iterable[Point]) -> bool:
-    """Whether an earlier alarm of its group, as urgent or more, stands for it."""
-    return bool(point.group) and any(
+def covered(point: Point, group: Iterable[Point]) -> bool:
+    """Whether an earlier alarm of its ``group``, as urgent or more, stands for it."""
+    return any(
         other.id != point.id
         and not other.life.muted
-        and point.group in (other.group, other.id)
         and other.priority >= point.priority
         and (other.raised_at, other.id != point.group, other.id)
         < (point.raised_at, point.id != point.group, point.id)
-        for other in standing
+        for other in group
     )
 
 

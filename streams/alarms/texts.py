@@ -19,6 +19,8 @@ from streams.settings import SensorSettings, Settings
 
 #: So many sensors are named; the rest weighs little.
 MOST_SENSORS = 5
+#: So many alarms of a bundle are given to systems, the most urgent first; the rest is counted.
+MOST_ALERTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Writer:
         words = template(crew.language)
         alerts = tuple(
             self._alert(one, occasion.kind, head, crew.language, now)
-            for one, head in zip(alarms, (_line(words.head(a)) for a in shown), strict=True)
+            for one, head in zip(alarms[:MOST_ALERTS], (_line(words.head(a)) for a in shown), strict=False)
         )
         return Letter(
             id=occasion.id(channel),
@@ -55,6 +57,7 @@ class Writer:
             link=link,
             alerts=alerts,
             step=occasion.step,
+            more=len(alarms) - len(alerts),
         )
 
     def _alert(self, one: AlarmView, kind: Kind, head: str, language: str, now: int) -> Alert:

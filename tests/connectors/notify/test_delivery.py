@@ -330,6 +330,18 @@ def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling
     assert {e.machine for e in told} == set(machines)
 
 
+def test_a_flood_of_thousands_is_a_message_that_receivers_take(telling, hook):
+    desk = telling(everyone(hook=by_hook(hook)), group=0)
+    desk.desk.take_in([raised(f"gwangju/ggm/body/line-{k}/press") for k in range(500)])
+    desk.desk.take_in([raised(OVEN, severity=4)])
+    desk.work()
+    [body] = hook.bodies()
+    assert (len(body["alerts"]), body["truncatedAlerts"]) == (200, 301)
+    assert body["alerts"][0]["labels"]["machine"] == OVEN, "the most urgent first"
+    assert len(hook.requests[0][2]) < 500_000
+    assert "and 471 more" in body["yeji"]["text"]
+
+
 def test_related_alarms_are_one_letter_that_counts_them(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)))
     desk.desk.take_in([raised(PRESS), raised(ROBOT)])
