@@ -4,6 +4,9 @@
     python benchmarks/stream.py               # all figures; about five minutes
     python benchmarks/stream.py --only frames
 
+``yeji`` runs the default detectors and stores everything; ``trees`` only half-space trees, as the others do;
+``findings`` stores what was found and not the sensors' values (``influx.readings = false``).
+
 Every program reads the same bytes: frames of 100 readings of 8 sensors, or single readings. Rates are of
 wall time, CPU is the program's own; "services" is what Kafka and InfluxDB used beside it. On a shared machine
 compare the columns of one run: each comparison is run side by side, and repeated.
@@ -144,9 +147,11 @@ def run(
     plan["settings"] = {
         "data": plan["folder"],
         "kafka": kafka.model_copy(update={"snapshots": snapshots}).model_dump(mode="json"),
-        "influx": place | {"readings": program != "yeji, findings"},
+        "influx": place | {"readings": "findings" not in program},
         "worker": {"report": 60},
     }
+    if "trees" in program:
+        plan["settings"]["classes"] = {"all": {"detectors": [{"kind": "half-space-trees"}]}}
     command = [sys.executable, str(Path(__file__).with_name("stream_programs.py")), program.split(",")[0]]
     environment = dict(os.environ, YEJI_BENCH=json.dumps(plan))
     before = services_cpu()
@@ -239,15 +244,14 @@ def main() -> None:
         bench = Bench(settings, Path(folder))
         try:
             if options.only in (None, "frames"):
-                compare(
-                    bench, "Frames of 100", m, frames(120), 100, ["yeji", "yeji, findings", "raw"], rounds
-                )
+                programs = ["yeji", "yeji, trees", "yeji, trees, findings", "raw"]
+                compare(bench, "Frames of 100", m, frames(120), 100, programs, rounds)
             if options.only in (None, "rivals"):
-                compare(
-                    bench, "Frames of 100", m, frames(12), 100, ["yeji", "faust-river", "quix-river"], rounds
-                )
+                programs = ["yeji, trees", "faust-river", "quix-river"]
+                compare(bench, "Frames of 100", m, frames(12), 100, programs, rounds)
             if options.only in (None, "single"):
-                compare(bench, "Single readings", m, frames(1000), 0, ["yeji", "faust-empty", "raw"], rounds)
+                programs = ["yeji", "faust-empty", "raw"]
+                compare(bench, "Single readings", m, frames(1000), 0, programs, rounds)
             if options.only in (None, "workers"):
                 compare(bench, "Frames of 100", m, frames(120), 100, ["yeji", "yeji x2"], rounds)
         finally:
