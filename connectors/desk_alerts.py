@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 
 import structlog
@@ -16,6 +17,8 @@ from streams.records import AlarmEvent
 from streams.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
+#: Seconds between looks for new partitions.
+_LOOK = 60.0
 
 
 class AlertReader:
@@ -37,6 +40,7 @@ class AlertReader:
                 isolation_level="read_committed",
             )
             self._assigned: set[int] = set()
+            self._look_again = 0.0
             self._assign()
         except (ClientError, OSError, ValueError) as error:
             raise KafkaError(
@@ -49,8 +53,11 @@ class AlertReader:
         self._consumer.close()
 
     def _assign(self) -> None:
-        """Take up every partition of the topic where the store stands; new ones are found again later."""
+        """Take up every partition of the topic where the store stands; ones that are new are found so too."""
         partitions = set(self._consumer.partitions_for_topic(self.topic) or ())
+        self._look_again = time.monotonic() + (_LOOK if partitions else 1.0)
+        if not partitions:
+            log.warning("the topic of alarms is not there; `yeji topics` creates it", topic=self.topic)
         if partitions == self._assigned:
             return
         self._consumer.assign([TopicPartition(self.topic, one) for one in sorted(partitions)])
@@ -65,7 +72,7 @@ class AlertReader:
 
     def read(self, timeout: float = 1.0) -> int:
         """Take in what there is, waiting ``timeout`` seconds for the first; gives the number of messages."""
-        if not self._assigned:
+        if time.monotonic() >= self._look_again:
             self._assign()
         if not self._assigned:
             threading.Event().wait(timeout)

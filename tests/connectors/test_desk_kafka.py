@@ -1,7 +1,8 @@
 """Alarms in from a real broker and verdicts out to it, across restarts of the desk."""
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewPartitions
 
 from connectors.desk_alerts import AlertReader
 from connectors.desk_feedback import KafkaOutlet, pass_on
@@ -87,4 +88,33 @@ def test_verdicts_go_out_keyed_by_machine_and_are_not_lost_while_the_broker_is_a
         records = [one for some in consumer.poll(timeout_ms=10_000).values() for one in some]
     consumer.close()
     assert [(one.key, decode_verdict(one.value)) for one in records] == [(PRESS.encode(), verdict)]
+    desk.close()
+
+
+def test_a_topic_that_comes_later_and_grows_is_read_whole(tmp_path, kafka, unique, monkeypatch):
+    monkeypatch.setattr("connectors.desk_alerts._LOOK", 0.0)
+    cluster = KafkaSettings(brokers=kafka, alerts=unique("late"))
+    desk = Desk(tmp_path / "desk.sqlite", Settings(kafka=cluster), lambda: 1)
+    reader = AlertReader(cluster, desk)
+    assert reader.read(0.1) == 0
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+    admin.create_topics(
+        {cluster.alerts: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True
+    )
+    producer.send(cluster.alerts, encode_alert(raised(PRESS))).get(timeout=30)
+    while not reader.read(2):
+        pass
+    admin.create_partitions({cluster.alerts: NewPartitions(2)})
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+    while len(producer.partitions_for(cluster.alerts)) < 2:
+        producer.close()
+        producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+    producer.send(cluster.alerts, encode_alert(raised(OVEN)), partition=1).get(timeout=30)
+    while not reader.read(2):
+        pass
+    assert sorted(v.machine for v in desk.open_alarms(EVERYTHING)) == [PRESS, OVEN]
+    reader.close()
+    producer.close()
+    admin.close()
     desk.close()
