@@ -179,7 +179,8 @@ class FleetQuality(FleetTable):
         railed = runs.valid & ((x <= self.low) | (x >= self.high))
         rail_run = self._count(batch, railed, "at_rail")
         over = stuck & ((x >= self["highest"][rows]) | (x <= self["lowest"][rows]))
-        drifting = self.drift.check(batch)
+        trusted = runs.valid & ~doubtful & ~spike & ~railed
+        drifting = self.drift.check(batch, trusted)
 
         before = self["faulty"][batch.rows]
         at_end = (rail_run >= 3) | over
@@ -193,7 +194,7 @@ class FleetQuality(FleetTable):
         else:
             faulty, transitions = on, []
         untrue = faulty[:, 0] | faulty[:, 3] | faulty[:, 4]
-        ok = runs.valid & ~doubtful & ~spike & ~railed & ~untrue
+        ok = trusted & ~untrue
         transitions += self._gaps(batch)
         transitions.sort(key=lambda t: (t.index, t.sensor))
         self._advance(batch, runs, rate, missed, rail_run, faulty)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.batch import Batch, Bools, Floats, Ints
-from detectors.recurrence import latched, smoothed
+from detectors.recurrence import last_index, latched, smoothed
 from detectors.sums import add_in_order
 from detectors.table import Column, FleetTable
 
 #: The model is worked out anew after so many learned readings, and older ones are forgotten beyond.
 _REFRESH, _MEMORY = 64, 4096.0
 _LEAST, _MOST_SENSORS = 200.0, 32
+#: So often, each `_REFRESH` readings, it is looked how far sensors are usually off before any can drift.
+_CHECKS = 12
 _RIDGE = 1e-3
 #: Only a sensor that its neighbours foretell so well can be said to drift (explained share of variance).
 REDUNDANT = 0.9
 _SLOW, _FAST = 1.0 / 128.0, 1.0 / 16.0
 _RAISE, _CLEAR, _JUMP = 1.5, 0.5, 3.0  # residual standard deviations
+_FADE = 1.0 - 1.0 / 256.0  # of the usual, a stretch
 _BLAMED = 0.8  # share of the joint deviation that the one sensor must account for
 
 
@@ -26,8 +29,10 @@ class SensorDrift(FleetTable):
     With C the correlations of healthy readings z (standardised, shrunk a little) and u = C⁻¹z, sensor j is
     u_j / √(C⁻¹)_jj standard deviations off what the others foretell, and takes that squared out of
     zᵀC⁻¹z when it is replaced (reconstruction: Dunia & Qin 1998). On slow means, it drifts when it is off
-    by ``1.5`` and this accounts for most of the joint deviation: then the others agree. A deviation that
-    came at a jump is not drift, but perhaps a fault of the machine, and is left to its detectors.
+    by ``1.5``, and by twice what it ever was off in health, and this accounts for most of the joint
+    deviation: then the others agree. A deviation that came at a jump is not drift, but perhaps a fault of
+    the machine, and is left to its detectors. A drift that went back by itself is half believed: sensors
+    that lag behind others do that, and the third time is quiet.
 
     From 3 to 32 sensors; with others, nothing is ever found.
     """
@@ -51,18 +56,27 @@ class SensorDrift(FleetTable):
                 "fast": Column((k,), 0.0),
                 "jumped": Column((k,), False),
                 "drifting": Column((k,), False),
+                "peak": Column((k,), 0.0),  # of a drift, until it is over and learned from
+                # how far sensors are usually off: the slow means of what is learned
+                "usual": Column((k,), 0.0),
+                "learned_slow": Column((k,), 0.0),
+                "checks": Column((), 0),
             }
         )
 
-    def check(self, batch: Batch) -> Bools:
-        """(n, k) which sensors drift, after each reading."""
-        drifting = np.zeros(batch.x.shape, dtype=bool)
+    def check(self, batch: Batch, trusted: Bools) -> Bools:
+        """(n, k) which sensors drift, after each reading.
+
+        ``trusted`` (n, k): a reading with any other cell tells nothing of how sensors go together.
+        """
         if not self.active or not len(batch):
-            return drifting
+            return np.zeros(batch.x.shape, dtype=bool)
+        drifting: Bools = self["drifting"][batch.row_of]
         able: Bools = np.asarray(self["redundant"][batch.rows].any(axis=1))
-        if not able.any():
+        able &= self["checks"][batch.rows] >= _CHECKS
+        here: Bools = able[batch.column_of] & trusted.all(axis=1)
+        if not here.any():
             return drifting
-        here: Bools = able[batch.column_of]
         part = batch.select(here)
         rows, row_of, some = part.rows, part.row_of, part.counts > 0
         z = np.clip((part.x - self["mean"][row_of]) / self["scale"][row_of], -20.0, 20.0)
@@ -72,13 +86,18 @@ class SensorDrift(FleetTable):
         off_fast, _ = self._off(row_of, fast)
         jump = (np.abs(off_fast) > _JUMP) & (np.abs(off_fast) > 2.0 * np.abs(off))
         jumped = latched(part, jump, np.abs(off_fast) < 1.0, self["jumped"][rows])
-        on = self["redundant"][row_of] & ~jumped & (np.abs(off) > _RAISE) & (blamed > _BLAMED)
+        enough = np.maximum(_RAISE, 2.0 * self["usual"][row_of])
+        on = self["redundant"][row_of] & ~jumped & (np.abs(off) > enough) & (blamed > _BLAMED)
         found = latched(part, on, np.abs(off) < _CLEAR, self["drifting"][rows])
         last = (part.starts + part.counts - 1)[some]
         for name, values in (("slow", slow), ("fast", fast), ("jumped", jumped), ("drifting", found)):
             self[name][rows[some]] = values[last]
-        drifting[here] = found
-        return drifting
+        peak = np.maximum.reduceat(np.where(found, np.abs(off), 0.0), part.starts[some], axis=0)
+        self["peak"][rows[some]] = np.maximum(self["peak"][rows[some]], peak)
+        # between readings that tell something, what stood stands
+        known = last_index(batch, here)
+        place = np.cumsum(here) - 1
+        return np.where((known >= 0)[:, None], found[np.maximum(place, 0)], drifting)
 
     def _off(self, row_of: Ints, z: Floats) -> tuple[Floats, Floats]:
         """(n, k) standard deviations off what the others foretell, and its share of all deviation."""
@@ -99,6 +118,7 @@ class SensorDrift(FleetTable):
         """Take in healthy readings; those with a missing value are left out."""
         if not self.active:
             return
+        self._learn_return(batch.rows[batch.counts > 0])
         whole: Bools = np.asarray(~np.isnan(batch.x).any(axis=1))
         if not whole.all():
             batch = batch.select(whole)
@@ -120,8 +140,28 @@ class SensorDrift(FleetTable):
                 self[name][part.rows] = add_in_order(part, self[name][part.rows], terms)
             self["number"][part.rows] += part.counts
             self["learned"][part.rows] += part.counts
+            self._learn_usual(part)
             full = (self["learned"][part.rows] % _REFRESH == 0) & (part.counts > 0)
             self._refresh(part.rows[full])
+
+    def _learn_usual(self, part: Batch) -> None:
+        """Follow the slow means of what is learned, and see at each stretch's end how far off they are."""
+        z = np.clip((part.x - self["mean"][part.row_of]) / self["scale"][part.row_of], -20.0, 20.0)
+        some = part.counts > 0
+        rows, last = part.rows[some], (part.starts + part.counts - 1)[some]
+        slow = smoothed(part, z, self["learned_slow"][part.rows], _SLOW)[last]
+        self["learned_slow"][rows] = slow
+        ended = (self["learned"][rows] % _REFRESH == 0) & (self["scale"][rows] < np.inf).any(axis=1)
+        rows = rows[ended]
+        off, _ = self._off(rows, slow[ended])
+        self["usual"][rows] = np.maximum(np.abs(off), self["usual"][rows] * _FADE)
+        self["checks"][rows] += 1
+
+    def _learn_return(self, rows: Ints) -> None:
+        peak = np.where(self["drifting"][rows], 0.0, self["peak"][rows])
+        usual = self["usual"][rows]
+        self["usual"][rows] = np.where(peak > 0, np.maximum(usual, (usual + 0.6 * peak) / 2.0), usual)
+        self["peak"][rows] = np.where(self["drifting"][rows], self["peak"][rows], 0.0)
 
     def _refresh(self, rows: Ints) -> None:
         old = rows[self["number"][rows] > _MEMORY]

@@ -240,13 +240,14 @@ def test_sensors_that_do_not_foretell_each_other_cannot_drift() -> None:
 
 
 def test_drift_is_found_alike_in_any_split() -> None:
-    x = wired(np.random.default_rng(13), 3000)
-    x[1200:, 1] += np.linspace(0, 2.5, 1800)
-    batch = batch_of({1: x[1000:2600], 0: x[1000:]}, first={0: 1000, 1: 1000})
+    x = wired(np.random.default_rng(13), 3400)
+    x[np.random.default_rng(2).random(x.shape) < 0.02] = np.nan
+    x[1600:, 1] += np.linspace(0, 2.5, 1800)
+    batch = batch_of({1: x[1400:3000], 0: x[1400:]}, first={0: 1400, 1: 1400})
     whole, parts = FleetQuality(4), FleetQuality(4)
     for quality in (whole, parts):
         quality.resize(2)
-        quality.learn(batch_of({0: x[:1000], 1: x[:1000]}))
+        quality.learn(batch_of({0: x[:1400], 1: x[:1400]}))
     expected = whole.check(batch)
     assert {(t.row, t.kind) for t in expected.transitions} == {(0, Fault.DRIFT), (1, Fault.DRIFT)}
     ok = np.empty_like(expected.ok)
@@ -261,6 +262,23 @@ def test_drift_is_found_alike_in_any_split() -> None:
     for row in (0, 1):
         for kind, values in whole.dump(row).items():
             np.testing.assert_array_equal(values, parts.dump(row)[kind])
+
+
+def test_a_drift_that_goes_back_again_and_again_is_how_the_sensor_is() -> None:
+    x = wired(np.random.default_rng(16), 16_000)
+    told = []
+    quality = FleetQuality(4)
+    quality.resize(1)
+    quality.learn(batch_of({0: x[:1500]}))
+    for wave in range(7):
+        x[2000 + 2000 * wave : 3000 + 2000 * wave, 2] += 0.6 * np.sin(np.linspace(0, np.pi, 1000))
+    for start in range(1500, 16_000, 50):
+        part = batch_of({0: x[start : start + 50]}, first={0: start})
+        checked = quality.check(part)
+        told += [start for t in checked.transitions if t.raised and t.kind == Fault.DRIFT]
+        quality.learn(batch_of({0: np.where(checked.ok, part.x, np.nan)}, first={0: start}))
+    assert 1 <= len(told) <= 4
+    assert told[-1] < 10_000
 
 
 def test_a_loose_contact_is_a_dropout() -> None:
