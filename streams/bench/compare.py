@@ -53,13 +53,14 @@ def compare(
     """The report of a labelled set: Yeji set up with ``preset``, null detectors, plain River."""
     if not recordings:
         raise BenchError("There is no recording to run on.")
-    longest = max(recordings, key=len)
-    settings = preset(longest)
-    warmup = settings.learning.warmup
+
+    def warmup(one: Recording) -> int:
+        return preset(one).learning.warmup
+
     methods: dict[str, Callable[[Recording], Outcome]] = {
         OURS: lambda one: replay(one, preset(one)),
         **null_methods(recordings, warmup),
-        **river_methods(warmup, settings.alarm),
+        **river_methods(warmup, lambda one: preset(one).alarm),
     }
     outcomes: dict[str, list[Outcome]] = {}
     total = sum(len(one) for one in recordings)

@@ -43,7 +43,7 @@ def run(path: Path, watch: Watch) -> Report:
         "always on": lambda one: always_on(one, warmup),
         "periodic timer": lambda one: timer(one, warmup),
         "random": lambda one: random(one, warmup),
-        **river_methods(warmup, settings.alarm),
+        **river_methods(lambda _: warmup, lambda _: settings.alarm),
     }
     report = Report(f"IMS {file.name}, {len(whole)} rows")
     rows: list[tuple[Cell, ...]] = []

@@ -24,14 +24,14 @@ def clock(recording: Recording, warmup: int, after: float) -> Outcome:
     return _outcome(recording, warmup, since, since >= after)
 
 
-def best_clock(recordings: Sequence[Recording], warmup: int) -> float:
+def best_clock(recordings: Sequence[Recording], warmup: Callable[[Recording], int]) -> float:
     """Seconds after which a clock has the highest pooled F1 of readings: it is told the labels."""
     longest = max(float(one.time[-1] - one.time[0]) / 1000 for one in recordings)
     scores = []
     for after in _CLOCKS * longest:
         hits = said = true = 0
         for one in recordings:
-            alarm = clock(one, warmup, float(after)).alarm
+            alarm = clock(one, warmup(one), float(after)).alarm
             hits += int((alarm & one.labels).sum())
             said += int(alarm.sum())
             true += int(one.labels.sum())
@@ -51,14 +51,16 @@ def random(recording: Recording, warmup: int) -> Outcome:
     return _outcome(recording, warmup, score, score >= 0.99)
 
 
-def null_methods(recordings: Sequence[Recording], warmup: int) -> dict[str, Callable[[Recording], Outcome]]:
+def null_methods(
+    recordings: Sequence[Recording], warmup: Callable[[Recording], int]
+) -> dict[str, Callable[[Recording], Outcome]]:
     """The null detectors by name, each ready to judge a recording after its ``warmup`` readings."""
     after = best_clock(recordings, warmup)
     return {
-        "always on": lambda one: always_on(one, warmup),
-        f"clock ({after:.0f} s, told the labels)": lambda one: clock(one, warmup, after),
-        "periodic timer": lambda one: timer(one, warmup),
-        "random": lambda one: random(one, warmup),
+        "always on": lambda one: always_on(one, warmup(one)),
+        f"clock ({after:.0f} s, told the labels)": lambda one: clock(one, warmup(one), after),
+        "periodic timer": lambda one: timer(one, warmup(one)),
+        "random": lambda one: random(one, warmup(one)),
     }
 
 

@@ -60,12 +60,14 @@ def plain_river(
     return Outcome(recording, score, standing, runs(standing)[:, 0])
 
 
-def river_methods(warmup: int, alarm: AlarmSettings) -> dict[str, Callable[[Recording], Outcome]]:
+def river_methods(
+    warmup: Callable[[Recording], int], alarm: Callable[[Recording], AlarmSettings]
+) -> dict[str, Callable[[Recording], Outcome]]:
     """River's detectors by name, frozen after the warm-up and learning on."""
     models = {"HalfSpaceTrees": half_space_trees, "LODA": loda, "OneClassSVM": one_class_svm}
 
     def method(make: Callable[[], Any], learning: bool) -> Callable[[Recording], Outcome]:
-        return lambda one: plain_river(one, warmup, make(), learning, alarm)
+        return lambda one: plain_river(one, warmup(one), make(), learning, alarm(one))
 
     return {
         f"River {name}, {'learning on' if learning else 'frozen'}": method(make, learning)

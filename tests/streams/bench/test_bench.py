@@ -87,12 +87,12 @@ def test_no_method_knows_what_comes() -> None:
 
 def test_null_detectors_are_blind_and_wait_for_their_warm_up() -> None:
     one, other = recording(900, [(600, 700)]), recording(900, [(600, 700)], seed=9)
-    methods = null_methods([one], 400)
+    methods = null_methods([one], lambda _: 400)
     assert len(methods) == 4
     for method in methods.values():
         assert np.array_equal(method(one).alarm, method(other).alarm)
         assert not method(one).alarm[:400].any()
-    assert 550 < best_clock([recording(900, [(600, 900)])], 400) < 650
+    assert 550 < best_clock([recording(900, [(600, 900)])], lambda _: 400) < 650
 
 
 def test_skabs_metric_pools_rows_and_leaves_healthy_recordings_out() -> None:
