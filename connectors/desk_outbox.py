@@ -168,6 +168,18 @@ def posted(
     return [Posted(_letter(body), *rest) for body, *rest in rows]
 
 
+def prune(t: Transaction, before: int) -> int:
+    """Remove letters that were settled before ``before``; the journal keeps that they were told.
+
+    Those of alarms that still stand stay: they are how it is known that these were told. Gives how many.
+    """
+    return t.db.execute(
+        "DELETE FROM outbox WHERE settled < ? AND state IN ('sent', 'unsent', 'folded') AND over = 1 "
+        "AND point NOT IN (SELECT id FROM points WHERE shown = 1)",
+        (before,),
+    ).rowcount
+
+
 def counts(t: Transaction) -> dict[str, int]:
     """How many letters are in each state."""
     return dict(t.db.execute("SELECT state, count(*) FROM outbox GROUP BY state"))

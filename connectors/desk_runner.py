@@ -13,6 +13,7 @@ import structlog
 from connectors.base import SinkUnavailableError
 from connectors.desk_alerts import AlertReader
 from connectors.desk_feedback import VerdictOutlet, pass_on
+from connectors.desk_outbox import prune
 from connectors.desk_service import Desk
 from connectors.kafka_security import KafkaError
 from connectors.notify.channels import build_channels
@@ -21,6 +22,8 @@ from connectors.notify.planner import Planner
 from connectors.sqlite_schema import StoreError
 
 log = structlog.get_logger(__name__)
+#: Letters are kept for so long after they were settled (ms).
+_KEEP_LETTERS = 30 * 86_400_000
 
 
 @contextmanager
@@ -67,6 +70,7 @@ class DeskRunner:
         for name in self.channels:
             # A thread a channel: one that hangs holds up no other.
             self._begin(f"channel {name}", lambda name=name: self.office.deliver(name), 0.5)  # type: ignore[misc]
+        self._begin("tidy", self._tidy, 3600.0)
         if self.outlet is not None:
             outlet = self.outlet
             self._begin("verdicts", lambda: pass_on(self.desk, outlet), 1.0)
@@ -83,6 +87,10 @@ class DeskRunner:
             thread.join(timeout=60)
         for channel in self.channels.values():
             channel.close()
+
+    def _tidy(self) -> None:
+        with self.desk.store.writing() as t:
+            prune(t, self.desk.clock() - _KEEP_LETTERS)
 
     def _work(self) -> None:
         self.desk.tick()

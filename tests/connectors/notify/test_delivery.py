@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.desk_outbox import prune
 from connectors.notify.signing import Receiver, RepeatedError, SignatureError
 from streams.alarms.journal import Action
 from streams.alarms.scope import EVERYTHING, Scope
@@ -340,6 +341,23 @@ def test_a_flood_of_thousands_is_a_message_that_receivers_take(telling, hook):
     assert body["alerts"][0]["labels"]["machine"] == OVEN, "the most urgent first"
     assert len(hook.requests[0][2]) < 500_000
     assert "and 471 more" in body["yeji"]["text"]
+
+
+def test_old_letters_are_removed_but_never_those_of_alarms_that_stand(telling, mail, hook):
+    desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
+    desk.desk.take_in([raised(PRESS), raised(OVEN)])
+    desk.work()
+    desk.desk.acknowledge(TENANT, raised(PRESS).id, by="Kim")
+    desk.desk.take_in([cleared(PRESS)])
+    desk.work(1)
+    assert states(desk) == {"sent": 5}
+    with desk.desk.store.writing() as t:
+        assert prune(t, desk.now) == 2, "what was settled in the last second stays"
+        assert prune(t, desk.now + 1) == 1
+    desk.work(60)
+    assert states(desk) == {"sent": 2}
+    assert len(mail.box.letters) == 2
+    assert len([e for e in desk.desk.journal(TENANT) if e.action is Action.TOLD]) == 5
 
 
 def test_related_alarms_are_one_letter_that_counts_them(telling, mail):
