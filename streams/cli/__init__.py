@@ -19,6 +19,7 @@ VERBS: tuple[str, ...] = (
     "topics",
     "check",
     "bench",
+    "life",
     "desk",
     "tune",
     "spread",

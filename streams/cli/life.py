@@ -1,0 +1,52 @@
+"""`yeji life`: remaining life of machines, learned from runs to failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("life")(life)
+
+
+def life(
+    history: Annotated[
+        Path,
+        typer.Argument(help="CSV of runs to failure: run, age, sensors; the last row of each is the failure"),
+    ],
+    now: Annotated[Path, typer.Argument(help="CSV of machines in use, in the same columns")],
+    cap: Annotated[
+        float, typer.Option(min=0.001, help="remaining life from which on machines are not told apart")
+    ] = 125.0,
+    coverage: Annotated[
+        float, typer.Option(min=0.5, max=0.99, help="share of intervals that shall hold the truth")
+    ] = 0.9,
+) -> None:
+    """Tell how long each machine has left, in the unit of its age, with an interval.
+
+    The model is learned from the runs in HISTORY (docs/health.md); each machine in NOW is followed from
+    its first row to its last, the soonest to fail comes first.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from streams.cli.errors import CommandError
+    from streams.remaining import remaining_of
+    from streams.runs_file import RunsFileError
+
+    try:
+        told = remaining_of(history, now, cap, coverage)
+    except (RunsFileError, OSError, UnicodeDecodeError) as error:
+        raise CommandError(str(error)) from error
+    table = Table(title=f"remaining life ({coverage:.0%} interval; {cap:g} = {cap:g} or more)")
+    for column in ("machine", "age", "remaining", "from", "to"):
+        table.add_column(column, justify="left" if column == "machine" else "right")
+    for one in told:
+        table.add_row(
+            one.machine, f"{one.age:g}", f"{one.remaining:.0f}", f"{one.low:.0f}", f"{one.high:.0f}"
+        )
+    Console().print(table)

@@ -1,0 +1,47 @@
+"""Remaining life of machines in use, from a table of runs to failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from detectors.remaining_life import LEAST_RUNS, RemainingLife
+from streams.runs_file import RunsFileError, read_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """One machine at its latest reading; all in the unit of its age."""
+
+    machine: str
+    age: float
+    remaining: float
+    low: float
+    high: float
+
+
+def remaining_of(history: Path, now: Path, cap: float, coverage: float) -> list[Remaining]:
+    """Every machine of ``now``, the soonest to fail first. Raises RunsFileError."""
+    sensors, runs = read_runs(history)
+    current, machines = read_runs(now)
+    if current != sensors:
+        missing = [name for name in sensors if name not in current] or ["none, but the order differs"]
+        raise RunsFileError(f"{now} has other sensors than {history}; missing: {', '.join(missing)}")
+    whole = [one.run for one in runs if len(one.run.age) > 1]
+    if len(whole) < LEAST_RUNS:
+        raise RunsFileError(f"{history} holds {len(whole)} runs to failure; {LEAST_RUNS} or more are needed")
+    model = RemainingLife(cap=cap, coverage=coverage)
+    model.learn_history(whole)
+    found = []
+    for one in machines:
+        estimate = model.follow().update(one.run.age, one.run.x)
+        found.append(
+            Remaining(
+                one.machine,
+                float(one.run.age[-1]),
+                float(estimate.remaining[-1]),
+                float(estimate.low[-1]),
+                float(estimate.high[-1]),
+            )
+        )
+    return sorted(found, key=lambda machine: (machine.remaining, machine.machine))
