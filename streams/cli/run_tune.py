@@ -171,6 +171,15 @@ def when(settings: Settings, time: int) -> str:
     return datetime.fromtimestamp(time / 1000, zone).strftime("%Y-%m-%d %H:%M")
 
 
+def must_be_set(settings: Settings, machine_class: str) -> None:
+    """Only a class of `yeji.toml` can be changed for good. Raises CommandError."""
+    if machine_class not in settings.classes:
+        raise CommandError(
+            f"The settings have no class {machine_class!r}, only {', '.join(settings.classes)}; those of the "
+            f"simulated plant are not in yeji.toml. Write [classes.{machine_class}] there first."
+        )
+
+
 def write(settings: Settings, book: TuningBook, machine_class: str, changes: dict[str, Any]) -> Path:
     """Put the changes at work into `tuned.toml`; gives its path."""
     path = tuned_path(settings)

@@ -132,9 +132,10 @@ def report(
 
 def promote(machine_class: _Class, version: _Version, data: _Data = None, by: _By = "") -> None:
     """Put a version to work: workers and `yeji run` take it up when they start next."""
-    from streams.cli.run_tune import book_of, user, write
+    from streams.cli.run_tune import book_of, must_be_set, user, write
 
     with book_of(data) as (settings, book):
+        must_be_set(settings, machine_class)
         one = book.promote(machine_class, version, at=_now(), by=by or user())
         path = write(settings, book, machine_class, one.changes)
     print(f"Version {version} of {machine_class} is promoted: {path}. Start workers and `yeji run` anew.")

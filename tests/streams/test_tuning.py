@@ -201,6 +201,7 @@ def test_the_command_from_trial_to_roll_back(plant):
         (("try", "default", "--set", "alarm.threshold=0.95", "--machine", "x"), "no machine of class"),
         (("report", "default", "1"), "not in the shadow"),
         (("promote", "default", "7"), "no version 7"),
+        (("promote", "press", "1"), "Write [classes.press] there first"),
         (("rollback", "default"), "Nothing is promoted"),
     ],
 )
