@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from connectors.desk.board import SHELVES, Boards
 from connectors.desk.gate import Gate, Visit
 from connectors.desk.roles import Role
 from connectors.desk.work_orders import WorkOrders
 from connectors.desk_service import Desk, NotFoundError
 from streams.alarms.desk import RefusedError
 from streams.alarms.scope import Scope
-from streams.alarms.views import AlarmView
 from streams.records import VerdictKind
 
-#: Hours that one may shelve for; "" = until the condition ends.
-SHELVES = ("0.5", "2", "8", "")
 _HOUR = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """The desk's list in three parts, each the most urgent first."""
-
-    waiting: list[AlarmView]
-    seen: list[AlarmView]
-    muted: list[AlarmView]
-
-    @property
-    def asked(self) -> int:
-        """How many alarms wait for an acknowledgement, grouped ones too."""
-        return sum(alarm.waits for lead in self.waiting for alarm in (lead, *lead.members))
-
-
-def board(alarms: list[AlarmView]) -> Board:
-    """Split the desk's list: a group waits when any of its alarms does."""
-    parts = Board([], [], [])
-    for one in alarms:
-        if one.muted:
-            parts.muted.append(one)
-        elif one.waits or any(member.waits for member in one.members):
-            parts.waiting.append(one)
-        else:
-            parts.seen.append(one)
-    return parts
 
 
 class AlarmPages:
@@ -54,6 +24,7 @@ class AlarmPages:
 
     def __init__(self, gate: Gate, desk: Desk, orders: WorkOrders) -> None:
         self.gate, self.desk, self.orders = gate, desk, orders
+        self.boards = Boards(desk, gate.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
             "take": (Role.CREW, lambda scope, id, v: desk.take(scope, id, by=v.by)),
@@ -81,16 +52,9 @@ class AlarmPages:
 
     def standing(self, visit: Visit) -> Response:
         """Everything that stands."""
-        alarms = self.desk.open_alarms(visit.scope)
-        return self.gate.show(
-            visit,
-            "desk.html",
-            board=board(alarms),
-            now=self.desk.clock(),
-            shelves=SHELVES,
-            kinds=VerdictKind,
-            known=self._known(visit.scope),
-        )
+        language = self.gate.render.language(visit.request)
+        made = self.boards.get(visit.account, language, lambda: self._known(visit.scope))
+        return self.gate.show(visit, "desk.html", board=made.for_form(visit.csrf), asked=made.asked)
 
     def one(self, visit: Visit) -> Response:
         """One alarm: what it is, what was done, who was told, what helped last time."""

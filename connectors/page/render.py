@@ -83,6 +83,11 @@ class Renderer:
         )
         return HTMLResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
 
+    def fragment(self, language: Language, template: str, **values: object) -> Markup:
+        """A piece of a page that several readers share: it may hold nothing of one reader."""
+        t = Texts(language, *self._texts)
+        return Markup(self._environment.get_template(template).render(t=t, language=language, **values))  # noqa: S704 - made from escaped parts
+
     def _sensor(self, machine_class: str, sensor: str) -> SensorSettings | None:
         known = self.settings.classes.get(machine_class)
         return known.sensors.get(sensor) if known else None

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connectors.desk.alarm_pages import board
+from connectors.desk.board import board
 from connectors.desk.texts import TEXTS
 from connectors.desk.times import local_text, parse_local
 from connectors.page.texts import TEXTS as PAGE_TEXTS
