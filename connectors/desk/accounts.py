@@ -12,9 +12,10 @@ from connectors.desk.access_store import AccessStore, digest, new_token
 from connectors.desk.passwords import hash_password, matches, objection, outdated
 from connectors.desk.roles import ALL, Account, Role
 from streams.alarms.access import AccessSettings, clean_place
+from streams.alarms.journal import SYSTEM
 
 _COLUMNS = "id, name, shown, role, places, external, disabled"
-_NAME = re.compile(r"[\w][\w.@+-]{0,62}")
+_NAME = re.compile(r"[\w][\w.@+-]{0,62}")  # no colon: that tells keys from people in the journal
 _HOUR = 3_600_000
 
 
@@ -62,7 +63,7 @@ class Accounts:
 
     def add(self, name: str, shown: str, role: Role, places: Sequence[str]) -> tuple[Account, str]:
         """A new account without a password, and the one-time link's token that lets its owner set one."""
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise AccessError("account.name")
         cleaned = check_places(places, role)
         with self.store.writing() as db:
@@ -99,9 +100,7 @@ class Accounts:
             if row is None:
                 # A local account of the same name is somebody else's: it is never taken over.
                 taken = db.execute("SELECT 1 FROM accounts WHERE name=?", (name,)).fetchone()
-                unique = (
-                    f"{name[:50]}-{digest(subject).hex()[:8]}" if taken or not _NAME.fullmatch(name) else name
-                )
+                unique = f"{name[:50]}-{digest(subject).hex()[:8]}" if taken or not is_name(name) else name
                 cursor = db.execute(
                     "INSERT INTO accounts (name, shown, role, places, external, made) VALUES (?,?,?,?,?,?)",
                     (unique, shown or unique, role, json.dumps(cleaned), subject, self.clock()),
@@ -187,7 +186,7 @@ class Accounts:
         """Use a one-time link: set the password, and make the first administrator where it is for that."""
         account = self.invited(token)
         if account is None:
-            refused = objection(password, name) or (None if _NAME.fullmatch(name) else "account.name")
+            refused = objection(password, name) or (None if is_name(name) else "account.name")
             if refused:
                 raise AccessError(refused)
             with self.store.writing() as db:  # of two who use it at once, one is first
@@ -238,6 +237,15 @@ class Accounts:
             with self.store.writing() as db:
                 db.execute("UPDATE keys SET used=? WHERE id=?", (now, row[0]))
         return Account(row[0], row[1], row[1], Role(row[2]), tuple(json.loads(row[3])), key=True)
+
+
+def is_name(name: str) -> bool:
+    """Whether somebody may be called so; the desk's own name is nobody's.
+
+    >>> is_name("kim.ji-woo"), is_name("김지우"), is_name("Yeji"), is_name("api:cmms"), is_name("")
+    (True, True, False, False, False)
+    """
+    return bool(_NAME.fullmatch(name)) and name.lower() != SYSTEM
 
 
 def check_places(places: Sequence[str], role: Role) -> list[str]:

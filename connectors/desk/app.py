@@ -35,7 +35,7 @@ from connectors.desk_service import Desk
 from connectors.history import History
 from connectors.page.app import STATIC, preferences
 from connectors.page.render import Renderer
-from connectors.page.security import KnownHosts, SecurityHeaders, own_names
+from connectors.page.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
 
 OWN_STATIC = Path(__file__).parent / "static"
 
@@ -111,6 +111,10 @@ def _application(routes: Sequence[BaseRoute], gate: Gate, names: set[str], secur
     strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
     return Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityHeaders, more=strict), Middleware(KnownHosts, names=names)],
+        middleware=[
+            Middleware(SecurityHeaders, more=strict),
+            Middleware(BodyLimit),
+            Middleware(KnownHosts, names=names),
+        ],
         exception_handlers={HTTPException: gate.wrong},
     )

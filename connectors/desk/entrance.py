@@ -135,8 +135,11 @@ class Entrance:
 
     def password(self, visit: Visit) -> Response:
         """Another password; the present one has to be known, and every other session ends."""
-        if self.accounts.verify(visit.account.name, visit.form.get("old", "")) is None:
-            raise AccessError("password.other")
+        address = visit.request.client.host if visit.request.client else ""
+        try:
+            self.sessions.prove(visit.account.name, visit.form.get("old", ""), address)
+        except AccessError as error:
+            raise AccessError("password.other" if error.key == "sign.in.wrong" else error.key) from None
         self.accounts.set_password(visit.account, visit.form.get("password", ""))
         answer = self.gate.back(visit, "account.done")
         return self.enter(answer, self.sessions.begin(visit.account))

@@ -57,8 +57,8 @@ class Visit:
 
     @property
     def by(self) -> str:
-        """Whose name stands in the journal."""
-        return self.account.name
+        """Whose name stands in the journal; a program can never be taken for a person."""
+        return f"api:{self.account.name}" if self.account.key else self.account.name
 
 
 Handler = Callable[[Visit], Response]

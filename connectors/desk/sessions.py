@@ -76,7 +76,11 @@ class Sessions:
             db.execute("DELETE FROM sessions WHERE token=?", (digest(token),))
 
     def sign_in(self, name: str, password: str, address: str) -> str:
-        """Begin a session for a name and password. Raises `AccessError`, the same for each that is wrong."""
+        """Begin a session for a name and password. Raises as `prove`."""
+        return self.begin(self.prove(name, password, address))
+
+    def prove(self, name: str, password: str, address: str) -> Account:
+        """Whose name and password these are. Raises `AccessError`, the same whichever is wrong."""
         subjects = {f"account:{name.lower()[:64]}": 1, f"address:{address}": _SHARED}
         self._may_try(subjects)
         account = self.accounts.verify(name, password)
@@ -88,7 +92,7 @@ class Sessions:
             db.execute(
                 "DELETE FROM attempts WHERE rowid=(SELECT max(rowid) FROM attempts WHERE subject=?)", (hall,)
             )
-        return self.begin(account)
+        return account
 
     def _may_try(self, subjects: dict[str, int]) -> None:
         """Note a try before it is known how it ends: tries at the same time count each other."""

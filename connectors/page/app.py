@@ -18,7 +18,7 @@ from connectors.history import History, HistoryUnavailableError
 from connectors.page.live import Changes
 from connectors.page.machine_page import MachinePage
 from connectors.page.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Renderer
-from connectors.page.security import KnownHosts, SecurityHeaders, own_names
+from connectors.page.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
 from connectors.page.texts import LANGUAGES
 from connectors.page.views import choose, fleet_view
 from streams.settings import Settings
@@ -58,6 +58,7 @@ class Page:
             ],
             middleware=[
                 Middleware(SecurityHeaders),
+                Middleware(BodyLimit),
                 Middleware(KnownHosts, names=own_names([*self.settings.page.hosts, self.settings.page.host])),
             ],
             exception_handlers={

@@ -402,3 +402,33 @@ def test_a_desk_behind_tls_uses_the_host_cookie(tmp_path: Path):
     plant = make_plant(tmp_path, url="https://desk.example")
     assert plant.web.gate.cookie == "__Host-yeji"
     plant.close()
+
+
+@pytest.mark.parametrize("name", ["yeji", "Yeji", "api:cmms", "a b", "", "x" * 64, "<kim>"])
+def test_names_that_would_be_taken_for_others_are_refused(accounts: Accounts, name: str):
+    with pytest.raises(AccessError, match=r"account\.name"):
+        accounts.add(name, "", Role.CREW, [OURS])
+
+
+def test_guessing_ones_own_old_password_has_to_wait_too(plant: Plant):
+    with_password(plant, "kim")
+    client = plant.client("kim")
+    form = {"csrf": plant.csrf(client), "old": "wrong", "password": "a new sentence", "back": "/me"}
+    for _ in range(5):
+        client.post("/me/password", data=form)
+    client.post("/me/password", data=form | {"old": PASSWORD})
+    assert "Too many tries" in client.get("/me").text
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/api/v1/windows", "/preferences", "/alarms/x/comment"])
+def test_a_huge_body_is_not_taken(plant: Plant, path: str):
+    client = plant.client("our-engineer")
+    assert client.post(path, content=b"x" * 1_000_001).status_code == 413
+
+    def parts():
+        for _ in range(30):
+            yield b"name=" + b"x" * 100_000
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post(path, content=parts(), headers=form)
+    assert answer.status_code in (401, 413)  # 401: it was turned away before it was read

@@ -83,7 +83,7 @@ def test_a_work_order_from_alarm_to_verdict(plant: Plant, call: Caller):
         "/alarms/{id}/close",
         json={"kind": "fault-confirmed", "failure_mode": "bearing-wear", "part": "6205"},
     )
-    assert (verdict["alarm"], verdict["by"]) == (plant.press.id, "cmms")
+    assert (verdict["alarm"], verdict["by"]) == (plant.press.id, "api:cmms")
     plant.desk.take_in([cleared(plant.press, NOW)])
     assert call("GET", f"/occurrences?machine={PRESS}")["items"][0]["verdict"]["part"] == "6205"
     assert call("GET", "/verdicts")["items"][0]["id"] == verdict["id"]
@@ -93,8 +93,8 @@ def test_each_act(plant: Plant, call: Caller):
     def act(name: str, **body: str) -> Any:
         return call("POST", f"/alarms/{plant.press.id}/{name}", f"/alarms/{{id}}/{name}", json=body)
 
-    assert act("acknowledge", why="on it")["acknowledged_by"] == "cmms"
-    assert act("take")["taken_by"] == "cmms"
+    assert act("acknowledge", why="on it")["acknowledged_by"] == "api:cmms"
+    assert act("take")["taken_by"] == "api:cmms"
     assert act("comment", text="ordered a bearing")["state"] == "acknowledged"
     until = "2025-10-09T12:00:00+02:00"
     assert act("shelve", why="parts", until=until)["shelved_until"] == "2025-10-09T10:00:00Z"
