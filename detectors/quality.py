@@ -77,10 +77,13 @@ _ODD = float(np.log(1e-4))  # a run this unlikely is masked meanwhile
 class FleetQuality(FleetTable):
     """Judges every cell of machines with ``width`` sensors; see docs/quality.md.
 
-    ``low`` and ``high`` (k,) are the ends of the sensors' measuring range, NaN = not known.
+    ``low`` and ``high`` (k,) are the ends of the sensors' measuring range, NaN = not known. In a machine's
+    first ``settle`` ms no sensor is said to drift.
     """
 
-    def __init__(self, width: int, low: Floats | None = None, high: Floats | None = None) -> None:
+    def __init__(
+        self, width: int, low: Floats | None = None, high: Floats | None = None, settle: int = 0
+    ) -> None:
         each = (width,)
         nan = float("nan")
         super().__init__(
@@ -123,7 +126,7 @@ class FleetQuality(FleetTable):
             }
         )
         self.width = width
-        self.drift = SensorDrift(width)
+        self.drift = SensorDrift(width, settle)
         self.low = np.full(width, -np.inf) if low is None else np.where(np.isnan(low), -np.inf, low)
         self.high = np.full(width, np.inf) if high is None else np.where(np.isnan(high), np.inf, high)
 

@@ -10,16 +10,16 @@ from detectors.sums import add_in_order
 from detectors.table import Column, FleetTable
 
 #: The model is worked out anew after so many learned readings, and older ones are forgotten beyond.
-_REFRESH, _MEMORY = 64, 4096.0
+_REFRESH, _MEMORY = 64, 32768.0
 _LEAST, _MOST_SENSORS = 200.0, 32
 #: So often, each `_REFRESH` readings, it is looked how far sensors are usually off before any can drift.
 _CHECKS = 12
 _RIDGE = 1e-3
 #: Only a sensor that its neighbours foretell so well can be said to drift (explained share of variance).
-REDUNDANT = 0.9
+REDUNDANT = 0.97
 _SLOW, _FAST = 1.0 / 128.0, 1.0 / 16.0
 _RAISE, _CLEAR, _JUMP = 1.5, 0.5, 3.0  # residual standard deviations
-_FADE = 1.0 - 1.0 / 256.0  # of the usual, a stretch
+_FADE = 1.0 - 1.0 / 2048.0  # of the usual, a stretch
 _BLAMED = 0.8  # share of the joint deviation that the one sensor must account for
 
 
@@ -34,17 +34,19 @@ class SensorDrift(FleetTable):
     the machine, and is left to its detectors. A drift that went back by itself is half believed: sensors
     that lag behind others do that, and the third time is quiet.
 
-    From 3 to 32 sensors; with others, nothing is ever found.
+    From 3 to 32 sensors; with others, nothing is ever found, nor in the first ``settle`` ms of a machine:
+    what its shifts do to sensors that lag behind is not known before.
     """
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, width: int, settle: int = 0) -> None:
+        self.width, self.settle = width, settle
         self.active = 3 <= width <= _MOST_SENSORS
         k = width if self.active else 0
         super().__init__(
             {
                 "number": Column((), 0.0),
                 "learned": Column((), 0),
+                "since": Column((), -1),  # event time of the first reading that was learned
                 "origin": Column((k,), float("nan")),
                 "sum": Column((k,), 0.0),
                 "product": Column((k, k), 0.0),
@@ -75,6 +77,8 @@ class SensorDrift(FleetTable):
         able: Bools = np.asarray(self["redundant"][batch.rows].any(axis=1))
         able &= self["checks"][batch.rows] >= _CHECKS
         here: Bools = able[batch.column_of] & trusted.all(axis=1)
+        if self.settle:
+            here &= batch.time >= self["since"][batch.row_of] + self.settle
         if not here.any():
             return drifting
         part = batch.select(here)
@@ -126,7 +130,8 @@ class SensorDrift(FleetTable):
         rows = batch.rows[some]
         if not len(rows):
             return
-        new = np.isnan(self["origin"][rows, 0])
+        new = self["since"][rows] < 0
+        self["since"][rows[new]] = batch.time[batch.starts[some][new]]
         self["origin"][rows[new]] = batch.x[batch.starts[some][new]]
         # in stretches that end where the model is worked out, so that a split changes no bit
         into = self["learned"][batch.row_of] % _REFRESH + batch.step_of

@@ -76,14 +76,15 @@ class Monitor:
         self.calibrators = [FleetCalibrator() for _ in chosen]
         self.budget = FleetBudget(len(chosen), alarm.budget)
         self.weights = np.array([d.weight for d in chosen])
-        self.quality = FleetQuality(width, *rails_of(settings, sensors))
+        settle = round(settings.learning.settle * 1000)
+        self.quality = FleetQuality(width, *rails_of(settings, sensors), settle)
         self.limits = FleetLimits(
             limits_of(settings, sensors), self.rule.on_delay, self.rule.off_delay, alarm.min_readings
         )
         self.wear = FleetWear(width)
         self.health = FleetHealth()
         self.prognosis = FleetPrognosis()
-        self.commissioning = FleetCommissioning(round(settings.learning.settle * 1000))
+        self.commissioning = FleetCommissioning(settle)
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.feedback = FleetFeedback(width, len(self.detectors))
         self.undo = FleetUndo()

@@ -25,7 +25,10 @@ _SITE = "gwangju/ggm"
 _MINUTE = HOUR // 60
 
 # What goes together under any load and shift, and River's trees beside it: benchmarks/plant.py compares.
-_DETECTORS = ("similarity", "half-space-trees")
+_DETECTORS = (
+    DetectorSettings(kind="similarity", params={"smooth": 24}),
+    DetectorSettings(kind="half-space-trees", params={"window_size": 8192}),
+)
 
 #: How much history the demonstration has before it goes on live.
 DEMO_HISTORY = 48 * HOUR
@@ -84,7 +87,7 @@ def demo_plant(live: int, *, seed: int = 1, interval: int = 5000) -> Plant:
             "bearing_temperature",
         ),
         Fault(
-            live + _MINUTE, live + 25 * _MINUTE, f"{utilities}/cooling-water/pump-01", FaultKind.OVERHEATING
+            live + _MINUTE, live + 12 * _MINUTE, f"{utilities}/cooling-water/pump-01", FaultKind.OVERHEATING
         ),
     ]  # fmt: skip
     return Plant(
@@ -118,10 +121,11 @@ def plant_classes() -> dict[str, ClassSettings]:
     return {
         model.kind: ClassSettings(
             match=[f"*/{model.kind}-*"],
-            detectors=[DetectorSettings(kind=kind) for kind in _DETECTORS],
-            alarm=AlarmSettings(),
+            detectors=list(_DETECTORS),
+            # What ends within a minute is no reason to wake anyone.
+            alarm=AlarmSettings(on_delay=60, off_delay=600, min_readings=6),
             # A day shows a machine's shifts; what it does then is learned, and nobody is woken.
-            learning=LearningSettings(settle=24 * 3600),
+            learning=LearningSettings(settle=24 * 3600, block=64),
             sensors={s.name: _known(s) for s in model.sensors},
         )
         for model in MODELS
