@@ -140,7 +140,8 @@ def run(
         "brokers": kafka.brokers,
         "topic": kafka.frames,
         "group": kafka.group,
-        "readings": readings // processes,
+        "readings": readings,
+        "total": readings,
         "influx": place,
         "folder": tempfile.mkdtemp(dir=bench.folder),
     }
@@ -170,13 +171,13 @@ def run(
     return {
         "rate": total / max(one["seconds"] for one in found),
         "cpu": sum(one["cpu"] for one in found) / total * 1e6,
-        "services": (services_cpu() - before) / total * 1e6,
+        "services": sum(now - before.get(pid, now) for pid, now in services_cpu().items()) / total * 1e6,
     }
 
 
-def services_cpu() -> float:
-    """CPU seconds that Kafka and InfluxDB have used so far, where /proc tells."""
-    total = 0.0
+def services_cpu() -> dict[str, float]:
+    """CPU seconds that each process of Kafka and InfluxDB has used so far, where /proc tells."""
+    used: dict[str, float] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, rest = stat.read_text().split("(", 1)[1].rsplit(")", 1)
@@ -184,8 +185,8 @@ def services_cpu() -> float:
             continue
         if name in ("influxd", "java"):
             fields = rest.split()
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
+            used[stat.parent.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def compare(

@@ -14,8 +14,10 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,7 +31,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.began: float | None = None
-        self.cpu = 0.0
+        self.cpu = self.last = self.last_cpu = 0.0
         self.readings = 0
 
     def start(self) -> None:
@@ -40,16 +42,17 @@ class Clock:
     def done(self, readings: int) -> bool:
         """So many more are done; True at the end, when the result is printed."""
         self.readings += readings
+        self.last, self.last_cpu = time.perf_counter(), time.process_time()
         if self.readings < PLAN["readings"]:
             return False
-        assert self.began is not None
-        result = {
-            "readings": self.readings,
-            "seconds": time.perf_counter() - self.began,
-            "cpu": time.process_time() - self.cpu,
-        }
-        print(json.dumps(result), flush=True)
+        self.tell()
         return True
+
+    def tell(self) -> None:
+        """Print the result."""
+        began = self.last if self.began is None else self.began
+        result = {"readings": self.readings, "seconds": self.last - began, "cpu": self.last_cpu - self.cpu}
+        print(json.dumps(result), flush=True)
 
 
 def stop() -> None:
@@ -68,6 +71,7 @@ def yeji() -> None:
     from streams.worker.service import run_worker
 
     clock = Clock()
+    own = Path(PLAN["folder"]) / f"{os.getpid()}.done"
     take, batch = lane.Lane.take, tally.Tally.batch
 
     async def watched_take(self: Any, *args: Any) -> None:
@@ -76,11 +80,20 @@ def yeji() -> None:
 
     def watched_batch(self: Any, results: Results, messages: int, batch_ms: float) -> None:
         batch(self, results, messages, batch_ms)
-        if clock.done(results.readings):
-            os.kill(os.getpid(), signal.SIGTERM)
+        clock.done(results.readings)
+        own.write_text(str(clock.readings))
+
+    def watch() -> None:
+        """End when all workers together have done everything."""
+        while sum(int(path.read_text() or 0) for path in own.parent.glob("*.done")) < PLAN["total"]:
+            time.sleep(0.05)
+        if clock.readings < PLAN["readings"]:
+            clock.tell()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     lane.Lane.take = watched_take  # type: ignore[method-assign]
     tally.Tally.batch = watched_batch  # type: ignore[method-assign]
+    threading.Thread(target=watch, daemon=True).start()
     run_worker(Settings(**PLAN["settings"]))
 
 
