@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 
 from rich.console import Console
@@ -20,6 +19,9 @@ from streams.settings import Settings
 SEVERITIES = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
 _COLOURS = {1: "cyan", 2: "yellow", 3: "dark_orange", 4: "red"}
 _KINDS = {AlarmKind.CONDITION: "ALARM", AlarmKind.QUALITY: "SENSOR", AlarmKind.LIMIT: "LIMIT"}
+
+#: Seconds between lines of progress where there is no terminal: in a replay, and live.
+_SAY, _SAY_LIVE = 10.0, 60.0
 
 #: So many contributing sensors are named in an alarm.
 _NAMED = 3
@@ -96,7 +98,7 @@ def compact(number: float) -> str:
 class Terminal:
     """Prints alarms as they happen and keeps a line of progress: a bar where the end is known.
 
-    Where the output is no terminal, progress is a plain line every ten seconds.
+    Where the output is no terminal, progress is a plain line now and then.
     """
 
     def __init__(
@@ -110,7 +112,6 @@ class Terminal:
     ) -> None:
         self.settings, self.total, self.live, self.zone = settings, total, live, zone
         self.console = console or Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-        self.on_live: Callable[[Tally], None] | None = None
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -160,8 +161,8 @@ class Terminal:
             self.newest = max(self.newest, int(scored.time[-1]))
         if self.live is not None and self.newest >= self.live and not self._is_live:
             self._is_live = True
-            if self.on_live is not None:
-                self.on_live(tally)
+            read = f"{compact(tally.readings)} readings in {tally.seconds:.0f} s"
+            self.say(f"Caught up: {read} ({compact(tally.rate)}/s). Live from here; Ctrl-C ends it.", "bold")
         self._advance(tally)
 
     def _advance(self, tally: Tally) -> None:
@@ -184,7 +185,7 @@ class Terminal:
                 completed=tally.readings,
                 text=text,
             )
-        elif now - self._said >= 10:
+        elif now - self._said >= (_SAY_LIVE if self._is_live else _SAY):
             self._said = now
             share = f" {tally.readings / self.total:.0%}" if self.total and not self._is_live else ""
             self.say(f"…{share} {text}")

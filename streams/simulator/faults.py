@@ -86,7 +86,7 @@ def _ramp(until: float) -> Callable[[Floats], Floats]:
 
 _SHAPES: dict[FaultKind, Callable[[Floats], Floats]] = {
     FaultKind.BEARING_WEAR: _exponential,
-    FaultKind.LEAK: _ramp(0.10),
+    FaultKind.LEAK: _ramp(0.02),
     FaultKind.MISALIGNMENT: _ramp(0.02),
     FaultKind.OVERHEATING: _ramp(0.30),
     FaultKind.SENSOR_STUCK: np.ones_like,
