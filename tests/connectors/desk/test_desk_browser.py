@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)  # a machine may be busy with other tests
 OpenDesk = Callable[..., "Page"]
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)  # a machine may be busy with other tests
 MACHINE = f"machines/{quote(PRESS)}"
 OpenPage = Callable[..., "Page"]
 
