@@ -13,6 +13,7 @@ from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.budget import FleetBudget
 from detectors.calibration import FleetCalibrator
 from detectors.commissioning import FleetCommissioning
+from detectors.drift import FleetPageHinkley
 from detectors.ensemble import combine
 from detectors.health import FleetHealth
 from detectors.limits import FleetLimits, LimitTransition
@@ -31,6 +32,8 @@ from streams.undo import FleetUndo
 
 #: Readings that teach before the first is scored: a third of a warm-up, but not less than so many.
 _TAUGHT = 100
+#: Evidence counts with at most so much in the search for drift.
+_EVIDENT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Found:
     quality: list[QualityTransition]
     limits: list[LimitTransition]
     prognoses: list[PrognosisResult]
+
+
+#: Machines in one monitor. Its arrays are copied when they grow: that has to stay a matter of a moment.
+MOST_MACHINES = 8192
 
 
 class Monitor:
@@ -74,6 +81,7 @@ class Monitor:
         chosen = settings.detectors_for(width)
         self.detectors = [build(d.kind, width, **d.params) for d in chosen]
         self.calibrators = [FleetCalibrator() for _ in chosen]
+        self.drifts = [FleetPageHinkley() for _ in chosen]
         self.budget = FleetBudget(len(chosen), alarm.budget)
         self.weights = np.array([d.weight for d in chosen])
         settle = round(settings.learning.settle * 1000)
@@ -101,6 +109,7 @@ class Monitor:
             "budget": self.budget,
             **{f"detector{i}": stage for i, stage in enumerate(self.detectors)},
             **{f"calibrator{i}": stage for i, stage in enumerate(self.calibrators)},
+            **{f"drift{i}": stage for i, stage in enumerate(self.drifts)},
         }
         self._models = {
             name: stage for name, stage in self.stages.items() if name.startswith(("detector", "calibrator"))
@@ -110,6 +119,11 @@ class Monitor:
         self._free: list[int] = []
 
     # -- rows
+
+    @property
+    def room(self) -> int:
+        """How many machines may still be placed."""
+        return MOST_MACHINES - (len(self.state) - len(self._free))
 
     def place(self, machine: str) -> int:
         """A fresh row for ``machine``."""
@@ -204,8 +218,17 @@ class Monitor:
         self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
         if released is not None:
             for i, calibrator in enumerate(self.calibrators):
-                calibrator.learn(released.batch, np.ascontiguousarray(released.raw[:, i]))
+                raw_of = np.ascontiguousarray(released.raw[:, i])
+                self._notice_drift(i, released.batch, raw_of)
+                calibrator.learn(released.batch, raw_of)
             self._learn(released.batch)
+
+    def _notice_drift(self, i: int, batch: Batch, raw: Floats) -> None:
+        """When healthy readings have come to score higher, let detector ``i``'s calibration catch up soon."""
+        score = self.calibrators[i].score(batch, raw)
+        evidence = np.minimum(-np.log1p(-score), _EVIDENT)  # should be 1 on average
+        mean = evidence.reshape(len(batch.rows), -1).sum(axis=1) / self.learning.block
+        self.calibrators[i].quicken(batch.rows[self.drifts[i].update(batch.rows, mean)])
 
     def _alarms(
         self, batch: Batch, at: Ints, score: Floats, shares: Floats, evidence: Evidence, found: Found

@@ -68,7 +68,7 @@ class Pipeline:
         )
         self._future = round(settings.intake.future * 1000)
         self._machines: dict[str, Machine] = {}
-        self._monitors: dict[tuple[str, Layout], Monitor] = {}
+        self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
         self._changed: set[str] = set()
         self._priors: dict[str, Prior] = {}
         #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
@@ -345,10 +345,13 @@ class Pipeline:
     # -- models
 
     def _monitor(self, machine_class: str, layout: Layout) -> Monitor:
-        key = (machine_class, layout)
-        if key not in self._monitors:
-            self._monitors[key] = Monitor(self.settings.classes[machine_class], layout)
-        return self._monitors[key]
+        """One with room for a machine. They are bounded, so that a growing fleet is never copied whole."""
+        monitors = self._monitors.setdefault((machine_class, layout), [])
+        for monitor in monitors:
+            if monitor.room:
+                return monitor
+        monitors.append(Monitor(self.settings.classes[machine_class], layout))
+        return monitors[-1]
 
     def _begin(self, ready: Iterable[Machine], results: Results) -> None:
         """Give each machine whose warm-up is complete a model that knows the sensors seen in it."""
@@ -365,24 +368,30 @@ class Pipeline:
                 machine.warmup = WarmUp()  # nothing was measured yet
             elif machine.monitor is None or not set(layout) <= set(machine.layout):
                 groups.setdefault((machine.machine_class, layout), []).append((machine, time, x))
-        for (machine_class, layout), group in groups.items():
-            monitor = self._monitor(machine_class, layout)
-            rows = [monitor.place(machine.name) for machine, _, _ in group]
-            transitions = monitor.begin(
-                Batch(
-                    np.array(rows, dtype=np.int64),
-                    np.array([len(time) for _, time, _ in group], dtype=np.int64),
-                    np.concatenate([time for _, time, _ in group]),
-                    np.concatenate([x for _, _, x in group]),
-                )
+        for (machine_class, layout), waiting in groups.items():
+            while waiting:
+                monitor = self._monitor(machine_class, layout)
+                group, waiting = waiting[: monitor.room], waiting[monitor.room :]
+                self._place(monitor, group, results)
+
+    def _place(self, monitor: Monitor, group: list[tuple[Machine, Ints, Floats]], results: Results) -> None:
+        """Let ``monitor`` begin with machines and their first readings."""
+        rows = [monitor.place(machine.name) for machine, _, _ in group]
+        transitions = monitor.begin(
+            Batch(
+                np.array(rows, dtype=np.int64),
+                np.array([len(time) for _, time, _ in group], dtype=np.int64),
+                np.concatenate([time for _, time, _ in group]),
+                np.concatenate([x for _, _, x in group]),
             )
-            for (machine, time, _), row in zip(group, rows, strict=True):
-                self._move(machine, monitor, row, int(time[-1]), results)
-            by_row = {machine.row: machine for machine, _, _ in group}
-            for transition in transitions:
-                machine = by_row[transition.row]
-                event = quality_event(machine.name, machine_class, layout, transition)
-                self._emit(machine, event, results)
+        )
+        for (machine, time, _), row in zip(group, rows, strict=True):
+            self._move(machine, monitor, row, int(time[-1]), results)
+        by_row = {machine.row: machine for machine, _, _ in group}
+        for transition in transitions:
+            machine = by_row[transition.row]
+            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
+            self._emit(machine, event, results)
 
     def _warm_start(self, machine: Machine, results: Results) -> bool:
         """Begin with the reference of its class's prior that fits; False = none does."""
