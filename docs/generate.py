@@ -27,10 +27,10 @@ Made by `make docs` from the settings' own descriptions; a test holds it to them
 Each is taken from the first of these that has it: a flag of the command, an environment variable, the file
 `.env`, the file `yeji.toml` (or the one that `YEJI_CONFIG` names), its default. What `yeji tune promote` has
 put into `tuned.toml` in the folder `data` wins over all of them
-([tuning](feedback.md#tuning-with-the-facts-at-hand)). The variable of
-`kafka.brokers` is `YEJI_KAFKA__BROKERS`: the name in capitals, two underscores for each dot. Lists and tables
-in variables are written as JSON: `YEJI_PAGE__HOSTS='["yeji.plant"]'`. Secrets are never printed; give them as
-variables. [deploy/yeji.toml](../deploy/yeji.toml) is an example. A mistake ends a command with one line for
+([tuning](feedback.md#tuning-with-the-facts-at-hand)). The variable of `kafka.brokers` is
+`YEJI_KAFKA__BROKERS`: the name in capitals, two underscores for each dot. Lists and tables in variables are
+written as JSON: `YEJI_PAGE__HOSTS='["yeji.plant"]'`. Secrets are never printed; give them as variables.
+[deploy/yeji.toml](../deploy/yeji.toml) is an example. A mistake ends a command with one line for
 each wrong setting; `yeji check` tries whether what they name can be reached.
 """
 

@@ -62,6 +62,11 @@ class EmailChannel(Channel):
             if not self.tls and self.settings.starttls and server.has_extn("starttls"):
                 server.starttls(context=ssl.create_default_context())
                 server.ehlo()
+            elif self.user and not self.tls and self.settings.starttls:
+                raise NotSentError(
+                    f"mail server {self.host}:{self.port} offers no encryption, and the password was not "
+                    "sent in clear. Use smtps://, or set `starttls = false` on this channel if clear is meant."
+                )
             if self.user:
                 server.login(self.user, self.password)
         except BaseException:

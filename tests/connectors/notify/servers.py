@@ -45,7 +45,7 @@ class MailServer:
         self.port, self.box, self._controller = free_port(), Mailbox(), None
 
     def start(self):
-        self._controller = Controller(self.box, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self.box, hostname="127.0.0.1", port=self.port, ready_timeout=30)
         self._controller.start()
         return self
 
