@@ -72,6 +72,8 @@ class Desk:
         self.stale_after = round(desk.stale * HOUR)
         #: names likely failure modes of a raised alarm; set by whoever has a classifier
         self.modes: Callable[[AlarmEvent], tuple[tuple[str, float], ...]] = lambda _: ()
+        #: every machine that is watched, those that never alarmed too; set by whoever has the readings
+        self.fleet: Callable[[], Iterable[str]] = lambda: ()
 
     def close(self) -> None:
         """Close the file."""
@@ -454,18 +456,20 @@ class Desk:
     def open_window(self, scope: Scope, place: str, *, start: int, end: int, by: str, why: str) -> Window:
         """Plan work on everything under ``place`` (a machine, line, area…): its alarms are suppressed then.
 
-        Of each machine there that the desk knows, the models are told: `VerdictKind.PLANNED_WORK`.
+        Of each machine there (`fleet`, and every machine that ever alarmed) the models are told:
+        `VerdictKind.PLANNED_WORK`.
         """
         place = place.strip("/")
         self._place(scope, place)
         if end <= start:
             raise RefusedError("The window ends before it begins.")
+        watched = {machine for machine in self.fleet() if within(machine, place)}
         with self.store.writing() as t:
             now = self.clock()
             id = str(uuid.uuid5(ID_NAMESPACE, f"window\n{place}\n{start}\n{end}\n{now}\n{by}"))
             window = Window(id, place, start, end, by, why)
             self._tell(t, Action.WINDOW, place, by, why, window=window)
-            for machine in t.machines(Scope.of(place)):
+            for machine in sorted(watched.union(t.machines(Scope.of(place)))):
                 name = self.settings.class_of(machine) or ""
                 verdict = self._verdict(
                     machine,

@@ -65,7 +65,7 @@ class EmailChannel(Channel):
             elif self.user and not self.tls and self.settings.starttls:
                 raise NotSentError(
                     f"mail server {self.host}:{self.port} offers no encryption, and the password was not "
-                    "sent in clear. Use smtps://, or set `starttls = false` on this channel if clear is meant."
+                    "sent in clear. Use smtps://; `starttls = false` on the channel says that clear is meant."
                 )
             if self.user:
                 server.login(self.user, self.password)

@@ -72,6 +72,8 @@ def serve_desk(desk: Desk, history: History | None, stack: ExitStack, say: Calla
     from connectors.desk import DeskServer
     from connectors.page import PageError
 
+    if history is not None:
+        desk.fleet = lambda: [one.machine for one in history.fleet()]
     server = DeskServer(desk, history)
     stack.callback(server.stop)
     try:

@@ -154,6 +154,13 @@ def test_a_window_suppresses_tells_the_models_and_ends(desk, clock):
     rebuilt(desk)
 
 
+def test_a_window_tells_the_models_of_machines_that_never_alarmed_too(desk, clock):
+    desk.take_in([raised(PRESS)])
+    desk.fleet = lambda: [PRESS, ROBOT, OVEN, RIVAL]
+    desk.open_window(GGM, "gwangju/ggm/body", start=clock.now, end=clock.now + HOUR, by="Lee", why="x")
+    assert sorted(one.machine for one in desk.verdicts(EVERYTHING)) == [PRESS, ROBOT]
+
+
 def test_a_parent_that_is_down_suppresses_its_children(desk):
     desk.machine_down(GGM, ROBOT, by="Lee", why="gearbox")
     desk.take_in([raised(PRESS), raised(ROBOT)])
