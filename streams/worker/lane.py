@@ -23,13 +23,11 @@ from streams.worker.engine import Chunk, Engine
 from streams.worker.places import Phase, Place
 from streams.worker.snapshots import read_snapshots, snapshot_headers, snapshot_key
 from streams.worker.tally import Tally
+from streams.worker.timetable import Timetable
 from streams.worker.transport import BulkConsumer
 from streams.worker.writer import AbandonedError, Writer
 
 log = structlog.get_logger()
-
-#: A checkpoint may take this share of the time: where it takes long, it is made less often.
-CHECKPOINT_SHARE = 0.1
 
 
 class Lane:
@@ -53,7 +51,7 @@ class Lane:
         self._ended = False
         self._write: asyncio.Task[None] | None = None
         self._written: dict[int, tuple[Place, int]] = {}
-        self._checkpoint_at = time.monotonic() + settings.worker.checkpoint
+        self._timetable = Timetable(settings.worker.checkpoint, time.monotonic())
         self._loop: asyncio.Task[None] | None = None
 
     # -- what Faust's consumer calls
@@ -187,7 +185,7 @@ class Lane:
 
     async def _run(self) -> None:
         while True:
-            due = self._checkpoint_at - time.monotonic()
+            due = self._timetable.due(time.monotonic())
             if not (self._inbox and self._open) and due > 0:
                 self._work.clear()
                 try:
@@ -197,12 +195,13 @@ class Lane:
             async with self._busy:
                 if not self._open:
                     self._work.clear()
-                    self._checkpoint_at = time.monotonic() + self._settings.worker.checkpoint
+                    now = time.monotonic()
+                    self._timetable.made(now, now)
                     continue
                 try:
                     if self._inbox:
                         await self._step()
-                    if time.monotonic() >= self._checkpoint_at:
+                    if self._timetable.due(time.monotonic()) <= 0:
                         await self._checkpoint()
                 except AbandonedError:
                     continue
@@ -235,6 +234,7 @@ class Lane:
 
     async def _step(self) -> None:
         batch = self._next_batch()
+        self._timetable.worked(time.monotonic())
         began = time.perf_counter()
         try:
             results = await self._engine.run(self._engine.process, batch)
@@ -323,10 +323,7 @@ class Lane:
                 for tp, offset in offsets.items():
                     self._places[tp].committed = offset
             self._tally.checkpoint(len(dumped))
-        took = time.monotonic() - began
-        self._checkpoint_at = time.monotonic() + max(
-            self._settings.worker.checkpoint, took * (1 / CHECKPOINT_SHARE - 1)
-        )
+        self._timetable.made(began, time.monotonic())
 
     def lag(self) -> int | None:
         """How many messages wait in this worker's partitions; None before the first fetch."""
