@@ -30,6 +30,11 @@ from detectors.one_class_svm import FleetOneClassSVM
 from detectors.scaling import FleetMinMaxScaler, FleetStandardScaler
 
 
+def has_counterpart(detector: FleetDetector) -> bool:
+    """Whether River has such a model."""
+    return isinstance(detector, FleetHalfSpaceTrees | FleetOneClassSVM | FleetLoda)
+
+
 def to_river(detector: FleetDetector, row: int, sensors: Sequence[str]) -> Any:
     """The model of ``row`` as a River pipeline over features named ``sensors`` (in the columns' order).
 
