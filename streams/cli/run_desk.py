@@ -9,15 +9,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
+import structlog
+
 from connectors.desk_alerts import AlertReader
 from connectors.desk_feedback import KafkaOutlet, VerdictOutlet
 from connectors.desk_modes import ModeBook
 from connectors.desk_runner import DeskRunner, only_runner
 from connectors.desk_service import Desk, desk_path
-from connectors.history import History
+from connectors.history import History, HistoryUnavailableError
 from connectors.influx_desk import measurer
 from streams.cli.errors import CommandError
 from streams.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 def run_desk(settings: Settings, *, kafka: bool) -> None:
@@ -73,7 +77,7 @@ def serve_desk(desk: Desk, history: History | None, stack: ExitStack, say: Calla
     from connectors.page import PageError
 
     if history is not None:
-        desk.fleet = lambda: [one.machine for one in history.fleet()]
+        desk.fleet = lambda: _machines(history)
     server = DeskServer(desk, history)
     stack.callback(server.stop)
     try:
@@ -86,6 +90,15 @@ def serve_desk(desk: Desk, history: History | None, stack: ExitStack, say: Calla
         hours = desk.settings.desk.access.invitation
         say(f"First    {link}")
         say(f"         makes the administrator's account, once, within {hours:g} hours")
+
+
+def _machines(history: History) -> list[str]:
+    """Every machine with readings; none while they cannot be read: a window must open all the same."""
+    try:
+        return [one.machine for one in history.fleet()]
+    except HistoryUnavailableError as error:
+        log.warning("which machines there are cannot be read", why=str(error))
+        return []
 
 
 def _history(settings: Settings, stack: ExitStack) -> History | None:
