@@ -40,9 +40,11 @@ class FleetCalibrator(FleetState):
     [0.52, 1.0]
     """
 
-    def __init__(self, size: int = 512, thin: int = 8, least: int = 20, shape: float = 0.25) -> None:
+    def __init__(self, size: int = 512, thin: int = 64, least: int = 20, shape: float = 0.25) -> None:
         self.size, self.thin, self.least, self.shape = size, thin, least, shape
         self._seen = np.zeros(0, dtype=np.int64)
+        self._stored = np.zeros(0, dtype=np.int64)
+        self._eager = np.zeros(0, dtype=np.int64)  # readings to come that are not thinned
         self._kept = np.zeros((0, size))
         self._knots = np.zeros((0, len(_SHARES)))
         self._scale = np.zeros(0)
@@ -65,12 +67,16 @@ class FleetCalibrator(FleetState):
         """Take in readings up to the end of each machine's running stretch, where its tail is worked out."""
         row_of, number = batch.row_of, self._seen[batch.row_of] + batch.step_of
         late = number - self.size
-        taken = (late < 0) | (late % self.thin == 0)
-        place = np.where(late < 0, number, late // self.thin) % self.size
+        taken = (late < 0) | (late % self.thin == 0) | (batch.step_of < self._eager[row_of])
+        before = np.cumsum(taken) - taken
+        earlier = (before - before[batch.starts[batch.column_of]]) if len(batch) else before
+        place = (self._stored[row_of] + earlier) % self.size
         most = self._knots[row_of, -1] + _REACH * self._scale[row_of]
         ready = self._ready[row_of]
         self._kept[row_of[taken], place[taken]] = np.where(ready, np.minimum(raw, most), raw)[taken]
         self._seen[batch.rows] += batch.counts
+        self._stored[batch.rows] += np.bincount(batch.column_of[taken], minlength=len(batch.rows))
+        self._eager[batch.rows] = np.maximum(self._eager[batch.rows] - batch.counts, 0)
         ended = (batch.counts > 0) & (self._seen[batch.rows] % _STRETCH == 0)
         self._refresh(batch.rows[ended])
 
@@ -109,7 +115,11 @@ class FleetCalibrator(FleetState):
         self._scale[rows] = np.maximum(spread, smallest)
 
     def _held(self, rows: Ints) -> Ints:
-        return np.minimum(self._seen[rows], self.size)
+        return np.minimum(self._stored[rows], self.size)
+
+    def quicken(self, rows: Ints) -> None:
+        """What is healthy has changed for ``rows``: take the next ``size`` readings all, to know it soon."""
+        self._eager[rows] = self.size
 
     def score(self, batch: Batch, raw: Floats) -> Floats:
         """Calibrated scores (n,) of raw scores (n,): ≥ p in a share 1 − p of healthy readings.
@@ -135,6 +145,8 @@ class FleetCalibrator(FleetState):
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
         self._seen = grown(self._seen, capacity)
+        self._stored = grown(self._stored, capacity)
+        self._eager = grown(self._eager, capacity)
         self._kept = grown(self._kept, capacity, fill=np.inf)
         self._knots = grown(self._knots, capacity)
         self._scale = grown(self._scale, capacity, fill=1)
@@ -143,7 +155,7 @@ class FleetCalibrator(FleetState):
 
     def reset(self, row: int, seed: int) -> None:
         """Forget the healthy scores of ``row``."""
-        self._seen[row] = 0
+        self._seen[row] = self._stored[row] = self._eager[row] = 0
         self._kept[row] = np.inf
         self._knots[row] = 0.0
         self._scale[row] = 1.0
@@ -152,10 +164,10 @@ class FleetCalibrator(FleetState):
 
     def dump(self, row: int) -> State:
         """The healthy scores that are kept, and what followed from them at the end of the last stretch."""
-        seen = int(self._seen[row])
+        counts = np.array([self._seen[row], self._stored[row], self._eager[row]])
         return {
-            "seen": np.array([seen]),
-            "kept": self._kept[row, : min(seen, self.size)].copy(),
+            "seen": counts,
+            "kept": self._kept[row, : min(int(counts[1]), self.size)].copy(),
             "tail": np.concatenate((self._knots[row], self._scale[[row]], self._shape[[row]])),
             "ready": self._ready[row : row + 1].copy(),
         }
@@ -165,11 +177,12 @@ class FleetCalibrator(FleetState):
 
         Raises ValueError when the sizes do not fit.
         """
-        seen, kept, tail = int(state["seen"][0]), state["kept"], state.get("tail")
-        if len(kept) != min(seen, self.size) or (tail is not None and len(tail) != len(_SHARES) + 2):
+        kept, tail = state["kept"], state.get("tail")
+        seen, stored, eager = (*state["seen"].tolist(), len(kept), 0)[:3]
+        if len(kept) != min(stored, self.size) or (tail is not None and len(tail) != len(_SHARES) + 2):
             raise ValueError(f"{len(kept)} saved healthy scores do not fit a calibrator of {self.size}")
         self.reset(row, 0)
-        self._seen[row] = seen
+        self._seen[row], self._stored[row], self._eager[row] = seen, stored, eager
         self._kept[row, : len(kept)] = kept
         if tail is None:
             self._refresh(np.array([row]))

@@ -67,7 +67,8 @@ def test_follows_what_is_healthy_now() -> None:
     rng = np.random.default_rng(1)
     one.learn(fleet(1, 512), rng.exponential(size=512))
     before = one.score(fleet(1, 1), np.array([20.0]))[0]
-    one.learn(fleet(1, 6000), 10 * rng.exponential(size=6000))
+    one.quicken(np.array([0]))
+    one.learn(fleet(1, 600), 10 * rng.exponential(size=600))
     after = one.score(fleet(1, 1), np.array([20.0]))[0]
     assert before > 0.9999
     assert 0.7 < after < 0.95
