@@ -26,9 +26,9 @@ def drifts(mean: float, blocks: int) -> int:
     )
 
 
-def test_a_usual_machine_does_not_drift_and_one_that_scores_double_does_once_in_a_while() -> None:
+def test_a_usual_machine_does_not_drift_and_one_that_scores_double_does_soon() -> None:
     assert drifts(1.0, 500) == 0
-    assert drifts(2.0, 40) == 2 * len(ROWS), "each about every 16 blocks"
+    assert 1.5 * len(ROWS) < drifts(2.0, 40) < 2.5 * len(ROWS), "each about every 16 blocks"
 
 
 def test_what_is_missing_changes_nothing() -> None:
