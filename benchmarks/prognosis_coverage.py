@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from detectors.batch import Batch, Floats
-from detectors.health import SURPRISE_END, FleetHealth
+from detectors.health import FleetHealth
 from detectors.prognosis import FleetPrognosis
 
 STEP = 60_000  # a reading a minute
@@ -52,15 +52,14 @@ def life(shape: str, seed: int, options: dict[str, float]) -> dict[str, float]:
     rng = np.random.default_rng([seed, SHAPES.index(shape)])
     healthy, n = int(rng.integers(300, 3000)), int(rng.integers(1000, 20_000))
     path = np.concatenate((np.zeros(healthy), wear(shape, n, rng)))
-    surprise = 1.0 + 14.0 * path
-    score = -np.expm1(-rng.gamma(1.0, surprise))
+    surprise = 1.0 + 22.0 * path
+    shape_of_noise = 1.0 + 3.0 * path  # exponential in health, and steadier the clearer the damage is
+    score = -np.expm1(-rng.gamma(shape_of_noise, surprise / shape_of_noise))
     batch = Batch(np.array([0]), np.array([len(path)]), STEP * np.arange(len(path)), np.zeros((len(path), 1)))
     prognosis = FleetPrognosis(**options)
     prognosis.resize(1)
     found = health_of(batch, score)
-    most = 2.0 * SURPRISE_END
-    expected = surprise * -np.expm1(-most / surprise)  # the mean of an exponential that is cut at `most`
-    ended = np.flatnonzero(health_of(batch, -np.expm1(-expected)) <= prognosis.threshold)
+    ended = np.flatnonzero(health_of(batch, -np.expm1(-surprise)) <= prognosis.threshold)
     end = int(ended[0]) if len(ended) else len(path)
     results = [r for r in prognosis.update(batch, found) if r.index < end]
     wearing = [r for r in results if r.index >= healthy]

@@ -10,7 +10,9 @@ from detectors.batch import Batch, Floats
 from detectors.recurrence import smoothed
 
 #: Surprise up to which a machine is as new (1 is the mean in health), and that of its end.
-SURPRISE_NEW, SURPRISE_END = 1.6, 12.0
+SURPRISE_NEW, SURPRISE_END = 1.6, 24.0
+#: The most that a score can say: 1 - 1e-15.
+SURPRISE_MOST = 34.5
 #: Distance from the slow reference, in standard deviations that its age allows: as new, and at the end.
 WEAR_NEW, WEAR_END = 4.0, 12.0
 
@@ -20,7 +22,7 @@ class FleetHealth(FleetState):
 
     * Surprise: -ln(1 - score) of a calibrated score is exponential with mean 1 while the machine is
       healthy. Its exponentially weighted mean over ``span`` readings rises with lasting damage, and falls
-      again after a repair. At a mean as of the default alarm threshold, health is about 50.
+      again after a repair. While every reading is at the default alarm threshold, health is 76.
     * Wear: the distance from the slow reference (`detectors.wear`), which creeping damage cannot take
       along, as it does the fast models.
     """
@@ -35,7 +37,7 @@ class FleetHealth(FleetState):
         ``score`` (n,), NaN = not known; ``state`` (n,); ``wear`` (n,) as `FleetWear.update` gives it.
         """
         with np.errstate(divide="ignore"):
-            surprise = np.minimum(-np.log1p(-score), 2.0 * SURPRISE_END)
+            surprise = np.minimum(-np.log1p(-score), SURPRISE_MOST)
         mean = smoothed(batch, surprise, self.surprise[batch.rows], self.weight)
         some = batch.counts > 0
         self.surprise[batch.rows[some]] = mean[(batch.starts + batch.counts - 1)[some]]

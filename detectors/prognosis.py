@@ -64,7 +64,7 @@ class FleetPrognosis(FleetTable):
         threshold: float = 30.0,
         every: int = 32,
         horizon: float = 8760.0,
-        margin: float = 1.8,
+        margin: float = 1.64,
         bend: float = 0.15,
     ) -> None:
         lines = (len(_MEMORIES),)
