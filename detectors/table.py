@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,13 +66,13 @@ class FleetTable(FleetState):
         sizes: dict[str, int] = {}
         for name, column in self._columns.items():
             kind = self._data[name].dtype.kind
-            sizes[kind] = sizes.get(kind, 0) + int(np.prod(column.shape, dtype=int))
+            sizes[kind] = sizes.get(kind, 0) + math.prod(column.shape)
         given = {kind: array.shape for kind, array in state.items()}
         if given != {kind: (size,) for kind, size in sizes.items()}:
             raise ValueError(f"{type(self).__name__}: saved state has {given}, this one needs {sizes}")
         at = dict.fromkeys(sizes, 0)
         for name, column in self._columns.items():
             values = self._data[name]
-            kind, size = values.dtype.kind, int(np.prod(column.shape, dtype=int))
+            kind, size = values.dtype.kind, math.prod(column.shape)
             values[row] = state[kind][at[kind] : at[kind] + size].reshape(column.shape)
             at[kind] += size
