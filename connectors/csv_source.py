@@ -42,7 +42,8 @@ class CsvFile:
     @property
     def notes(self) -> tuple[str, ...]:
         """How it is read, in words."""
-        what = "one value a row" if self.layout.long else f"{len(self.layout.sensors)} sensors"
+        count = len(self.layout.sensors)
+        what = "one value a row" if self.layout.long else f"{count} sensor{'s' if count != 1 else ''}"
         machine = "" if self.layout.machine is None else f", machine from {self._name(self.layout.machine)!r}"
         time = "" if not self.layout.time else f" in {' '.join(map(repr, map(self._name, self.layout.time)))}"
         return (f"{what}{machine}, times{time}: {self.layout.times.title}", *self.layout.notes)

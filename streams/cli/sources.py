@@ -154,7 +154,8 @@ def choose_csv(path: Path, options: CsvOptions = AS_FOUND) -> Chosen:
     title = f"{len(source.files)} CSV files of {path}" if len(source.files) > 1 else str(source.files[0].path)
     notes = describe(source)
     if source.unread:
-        notes.append(f"{len(source.unread)} files cannot be read: see the rejected input")
+        files = "1 file" if len(source.unread) == 1 else f"{len(source.unread)} files"
+        notes.append(f"{files} cannot be read: see the rejected input")
     return Chosen(source, False, title, source.total, notes=notes)
 
 
