@@ -222,7 +222,7 @@ def test_the_first_visit_makes_the_administrator_who_invites_a_crew(
     page.get_by_label("Name", exact=True).fill("boss")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Save").tap()
-    expect(page.get_by_role("status")).to_contain_text("The password is set")
+    expect(page.get_by_text("The password is set")).to_be_visible()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").tap()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you")
