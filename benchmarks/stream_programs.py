@@ -226,9 +226,13 @@ def faust_empty() -> None:
 
         @app.agent(topic)  # type: ignore[untyped-decorator]
         async def count(stream: faust.StreamT[bytes]) -> None:
+            taken = 0
             async for _ in stream:
-                clock.start()
-                if clock.done(1):
+                if not taken:
+                    clock.start()
+                taken += 1
+                if taken == PLAN["readings"]:
+                    clock.done(taken)
                     stop()
 
         return app
