@@ -78,11 +78,17 @@ class FleetQuality(FleetTable):
     """Judges every cell of machines with ``width`` sensors; see docs/quality.md.
 
     ``low`` and ``high`` (k,) are the ends of the sensors' measuring range, NaN = not known. In a machine's
-    first ``settle`` ms no sensor is said to drift.
+    first ``settle`` ms no sensor is said to drift, and never one that is a ``symptom`` (k,): vibration that
+    rises alone is how wear begins.
     """
 
     def __init__(
-        self, width: int, low: Floats | None = None, high: Floats | None = None, settle: int = 0
+        self,
+        width: int,
+        low: Floats | None = None,
+        high: Floats | None = None,
+        settle: int = 0,
+        symptom: Bools | None = None,
     ) -> None:
         each = (width,)
         nan = float("nan")
@@ -126,7 +132,7 @@ class FleetQuality(FleetTable):
             }
         )
         self.width = width
-        self.drift = SensorDrift(width, settle)
+        self.drift = SensorDrift(width, settle, symptom)
         self.low = np.full(width, -np.inf) if low is None else np.where(np.isnan(low), -np.inf, low)
         self.high = np.full(width, np.inf) if high is None else np.where(np.isnan(high), np.inf, high)
 

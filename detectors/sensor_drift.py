@@ -38,8 +38,9 @@ class SensorDrift(FleetTable):
     what its shifts do to sensors that lag behind is not known before.
     """
 
-    def __init__(self, width: int, settle: int = 0) -> None:
+    def __init__(self, width: int, settle: int = 0, symptom: Bools | None = None) -> None:
         self.width, self.settle = width, settle
+        self._may = np.ones(width, dtype=bool) if symptom is None else ~symptom
         self.active = 3 <= width <= _MOST_SENSORS
         k = width if self.active else 0
         super().__init__(
@@ -91,7 +92,7 @@ class SensorDrift(FleetTable):
         jump = (np.abs(off_fast) > _JUMP) & (np.abs(off_fast) > 2.0 * np.abs(off))
         jumped = latched(part, jump, np.abs(off_fast) < 1.0, self["jumped"][rows])
         enough = np.maximum(_RAISE, 2.0 * self["usual"][row_of])
-        on = self["redundant"][row_of] & ~jumped & (np.abs(off) > enough) & (blamed > _BLAMED)
+        on = self._may & self["redundant"][row_of] & ~jumped & (np.abs(off) > enough) & (blamed > _BLAMED)
         found = latched(part, on, np.abs(off) < _CLEAR, self["drifting"][rows])
         last = (part.starts + part.counts - 1)[some]
         for name, values in (("slow", slow), ("fast", fast), ("jumped", jumped), ("drifting", found)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.batch import Floats
+from detectors.batch import Bools, Floats
 from detectors.limits import Limit
 from streams.settings import ClassSettings, SensorSettings
 
@@ -45,6 +45,25 @@ def limits_of(settings: ClassSettings, sensors: tuple[str, ...]) -> tuple[Limit,
 
 def _deadband(sensor: SensorSettings, value: float) -> float:
     return abs(value) * 0.05 if sensor.deadband is None else sensor.deadband
+
+
+_VIBRATION_UNITS = frozenset({"mm/s", "m/s2", "m/s²", "m/s^2", "g", "in/s", "µm", "um"})
+_VIBRATION_NAMES = ("vibration", "accelero", "accel", "velocity_rms", "envelope", "kurtosis", "crest")
+
+
+def symptoms_of(settings: ClassSettings, sensors: tuple[str, ...]) -> Bools:
+    """(k,) which sensors show wear by themselves: one that rises alone is no drift of the sensor.
+
+    >>> symptoms_of(ClassSettings(sensors={"de": {"unit": "mm/s"}}), ("de", "vibration_rms", "flow")).tolist()
+    [True, True, False]
+    """
+    found = []
+    for name in sensors:
+        known = settings.sensors.get(name, SensorSettings())
+        by_itself = known.unit in _VIBRATION_UNITS or known.iso20816 is not None
+        by_itself |= any(part in name.lower() for part in _VIBRATION_NAMES)
+        found.append(by_itself if known.symptom is None else known.symptom)
+    return np.array(found, dtype=bool)
 
 
 def rails_of(settings: ClassSettings, sensors: tuple[str, ...]) -> tuple[Floats, Floats]:

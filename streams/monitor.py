@@ -25,7 +25,7 @@ from detectors.wear import FleetWear
 from streams.condition import Change, Episode, Readings, Rule, advance
 from streams.feedback import FleetFeedback
 from streams.learning import GuardedLearning
-from streams.limits import limits_of, rails_of
+from streams.limits import limits_of, rails_of, symptoms_of
 from streams.records import State, Verdict, VerdictKind
 from streams.settings import ClassSettings
 from streams.undo import FleetUndo
@@ -85,7 +85,9 @@ class Monitor:
         self.budget = FleetBudget(len(chosen), alarm.budget)
         self.weights = np.array([d.weight for d in chosen])
         settle = round(settings.learning.settle * 1000)
-        self.quality = FleetQuality(width, *rails_of(settings, sensors), settle)
+        self.quality = FleetQuality(
+            width, *rails_of(settings, sensors), settle, symptoms_of(settings, sensors)
+        )
         self.limits = FleetLimits(
             limits_of(settings, sensors), self.rule.on_delay, self.rule.off_delay, alarm.min_readings
         )

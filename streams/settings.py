@@ -125,6 +125,11 @@ class SensorSettings(_Section):
     deadband: float | None = Field(
         None, ge=0, description="how far back a value must be to clear; none = 5 % of the limit"
     )
+    symptom: bool | None = Field(
+        None,
+        description="it shows wear of the machine by itself, as vibration does, and is never said to "
+        "drift; none = by its unit and name",
+    )
     iso20816: IsoZoneSettings | None = Field(
         None, description="vibration velocity, mm/s RMS: alarms in zones C and D of ISO 20816-3"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from detectors.quality import Fault, FleetQuality, QualityTransition
 from tests.detectors.fleets import START, batch_of, cuts
 
 
-def watch(healthy: Floats, then: Floats, **rails: Floats) -> tuple[list[QualityTransition], Floats]:
+def watch(healthy: Floats, then: Floats, **rails: Any) -> tuple[list[QualityTransition], Floats]:
     quality = FleetQuality(healthy.shape[1], **rails)
     quality.resize(4)
     quality.reset(2, 1)
@@ -231,6 +233,14 @@ def test_a_jump_of_one_sensor_or_a_change_of_several_is_no_drift(seed: int) -> N
     for x in (one, several):
         transitions, _ = watch(x[:1500], x[1500:])
         assert Fault.DRIFT not in {t.kind for t in transitions}
+
+
+def test_a_symptom_that_rises_alone_is_wear_and_stays_in_sight() -> None:
+    x = wired(np.random.default_rng(11), 5000)
+    x[2000:, 2] += np.linspace(0, 1.5, 3000)
+    transitions, ok = watch(x[:1500], x[1500:], symptom=np.array([False, False, True, False]))
+    assert transitions == []
+    assert ok.all()
 
 
 def test_sensors_that_do_not_foretell_each_other_cannot_drift() -> None:
