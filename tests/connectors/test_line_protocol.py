@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from connectors.line_protocol import bodies, float_columns, head, int_column, point, table
 
+# A quotation mark opens a string after an equals sign only: in a key it is one character as any other.
 _LINE = re.compile(
-    rb"(?P<head>(?:\\.|[^ \\]|\\(?![ ,=]))+) (?P<fields>(?:\"(?:\\.|[^\"\\])*\"|\\.|[^ \"])+) (?P<time>-?\d+)"
+    rb"(?P<head>(?:\\.|[^ \\]|\\(?![ ,=]))+) (?P<fields>(?:=\"(?:\\.|[^\"\\])*\"|\\.|[^ ])++) (?P<time>-?\d+)"
 )
 _FIELD = re.compile(rb"((?:\\[,= ]|[^,=])+)=(\"(?:\\.|[^\"\\])*\"|[^,]+)(?:,|$)")
 
