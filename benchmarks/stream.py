@@ -218,6 +218,19 @@ def compare(
     Console(width=110).print(table)
 
 
+def settings_of_services() -> Settings:
+    """The services of the settings, or those of the tests where YEJI_TEST_… names them."""
+    settings = load_settings()
+    if "YEJI_TEST_INFLUX_TOKEN" in os.environ:
+        influx = {
+            key.lower(): os.environ[f"YEJI_TEST_INFLUX_{key}"] for key in ("URL", "ORG", "BUCKET", "TOKEN")
+        }
+        settings = Settings(
+            kafka=KafkaSettings(brokers=os.environ["YEJI_TEST_KAFKA"]), influx=InfluxSettings(**influx)
+        )
+    return settings
+
+
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(
@@ -228,14 +241,7 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=50)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of frames")
     options = parser.parse_args()
-    settings = load_settings()
-    if "YEJI_TEST_INFLUX_TOKEN" in os.environ:
-        influx = {
-            key.lower(): os.environ[f"YEJI_TEST_INFLUX_{key}"] for key in ("URL", "ORG", "BUCKET", "TOKEN")
-        }
-        settings = Settings(
-            kafka=KafkaSettings(brokers=os.environ["YEJI_TEST_KAFKA"]), influx=InfluxSettings(**influx)
-        )
+    settings = settings_of_services()
     m, scale, rounds = options.machines, options.scale, options.rounds
 
     def frames(count: int) -> int:
