@@ -164,6 +164,7 @@ class KafkaNode:
 
     def _format(self, base: list[str]) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = "Y" + cluster[1:]  # one that begins with a hyphen would be taken for an option
         command = [*base, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._config)]
         done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
         if done.returncode:
