@@ -66,10 +66,10 @@ def steady_plant(
 
 
 def demo_plant(live: int, *, seed: int = 1, interval: int = 5000) -> Plant:
-    """Fifteen machines whose last two days before ``live`` (ms UTC) hold four faults, and soon after it one.
+    """Fifteen machines whose last two days before ``live`` (ms UTC) hold four faults, and a fifth begins.
 
     A press's bearing wears until today, a compressor leaks and is repaired, a robot's sensor loses
-    contact, a pump's thermometer drifts; a minute after ``live`` another pump overheats.
+    contact, a pump's thermometer sticks; as it goes live another pump begins to overheat.
     """
 
     def hours(before: float) -> int:
@@ -87,7 +87,10 @@ def demo_plant(live: int, *, seed: int = 1, interval: int = 5000) -> Plant:
             "bearing_temperature",
         ),
         Fault(
-            live + _MINUTE, live + 12 * _MINUTE, f"{utilities}/cooling-water/pump-01", FaultKind.OVERHEATING
+            live - 2 * _MINUTE,
+            live + 10 * _MINUTE,
+            f"{utilities}/cooling-water/pump-01",
+            FaultKind.OVERHEATING,
         ),
     ]  # fmt: skip
     return Plant(
