@@ -346,7 +346,10 @@ class Desk:
         sensor: str | None = None,
         comment: str = "",
     ) -> Verdict:
-        """Close it with what was found, which goes on to the models. A lasting condition stays shown."""
+        """Close it with what was found, which goes on to the models. A lasting condition stays shown.
+
+        The verdict speaks of the time until the condition's end, or until now while it lasts.
+        """
         with self.store.writing() as t:
             point = self._find(t, scope, alarm)
             now = self.clock()
@@ -360,7 +363,7 @@ class Desk:
                 event.machine_class,
                 kind,
                 start=event.onset,
-                end=max(event.time, ended or event.time),
+                end=max(event.time, now if ended is None else ended),
                 at=now,
                 by=by,
                 alarm=event.id,

@@ -88,5 +88,6 @@ class Measurer:
 
 
 def measurer(desk: Desk, settings: InfluxSettings) -> Measurer | None:
-    """Writes to the InfluxDB of the settings; None when they name no token."""
-    return Measurer(desk, InfluxSink(settings)) if settings.token is not None else None
+    """Writes to the InfluxDB of the settings; None when they name no token, or an empty one."""
+    named = settings.token is not None and settings.token.get_secret_value()
+    return Measurer(desk, InfluxSink(settings)) if named else None

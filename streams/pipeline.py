@@ -422,6 +422,9 @@ class Pipeline:
         """Let ``monitor`` watch ``machine`` from now on; health and prognosis go along."""
         old, old_row = machine.monitor, machine.row
         machine.monitor, machine.row = monitor, row
+        waiting, machine.verdicts = machine.verdicts, ()
+        for verdict in waiting:
+            monitor.take(row, verdict)
         if old is None:
             return
         for name in ("health", "prognosis"):
@@ -448,13 +451,16 @@ class Pipeline:
     def feedback(self, verdict: Verdict) -> bool:
         """Let a machine's model learn from a crew's verdict (docs/feedback.md).
 
-        False when there is nothing to learn: the machine is not watched here or has no model yet, or the
-        verdict was taken before.
+        In its first warm-up a machine keeps it until there is a model. False when there is nothing to learn:
+        the machine is not watched here, or the verdict was taken before.
         """
         machine = self._machines.get(verdict.machine)
-        if machine is None or machine.monitor is None:
+        if machine is None:
             return False
-        taken = machine.monitor.take(machine.row, verdict)
+        if machine.monitor is None:
+            taken = machine.keep(verdict)
+        else:
+            taken = machine.monitor.take(machine.row, verdict)
         if taken:
             self._changed.add(machine.name)
         return taken
@@ -499,6 +505,7 @@ class Pipeline:
             stages={} if known.monitor is None else known.monitor.dump(known.row),
             warmup=None if waiting is None else WaitingReadings(waiting.layout, waiting.time, waiting.x),
             open=tuple(known.open.values()),
+            verdicts=known.verdicts,
         )
         self._changed.discard(machine)
         return pack(snapshot)
@@ -522,6 +529,7 @@ class Pipeline:
             machine.warmup = WarmUp(saved.warmup.layout, saved.warmup.time, saved.warmup.x)
         machine.known = union(saved.layout, machine.warmup.layout if machine.warmup else ())
         machine.open = {event.id: event for event in saved.open}
+        machine.verdicts = saved.verdicts
         if saved.layout:
             monitor = self._monitor(machine_class, saved.layout)
             row = monitor.place(saved.machine)

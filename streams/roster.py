@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detectors.batch import Bools
+from streams.feedback import REMEMBERED
 from streams.intake import Clock
 from streams.layout import Layout, align, union
 from streams.monitor import Monitor
-from streams.records import AlarmEvent, Floats, Ints
+from streams.records import AlarmEvent, Floats, Ints, Verdict
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class Machine:
     appeared: it collects readings for a model of the wider layout while the old model goes on.
     ``open`` are its alarms that have been raised and not cleared, by alarm id. ``known`` are the sensors
     that were admitted so far: not those that a model watches, which trail behind within a batch.
+    ``verdicts`` wait for the first model.
     """
 
     name: str
@@ -61,6 +63,14 @@ class Machine:
     open: dict[str, AlarmEvent] = field(default_factory=dict)
     cold: bool = False  # nothing of its class's prior fits it: it warms up in full
     known: Layout = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def keep(self, verdict: Verdict) -> bool:
+        """Keep ``verdict`` for the first model (the latest `REMEMBERED`); False when it is kept already."""
+        if any(one.id == verdict.id for one in self.verdicts):
+            return False
+        self.verdicts = (*self.verdicts, verdict)[-REMEMBERED:]
+        return True
 
     @property
     def layout(self) -> Layout:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State as Stage
-from streams.records import AlarmEvent, Floats, Ints
+from streams.records import AlarmEvent, Floats, Ints, Verdict
 
 VERSION = 1
 _HEADER = struct.Struct("<4sHI")
@@ -51,7 +51,7 @@ class Snapshot:
     """One machine's state, and the message up to which it stands (``partition``, ``offset``).
 
     ``layout`` and ``stages`` are empty until the first warm-up is over. ``last`` and ``recent`` (r,) are
-    its clock.
+    its clock. ``verdicts`` wait for the first model.
     """
 
     machine: str
@@ -64,6 +64,7 @@ class Snapshot:
     stages: dict[str, Stage] = field(default_factory=dict)
     warmup: WaitingReadings | None = None
     open: tuple[AlarmEvent, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class _Array(msgspec.Struct, array_like=True):
@@ -89,6 +90,7 @@ class _Wire(msgspec.Struct, omit_defaults=True):
     stages: dict[str, dict[str, _Array]] = {}
     warmup: _Warmup | None = None
     open: list[AlarmEvent] = []
+    verdicts: list[Verdict] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -117,6 +119,7 @@ def pack(snapshot: Snapshot) -> bytes:
         },
         None if waiting is None else _Warmup(list(waiting.layout), _wrap(waiting.time), _wrap(waiting.x)),
         list(snapshot.open),
+        list(snapshot.verdicts),
     )
     body = zlib.compress(_encode(wire), level=1)
     return _HEADER.pack(_MAGIC, VERSION, zlib.crc32(body)) + body
@@ -159,6 +162,7 @@ def unpack(data: bytes) -> Snapshot:
             if waiting is None
             else WaitingReadings(tuple(waiting.layout), _unwrap(waiting.time), _unwrap(waiting.x)),
             tuple(wire.open),
+            tuple(wire.verdicts),
         )
     except (zlib.error, msgspec.DecodeError, ValueError, TypeError) as error:
         raise SnapshotDamagedError(f"Its checksum fits, but it cannot be read: {error}.") from error

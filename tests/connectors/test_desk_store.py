@@ -88,6 +88,14 @@ def test_an_alarm_from_its_raise_to_its_verdict(desk, clock):
     rebuilt(desk)
 
 
+def test_a_verdict_on_an_alarm_that_lasts_speaks_of_all_of_it_until_now(desk, clock):
+    event = raised(PRESS)
+    desk.take_in([event])
+    clock.now += 3_600_000
+    verdict = desk.close_alarm(GGM, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    assert (verdict.start, verdict.end) == (event.onset, clock.now)
+
+
 def test_a_tenant_sees_and_touches_nothing_of_another(desk, clock):
     mine, theirs = raised(PRESS), raised(RIVAL)
     desk.take_in([mine, theirs])

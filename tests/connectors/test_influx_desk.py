@@ -4,17 +4,17 @@ import pytest
 from influxdb_client import InfluxDBClient
 
 from connectors.desk_service import Desk
-from connectors.influx_desk import Measurer
+from connectors.influx_desk import Measurer, measurer
 from connectors.influx_sink import InfluxSink
 from streams.alarms.scope import EVERYTHING
 from streams.records import VerdictKind
 from streams.settings import InfluxSettings, Settings
 from tests.streams.alarms.plant import OVEN, PRESS, RIVAL, raised
 
-pytestmark = pytest.mark.services
 NOON = 1_767_582_000_000
 
 
+@pytest.mark.services
 def test_measures_of_places_and_crews(tmp_path, influx_bucket):
     now = [NOON]
     notify = {
@@ -61,4 +61,11 @@ def test_measures_of_places_and_crews(tmp_path, influx_bucket):
         with desk.store.reading() as r:
             assert heads[0].records[0].get_value() == r.head()[1].hex()
     sink.close()
+    desk.close()
+
+
+def test_an_empty_token_is_none(tmp_path):
+    desk = Desk(tmp_path / "desk.sqlite", Settings())
+    assert measurer(desk, InfluxSettings()) is None
+    assert measurer(desk, InfluxSettings(token="")) is None
     desk.close()

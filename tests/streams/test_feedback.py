@@ -12,6 +12,7 @@ from streams.feedback import MOST, REMEMBERED, FleetFeedback
 from streams.pipeline import Pipeline
 from streams.records import Frame, State, Verdict, VerdictKind
 from streams.settings import AlarmSettings, ClassSettings, DetectorSettings, LearningSettings, Settings
+from streams.snapshot import unpack
 from tests.streams.plant import SENSORS, START, facts, recording
 
 MACHINE = "a/b/c/d/press-1"
@@ -194,8 +195,38 @@ def test_verdicts_on_machines_that_are_not_here_teach_nothing():
     given = verdict(VerdictKind.FALSE_ALARM, 0, 1)
     assert not pipeline.feedback(given)
     pipeline.process([recording(MACHINE, 10, 1)])
-    assert not pipeline.feedback(given), "it has no model yet"
     assert not pipeline.feedback(replace(given, machine="x/y/z/u/v"))
+
+
+def test_a_verdict_on_a_machine_that_warms_up_is_kept_for_its_first_model():
+    def learned(work, restart=False):
+        pipeline, frame = Pipeline(settings()), recording(MACHINE, 300, 1)
+        first, rest = parts(frame, 10)
+        pipeline.process([first])
+        if work is not None:
+            assert pipeline.feedback(work)
+            assert not pipeline.feedback(work), "the same verdict again is kept once"
+            assert pipeline.changed() == [MACHINE]
+        if restart:
+            snapshot = pipeline.dump(MACHINE)
+            pipeline = Pipeline(settings())
+            pipeline.restore(snapshot)
+            assert not pipeline.feedback(work)
+        pipeline.process([rest])
+        if work is not None:
+            assert not pipeline.feedback(work), "its model has taken it"
+        assert unpack(pipeline.dump(MACHINE)).verdicts == ()
+        return pipeline.dump(MACHINE)
+
+    work = verdict(VerdictKind.PLANNED_WORK, 100, 299)
+    without, kept = unpack(learned(None)), learned(work)
+    assert kept == learned(work, restart=True)
+    assert len(unpack(kept).stages["feedback"]["spans"]) == 1
+    seen = "calibrator0"
+    assert any(
+        not np.array_equal(without.stages[seen][name], array, equal_nan=True)
+        for name, array in unpack(kept).stages[seen].items()
+    ), "readings of planned work are not learned"
 
 
 def test_only_the_latest_verdicts_are_remembered():
