@@ -1,7 +1,7 @@
 """Faust's own consumer, but fetched records go on in bulk, not each through queues and tasks of its own.
 
 Faust hands each message over alone: two tasks and a wait a message (`Consumer._drain_messages`), an Event, a
-queue: about 100 µs, whatever the message holds (docs/performance.md). Here the records that one fetch
+queue: some 75 µs, whatever the message holds (docs/performance.md). Here the records that one fetch
 gave go to the lane as they are. All else stays Faust's: group membership, assignment, flow control during
 a rebalance, the consumer thread with its heartbeats, the commit.
 """
