@@ -16,7 +16,7 @@ from detectors.batch import Batch
 from detectors.table import Column, FleetTable
 
 #: What a true record is raised by: no healthy tail reaches so far.
-_FAR = 20.0
+_FAR = 100.0
 
 
 class FleetRecords(FleetDetector):
@@ -26,7 +26,8 @@ class FleetRecords(FleetDetector):
     was seen of it so far; it shrinks towards the middle with a memory of ``memory`` readings. raw is the
     value's distance from the middle of the range, in half ranges, where that is largest: 1 = a record. A
     record by more than ``margin`` of the range counts as far out. A record widens the range at once, so
-    that a new level is odd once, not for ever.
+    that a new level is odd once, not for ever. Records among the first ``settle`` readings tell nothing:
+    so early everything is one.
     """
 
     kind: ClassVar[str] = "records"
@@ -38,6 +39,7 @@ class FleetRecords(FleetDetector):
         margin: float = 0.02,
         memory: float = 50_000.0,
         least: int = 20,
+        settle: int = 300,
     ) -> None:
         super().__init__(width)
         if not scales or min(scales) < 1 or memory < 1 or margin < 0:
@@ -47,7 +49,7 @@ class FleetRecords(FleetDetector):
             )
         self.scales = np.array([float(scale) for scale in scales])
         self.edge = 1 + 2 * margin  # in half ranges
-        self.memory, self.least = memory, least
+        self.memory, self.least, self.settle = memory, least, settle
         each = (len(scales), width)
         nan = float("nan")
         self._own = FleetTable(
@@ -77,6 +79,7 @@ class FleetRecords(FleetDetector):
         steps = batch.dense(batch.x)
         shape = (len(steps), len(rows), self.width)
         far, middle, sign = np.zeros(shape), np.full(shape, np.nan), np.zeros(shape)
+        young = np.zeros(shape)
         weight, shrink = 1 / self.scales[:, None], 1 / self.memory
         for i, x in enumerate(steps):
             known = ~np.isnan(x)
@@ -88,7 +91,7 @@ class FleetRecords(FleetDetector):
                 off = np.where(half > 0, (mean - centre) / half, 0.0)
             ready = known & (seen >= self.least)
             far[i] = np.where(ready, np.abs(off).max(axis=1), np.nan)
-            middle[i] = centre[:, 0]
+            middle[i], young[i] = centre[:, 0], seen < self.settle
             sign[i] = np.sign(off[:, 0])
             drawn = np.where(known[:, None], shrink, 0.0)
             low, high = low + drawn * (centre - low), high + drawn * (centre - high)
@@ -102,7 +105,9 @@ class FleetRecords(FleetDetector):
         says = ~np.isnan(parts).all(axis=1)
         parts = np.where(np.isnan(parts), 0.0, parts)
         deviation = parts * batch.flat(sign)
-        parts = np.where(parts > self.edge, _FAR + parts, parts)
+        record = parts > self.edge
+        says &= ~(record & (batch.flat(young) > 0)).any(axis=1)
+        parts = np.where(record, _FAR + parts, parts)
         raw = parts.max(axis=1, initial=0.0)
         return RawScores(np.where(says, raw, np.nan), parts, batch.flat(middle), deviation)
 
