@@ -13,10 +13,13 @@ from connectors.sqlite_store import Position, SqliteSink
 from streams.handover import Handover
 from streams.pipeline import Pipeline
 from streams.records import AlarmPhase, Results
+from streams.silence import SilenceWatch
 from streams.snapshot import SnapshotError
 
 #: About so many readings are worked on at once, and so many may wait.
 BATCH, WAITING = 8192, 65_536
+#: Seconds without input after which machines that fell silent are looked for.
+_LISTEN = 2.0
 
 
 @runtime_checkable
@@ -164,8 +167,16 @@ class EmbeddedRun:
 
     def _work(self) -> None:
         saved = time.monotonic() - self.save_every  # the first batch at once
-        while (items := self._handover.take(BATCH)) is not None:
+        # A replay is never live: there is nothing to listen for.
+        silence, wait = SilenceWatch(self.pipeline), _LISTEN if self.keep_state else None
+        listened = time.monotonic()
+        while (items := self._handover.take(BATCH, wait)) is not None:
             results = self.pipeline.process(items)
+            if wait and self._handover.empty and time.monotonic() - listened >= wait:
+                listened = time.monotonic()
+                results.alarms += silence.check(round(time.time() * 1000)).alarms
+            if not items and not results.alarms:
+                continue
             self._read += len(items)
             due = self.keep_state and time.monotonic() - saved >= self.save_every
             self._write(results, save=due)

@@ -110,3 +110,24 @@ def limit_event(machine: str, machine_class: str, sensors: Layout, transition: L
         sensor=sensor,
         detail=f"{limit.name}: {transition.value:g}, limit {limit.value:g}",
     )
+
+
+#: How the detail of an alarm begins that tells of a machine from which nothing comes.
+SILENCE = "silence"
+
+
+def silence_event(machine: str, machine_class: str, last: int, waited: int) -> AlarmEvent:
+    """Nothing has come of a machine for ``waited`` ms since its reading at ``last``."""
+    return AlarmEvent(
+        id=alarm_id(machine, AlarmKind.QUALITY, SILENCE, last),
+        machine=machine,
+        machine_class=machine_class,
+        kind=AlarmKind.QUALITY,
+        phase=AlarmPhase.RAISED,
+        onset=last,
+        time=last + waited,
+        score=1.0,
+        threshold=1.0,
+        severity=QUALITY_SEVERITY,
+        detail=f"{SILENCE}: no reading for {waited / 1000:.0f} s. Check power, gateway and network.",
+    )

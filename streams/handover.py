@@ -48,6 +48,11 @@ class Handover:
             self._changed.notify_all()
             return True
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._items
+
     def end(self, error: BaseException | None = None) -> None:
         """No more will come; ``error`` is what ended it, raised by `take` after the last item."""
         with self._changed:
@@ -60,10 +65,14 @@ class Handover:
             self._stopped = True
             self._changed.notify_all()
 
-    def take(self, most: int) -> list[Item] | None:
-        """What there is, at least one item and about ``most`` readings; None at the end."""
+    def take(self, most: int, wait: float | None = None) -> list[Item] | None:
+        """What there is, at least one item and about ``most`` readings; None at the end.
+
+        Nothing after ``wait`` seconds in which nothing came.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._items) or self._ended or self._stopped)
+            if not self._changed.wait_for(lambda: bool(self._items) or self._ended or self._stopped, wait):
+                return []
             if not self._items:
                 if self._error is not None and not self._stopped:
                     raise self._error

@@ -10,13 +10,14 @@ import numpy as np
 
 from detectors.batch import Batch
 from streams.condition import Change
-from streams.events import condition_event, limit_event, quality_event
+from streams.events import SILENCE, condition_event, limit_event, quality_event, silence_event
 from streams.intake import Clock, admit
 from streams.layout import Layout, align, strangers, union
 from streams.monitor import Monitor
 from streams.prior import Prior, short, warm
 from streams.records import (
     AlarmEvent,
+    AlarmKind,
     AlarmPhase,
     Floats,
     Frame,
@@ -71,6 +72,8 @@ class Pipeline:
         self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
         self._changed: set[str] = set()
         self._priors: dict[str, Prior] = {}
+        #: The newest event time of any machine (ms UTC); -1 = none yet.
+        self.newest = -1
         #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
         self.relearning: dict[str, str] = {}
 
@@ -113,6 +116,7 @@ class Pipeline:
             machine.applied, machine.partition = origin.offset, origin.partition
             self._changed.add(machine.name)
         admitted, rejections = admit(frame, machine.clock, origin, self._future)
+        self.newest = max(self.newest, machine.clock.last)
         if rejections:
             results.rejections += [self._located(one, frame, origin) for one in rejections]
         if admitted is not None:
@@ -282,6 +286,8 @@ class Pipeline:
                 found.contributions[start:stop],
             )
             start = stop
+            if run.machine.open:
+                self._heard(run.machine, int(run.time[0]), results)
             if run.extra is not None and run.machine.warmup is not None:
                 scored = replace(
                     scored,
@@ -333,6 +339,34 @@ class Pipeline:
             int(time[change.index]),
             monitor.settings.alarm.threshold,
         )
+
+    def _heard(self, machine: Machine, time: int, results: Results) -> None:
+        """A machine that was silent speaks again."""
+        for event in list(machine.open.values()):
+            if event.kind is AlarmKind.QUALITY and event.detail.startswith(SILENCE):
+                self._emit(machine, replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+
+    def silent(self, now: int) -> Results:
+        """Alarms of machines from which nothing has come for long, at ``now`` (ms UTC); each once.
+
+        The one thing that no reading can tell, so that the runner asks for it (`streams.silence`).
+        """
+        results = Results()
+        watched: dict[int, list[Machine]] = {}
+        for machine in self._machines.values():
+            if machine.monitor is not None:
+                watched.setdefault(id(machine.monitor), []).append(machine)
+        for group in watched.values():
+            monitor = group[0].monitor
+            assert monitor is not None  # noqa: S101 - only such are in a group
+            waited = monitor.quality.silent(np.array([m.row for m in group], dtype=np.int64), now)
+            for at in np.flatnonzero(waited).tolist():
+                one = group[at]
+                event = silence_event(one.name, one.machine_class, one.clock.last, int(waited[at]))
+                if event.id not in one.open:
+                    self._emit(one, event, results)
+                    self._changed.add(one.name)
+        return results
 
     @staticmethod
     def _emit(machine: Machine, event: AlarmEvent, results: Results) -> None:
