@@ -42,7 +42,7 @@ def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], dict[
 
 def ended(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
     return process.returncode
 
 
@@ -78,7 +78,7 @@ def test_a_taken_port_is_said_with_the_remedy(tmp_path: Path):
         env=os.environ | {"YEJI_DESK__PORT": port[1], "YEJI_DATA": str(tmp_path / "two")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert second.returncode == 1
