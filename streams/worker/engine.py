@@ -96,7 +96,7 @@ class Engine:
             return
         if not self._pipeline.feedback(verdict):
             log.info(
-                "Nothing was learned from a verdict: its machine is not watched here, or it was taken before.",
+                "Nothing was learned from a verdict: its machine is not watched here, or it came before.",
                 verdict=verdict.id,
                 machine=verdict.machine,
             )
