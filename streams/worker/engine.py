@@ -14,6 +14,7 @@ import structlog
 from streams.alert_wire import WireError, decode_verdict
 from streams.pipeline import Pipeline
 from streams.records import Message, Reason, Rejection, Results
+from streams.silence import SilenceWatch
 from streams.snapshot import SnapshotError
 from streams.wire import reject
 from streams.worker.places import Place
@@ -53,6 +54,7 @@ class Engine:
     def __init__(self, pipeline: Pipeline, feedback_topic: str) -> None:
         self._pipeline = pipeline
         self._feedback = feedback_topic
+        self._silence = SilenceWatch(pipeline)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self.process_ms = 0.0
 
@@ -87,6 +89,10 @@ class Engine:
             self._verdict(message, results)
         self.process_ms = (time.perf_counter() - began) * 1000
         return results
+
+    def silent(self) -> Results:
+        """Alarms of machines that have fallen silent. To be asked when no message waits."""
+        return self._silence.check(round(time.time() * 1000))
 
     def _verdict(self, message: Message, results: Results) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -23,7 +24,7 @@ from streams.worker.errors import WorkerError
 from streams.worker.lane import Lane
 from streams.worker.tally import Tally, resident_mb
 from streams.worker.transport import BulkApp
-from streams.worker.writer import Writer
+from streams.worker.writer import AbandonedError, Writer
 
 log = structlog.get_logger()
 
@@ -123,6 +124,15 @@ class _Worker:
             )
             if not self._writer.waiting:
                 await self._writer.report(stats)
+                if stats.lag == 0:
+                    await self._listen()
+
+    async def _listen(self) -> None:
+        """Tell of machines that have fallen silent: everything that has come is worked on."""
+        silent = await self._engine.run(self._engine.silent)
+        if silent.alarms:
+            with contextlib.suppress(AbandonedError):  # told where their partitions go
+                await self._writer.write(silent)
 
 
 def set_up_logging(settings: Settings) -> None:
