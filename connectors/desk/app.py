@@ -63,6 +63,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         navigation=[],
         loaders=[PackageLoader("connectors.desk")],
         texts=[TEXTS],
+        zone=settings.timezone,  # as in forms and messages
     )
     gate = Gate(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
     news = News(desk)

@@ -21,6 +21,7 @@ from connectors.page.app import local_address
 from connectors.page.render import Renderer
 from connectors.sqlite_schema import StoreError
 from streams.alarms.desk import RefusedError
+from streams.alarms.korean import said
 from streams.alarms.scope import Scope
 
 NOTE_COOKIE = "yeji-note"
@@ -166,7 +167,7 @@ class Gate:
         except NotFoundError:
             return self._wrong(request, 404, "not.found", "not.found.how", visit)
         except RefusedError as error:
-            return self.back(visit, "refused", why=str(error))
+            return self.back(visit, "refused", why=said(str(error), self.render.language(request)))
         except AccessError as error:
             return self.back(visit, error.key)
         except (HistoryUnavailableError, StoreError) as error:

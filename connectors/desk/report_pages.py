@@ -55,10 +55,13 @@ class ReportPages:
         """ISA-18.2's measures of the last days."""
         days = whole(visit.request.query_params.get("days"), 7, most=366) or 7
         end = self.desk.clock()
+        kpis = self.desk.kpis(visit.scope, end - days * _DAY, end)
+        machines = {actor.machine for actor in kpis.bad_actors}
         return self.gate.show(
             visit,
             "kpis.html",
-            kpis=self.desk.kpis(visit.scope, end - days * _DAY, end),
+            kpis=kpis,
+            points={one.point: one for name in machines for one in self.desk.points(visit.scope, name)},
             days=days,
             periods=PERIODS,
             priorities=sorted(Priority, reverse=True),

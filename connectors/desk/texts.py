@@ -48,7 +48,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "새 알람은 긴급한 순서로 자동으로 나타납니다.",
     ),
     "desk.quiet": ("No alarms", "알람 없음"),
-    "n.related": ("{n} related alarms of this line", "이 라인의 관련 알람 {n}건"),
+    "n.related": ("Related alarms of this line: {n}", "이 라인의 관련 알람 {n}건"),
+    "expected.about": ("expected {value}", "기대값 {value}"),
     "n.times": ("{n} times", "{n}회"),
     "mode.likely": ("Likely {mode} ({share} %)", "{mode} 가능성 ({share} %)"),
     "ended": ("ended", "해소됨"),
@@ -103,6 +104,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "alarm.last": ("Last time on this machine", "이 설비의 지난 조치"),
     "alarm.charts": ("Around the alarm", "알람 전후"),
     "work.order": ("Work order", "작업 지시"),
+    "letter.waiting": ("waits to be sent", "전송 대기"),
+    "letter.sending": ("is being sent", "전송 중"),
+    "letter.sent": ("sent", "전송됨"),
+    "letter.unsent": ("could not be sent", "전송 실패"),
+    "letter.folded": ("in a message of several", "묶음 알림에 포함"),
     "channel": ("Channel", "채널"),
     "crew": ("Crew", "조"),
     # machine
@@ -167,7 +173,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "kpi.ack90": ("90 % within", "90 % 이내"),
     "kpi.false": ("False alarms of those judged", "판정 중 오경보 비율"),
     "kpi.mix": ("Priority mix", "우선순위 분포"),
-    "kpi.mix.aim": ("ISA-18.2 aims at about 80 / 15 / 5 / 1 %", "ISA-18.2 목표: 약 80 / 15 / 5 / 1 %"),
+    "kpi.mix.aim": (
+        "ISA-18.2 aims at about 80 % low, 15 % medium, 5 % high and under 1 % urgent.",
+        "ISA-18.2 목표: 낮음 약 80 %, 보통 15 %, 높음 5 %, 긴급 1 % 미만",
+    ),
     "kpi.actors": ("Top ten alarm points", "최다 발생 알람 지점 10"),
     "kpi.verdicts": ("What was found", "점검 결과"),
     # journal

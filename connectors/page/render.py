@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from connectors.page.texts import LANGUAGES, Language, Texts
+from streams.alarms.korean import said
 from streams.settings import SensorSettings, Settings
+from streams.units import shown_unit
 
 LANGUAGE_COOKIE = "yeji-language"
 THEME_COOKIE = "yeji-theme"
@@ -34,7 +36,9 @@ class Renderer:
         navigation: Sequence[tuple[str, str]],
         loaders: Sequence[BaseLoader] = (),
         texts: Sequence[Mapping[str, tuple[str, str]]] = (),
+        zone: str = "",
     ) -> None:
+        """``zone`` is that of the times on the pages; "" = each reader's own."""
         self.settings = settings
         self._language = language
         self.navigation = navigation
@@ -51,8 +55,10 @@ class Renderer:
             "number": number,
             "score": score_text,
             "when": when,
+            "said": said,
             "segment": lambda text: quote(text, safe="/"),
         }
+        self._environment.globals["zone_shown"] = zone
         self._environment.globals["sensor_label"] = self.sensor_label
         self._environment.globals["sensor_unit"] = self.sensor_unit
 
@@ -101,7 +107,7 @@ class Renderer:
     def sensor_unit(self, machine_class: str, sensor: str) -> str:
         """A sensor's unit in the settings, else nothing."""
         known = self._sensor(machine_class, sensor)
-        return known.unit if known else ""
+        return shown_unit(known.unit) if known else ""
 
 
 def number(value: float | None, digits: int = 4) -> str:

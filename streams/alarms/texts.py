@@ -10,12 +10,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from streams.alarms.korean import said
 from streams.alarms.letter import Alert, Letter
 from streams.alarms.scope import within
 from streams.alarms.telling import BUNDLES, OWN, Kind, Occasion
 from streams.alarms.views import AlarmView
 from streams.records import Contribution, Verdict
 from streams.settings import SensorSettings, Settings
+from streams.units import shown_unit
 
 #: So many sensors are named; the rest weighs little.
 MOST_SENSORS = 5
@@ -93,7 +95,7 @@ class Writer:
             "priority": one.priority.name,
             "since": self.local(one.onset),
             "minutes": (now - one.announced_at) // 60_000,
-            "detail": _line(one.detail),
+            "detail": said(_line(one.detail), language),
             "contributions": [
                 _contribution(c, sensors, language) for c in one.contributions[:MOST_SENSORS] if c.share > 0
             ],
@@ -116,11 +118,11 @@ class Writer:
 
     def local(self, time: int) -> str:
         """``time`` (ms UTC) as people write it, in the desk's zone."""
-        return datetime.fromtimestamp(time / 1000, self.zone).strftime("%Y-%m-%d %H:%M")
+        return datetime.fromtimestamp(time / 1000, self.zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _contribution(one: Contribution, sensors: Mapping[str, SensorSettings], language: str) -> dict[str, str]:
-    unit = sensors[one.sensor].unit if one.sensor in sensors else ""
+    unit = shown_unit(sensors[one.sensor].unit) if one.sensor in sensors else ""
     return {
         "label": _label(one.sensor, sensors, language),
         "value": _number(one.value, unit),

@@ -150,9 +150,10 @@
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const language = document.documentElement.lang;
-  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const { timeZone } = window.yeji;
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone };
   const axisFormats = [
-    [86400, new Intl.DateTimeFormat(language, { month: "short", day: "numeric" })],
+    [86400, new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone })],
     [60, new Intl.DateTimeFormat(language, clock)],
     [0, new Intl.DateTimeFormat(language, { ...clock, second: "2-digit" })],
   ];
@@ -186,6 +187,7 @@
       sensor: { range: (_, least, most) => uPlot.rangeNum(least ?? 0, most ?? 1, 0.1, true) },
     };
     return {
+      ...(timeZone && { tzDate: (time) => uPlot.tzDate(new Date(time * 1000), timeZone) }),
       width: entry.box.clientWidth || 300,
       height: entry.box.clientHeight || 150,
       padding: [rem * 0.4, rem * 0.6, 0, 0],

@@ -1,25 +1,27 @@
-// Live updates, and times in the reader's own zone. Everything else works without script.
+// Live updates, and times in the page's zone, or the reader's own. Everything else works without script.
 "use strict";
 (() => {
   const language = document.documentElement.lang;
 
   // Times: the server writes UTC; the reader sees local time and finds UTC in the title.
-  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  const timeZone = document.documentElement.dataset.zone || undefined;
+  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone };
   const day = { month: "short", day: "numeric" };
   const formats = {
     today: new Intl.DateTimeFormat(language, clock),
     year: new Intl.DateTimeFormat(language, { ...day, ...clock }),
     other: new Intl.DateTimeFormat(language, { year: "numeric", ...day, ...clock }),
   };
+  const dates = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", timeZone });
   function local(moment) {
-    const now = new Date();
-    if (moment.toDateString() === now.toDateString()) return formats.today.format(moment);
-    return (moment.getFullYear() === now.getFullYear() ? formats.year : formats.other).format(moment);
+    const [then, today] = [dates.format(moment), dates.format(new Date())]; // as 2026-01-31
+    if (then === today) return formats.today.format(moment);
+    return (then.slice(0, 4) === today.slice(0, 4) ? formats.year : formats.other).format(moment);
   }
   function localise() {
     for (const one of document.querySelectorAll("time[datetime]")) one.textContent = local(new Date(one.dateTime));
   }
-  window.yeji = { local };
+  window.yeji = { local, timeZone };
 
   // A live update keeps what the reader opened and what a script drew.
   const fields = new Set(["INPUT", "SELECT", "TEXTAREA"]);

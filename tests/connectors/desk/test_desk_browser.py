@@ -36,9 +36,16 @@ def open_desk(browser: Browser, plant: Plant, url: str) -> Iterator[OpenDesk]:
     """Open the desk, signed in as somebody; nothing may go wrong meanwhile, or to another host."""
     contexts, hosts, wrong = [], set[str](), list[str]()
 
-    def open_(path: str = "", who: str | None = "kim", *, width: int = 390, script: bool = True) -> Page:
+    def open_(
+        path: str = "",
+        who: str | None = "kim",
+        *,
+        width: int = 390,
+        script: bool = True,
+        zone: str = "Asia/Seoul",
+    ) -> Page:
         context = browser.new_context(
-            timezone_id="Asia/Seoul",
+            timezone_id=zone,
             viewport={"width": width, "height": 844},
             has_touch=width < 500,
             java_script_enabled=script,
@@ -76,7 +83,7 @@ def test_one_tap_acknowledges(open_desk: OpenDesk, plant: Plant):
     names = page.locator(".desk-alarm .title a").all_inner_texts()
     assert names == ["press-1", "pump-1"]  # the urgent one first
     expect(card(page)).to_contain_text("Likely bearing-wear (72 %)")
-    expect(card(page)).to_contain_text("Vibration 9.5 mm/s (+11.2 σ)")
+    expect(card(page)).to_contain_text("Vibration 9.5 mm/s, expected 2 (+11.2 σ)")
     card(page).get_by_role("button", name="Acknowledge").tap()
     expect(page.get_by_role("status").filter(has_text="Acknowledged.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you 1")
@@ -233,7 +240,8 @@ def test_the_first_visit_makes_the_administrator_who_invites_a_crew(
     form.get_by_role("button", name="New account").tap()
     link = page.locator("#link").inner_text()
     assert link.startswith("http://127.0.0.1:8011/welcome/")
-    page.get_by_role("button", name="Sign out").tap()
+    page.get_by_role("link", name="boss").tap()
+    page.get_by_role("main").get_by_role("button", name="Sign out").tap()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.goto(url + link.removeprefix("http://127.0.0.1:8011/"))
     page.get_by_label("Password").fill("another sentence")
@@ -269,6 +277,27 @@ def test_in_korean(open_desk: OpenDesk):
     expect(page.get_by_role("heading", level=1)).to_contain_text("확인 대기")
     card(page).get_by_role("button", name="확인").tap()
     expect(page.get_by_role("status").filter(has_text="확인했습니다.")).to_be_visible()
+
+
+def test_times_are_those_of_the_desk_wherever_its_screen_thinks_it_is(open_desk: OpenDesk, plant: Plant):
+    path = f"alarms/{plant.press.id}"
+    here, elsewhere = open_desk(path, width=1280), open_desk(path, width=1280, zone="America/New_York")
+    for page in (here, elsewhere):
+        expect(page.locator("#charts")).to_have_attribute("aria-busy", "false")
+        expect(page.locator("time").first).not_to_contain_text("UTC")
+    assert elsewhere.locator("time").all_inner_texts() == here.locator("time").all_inner_texts()
+    page = open_desk("report", zone="America/New_York")
+    expect(page.locator(".report-form")).to_contain_text("Times of Asia/Seoul")
+
+
+def test_why_an_act_is_refused_is_said_in_korean_too(open_desk: OpenDesk):
+    page = open_desk()
+    page.get_by_role("button", name="한국어").tap()
+    card(page).get_by_text("더 보기").tap()
+    card(page).get_by_text("점검 결과로 종결").first.tap()
+    card(page).get_by_role("radio", name="고장 확인").check()
+    card(page).get_by_role("button", name="점검 결과로 종결").tap()
+    expect(page.locator(".note.refused")).to_contain_text("고장 유형을 적으십시오")
 
 
 def test_a_viewer_sees_no_buttons(open_desk: OpenDesk):

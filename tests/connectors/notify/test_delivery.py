@@ -60,11 +60,11 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
     assert desk.work() == 1
     [(to, letter)] = mail.box.letters
     assert to == ["crew@plant.test"]
-    assert letter["subject"] == "[Medium] press-07: unusual behaviour"
+    assert letter["subject"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
     text = letter.get_content()
     for part in (
         "Machine: gwangju/ggm/body/line-2/press-07",
-        "Since: 2026-01-05 11:43",
+        "Since: 2026-01-05 11:43 KST",
         "- vibration: 9.1, expected 3 (+6.1 standard deviations), 70% of the score",
         "Likely: bearing-wear (83%)",
         "fault confirmed, bearing-wear, part 6205: bearing replaced (Kim)",
@@ -83,7 +83,7 @@ def test_korean(telling, mail):
     desk.desk.take_in([raised(PRESS)])
     desk.work()
     [(_, letter)] = mail.box.letters
-    assert letter["subject"] == "[보통] press-07: 평소와 다른 상태"
+    assert letter["subject"] == "[보통] press-07: 평소와 다른 상태 (진동 9.1 mm/s)"
     assert "- 진동: 9.1 mm/s, 기대값 3 mm/s (표준편차의 +6.1배), 점수의 70%" in letter.get_content()
 
 
@@ -299,7 +299,7 @@ def test_apprise(telling, hook):
     desk.work(60)
     assert states(desk) == {"sent": 1}
     body = hook.bodies()[1]
-    assert body["title"] == "[Medium] press-07: unusual behaviour"
+    assert body["title"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
     assert "vibration" in body["message"]
 
 
