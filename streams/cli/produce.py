@@ -31,8 +31,8 @@ def produce(
         int | None,
         typer.Option(help="of the simulated plant; none = the demonstration's", min=1, show_default=False),
     ] = None,
-    history: Annotated[str, typer.Option(help="event time of the plant that is sent first")] = "2d",
-    interval: Annotated[str, typer.Option(help="time between two readings of a simulated machine")] = "5s",
+    history: Annotated[str, typer.Option(help="event time of the plant that is sent first")] = "9d",
+    interval: Annotated[str, typer.Option(help="time between two readings of a simulated machine")] = "15s",
     exit_at_end: Annotated[
         bool, typer.Option("--exit", help="end with the plant's history; otherwise go on live")
     ] = False,

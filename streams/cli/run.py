@@ -124,10 +124,10 @@ def run(
     ] = None,
     history: Annotated[
         str, typer.Option(help="event time that is replayed first", rich_help_panel=_SIMULATOR)
-    ] = "2d",
+    ] = "9d",
     interval: Annotated[
         str, typer.Option(help="time between two readings of a machine", rich_help_panel=_SIMULATOR)
-    ] = "5s",
+    ] = "15s",
     speed: Annotated[
         float,
         typer.Option(help="after its history, event time runs so much faster", rich_help_panel=_SIMULATOR),
@@ -158,7 +158,7 @@ def run(
 ) -> None:
     """Watch machines: score every reading, raise alarms, keep it all in SQLite, show it on a local page.
 
-    Without options it simulates a plant: two days of history in seconds, then live.
+    Without options it simulates a plant: nine days of history in a minute, then live.
     """
     from connectors.csv_layout import CsvOptions
     from streams.cli.errors import CommandError

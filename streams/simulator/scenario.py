@@ -26,12 +26,9 @@ _MINUTE = HOUR // 60
 
 # What goes together under any load and shift, and River's trees beside it: benchmarks/plant.py compares.
 _DETECTORS = (
-    DetectorSettings(kind="similarity", params={"smooth": 24}),
+    DetectorSettings(kind="similarity", params={"smooth": 12}),
     DetectorSettings(kind="half-space-trees", params={"window_size": 8192}),
 )
-
-#: How much history the demonstration has before it goes on live.
-DEMO_HISTORY = 48 * HOUR
 
 
 def machines(presses: int, pumps: int, compressors: int, robots: int) -> list[SimulatedMachine]:
@@ -67,6 +64,8 @@ def steady_plant(
 
 def demo_plant(live: int, *, seed: int = 1, interval: int = 5000) -> Plant:
     """Fifteen machines whose last two days before ``live`` (ms UTC) hold four faults, and a fifth begins.
+
+    To be told, they want a history of more than the week of commissioning of `plant_classes`.
 
     A press's bearing wears until today, a compressor leaks and is repaired, a robot's sensor loses
     contact, a pump's thermometer sticks; as it goes live another pump begins to overheat.
@@ -127,8 +126,8 @@ def plant_classes() -> dict[str, ClassSettings]:
             detectors=list(_DETECTORS),
             # What ends within a minute is no reason to wake anyone.
             alarm=AlarmSettings(on_delay=60, off_delay=600, min_readings=6),
-            # A day shows a machine's shifts; what it does then is learned, and nobody is woken.
-            learning=LearningSettings(settle=24 * 3600, block=64),
+            # A week shows a machine's shifts; what it does then is learned, and nobody is woken.
+            learning=LearningSettings(settle=7 * 24 * 3600, block=64),
             sensors={s.name: _known(s) for s in model.sensors},
         )
         for model in MODELS
