@@ -109,6 +109,9 @@ class FleetDetector(FleetState):
     def learn(self, batch: Batch) -> None:
         """Learn each reading, in order."""
 
+    def accept(self, row: int) -> None:
+        """A crew's word: what the machine of ``row`` does now is healthy, though it was never seen before."""
+
 
 def grown(array: NDArray[Any], capacity: int, fill: float | int = 0) -> NDArray[Any]:
     """``array`` with its first axis enlarged to ``capacity``; new rows hold ``fill``.

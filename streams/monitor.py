@@ -285,6 +285,8 @@ class Monitor:
                 for i, calibrator in enumerate(self.calibrators):
                     calibrator.learn(lesson.batch, np.ascontiguousarray(lesson.raw[:, i]))
             for detector in self.detectors:
+                if verdict.kind is VerdictKind.FALSE_ALARM:
+                    detector.accept(row)
                 detector.learn(lesson.batch)
         if lesson.sensitivity < 0:
             self.budget.debit(row)

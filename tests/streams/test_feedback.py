@@ -252,3 +252,20 @@ def test_every_detector_can_be_taught(kind):
     assert any(not np.array_equal(before[name], after[name], equal_nan=True) for name in before), "it learned"
     results = pipeline.process([parts(frame, 300)[1]])
     assert np.isfinite(results.scored[-1].score).all()
+
+
+@pytest.mark.parametrize(("kind", "more"), [(VerdictKind.FALSE_ALARM, 1), (VerdictKind.FAULT, 0)])
+def test_a_false_alarm_says_that_a_new_regime_is_healthy(kind, more):
+    pipeline, frame = Pipeline(settings("regimes")), washing(n=360)
+    frame.values[300:] *= 3.0  # a regime that was never seen
+    frame = Frame(MACHINE, frame.time + np.where(np.arange(360) >= 300, 86_400_000, 0), SENSORS, frame.values)
+    before, after = parts(frame, 300)
+    pipeline.process([before])
+    found = pipeline.process([after])
+    assert any((s.state == State.ALARM).any() for s in found.scored)
+    span = (int(after.time[0]) - START) // 1000, (int(after.time[-1]) - START) // 1000
+    machine = pipeline._machines[MACHINE]
+    (detector,) = machine.monitor.detectors
+    known = int(detector._own["known"][machine.row])
+    assert pipeline.feedback(verdict(kind, *span))
+    assert int(detector._own["known"][machine.row]) == known + more
