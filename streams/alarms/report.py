@@ -9,7 +9,7 @@ from streams.alarms.journal import SYSTEM, Action, Entry
 from streams.alarms.kpis import Kpis
 from streams.alarms.suppression import Window
 from streams.alarms.views import AlarmView
-from streams.records import Verdict
+from streams.records import Verdict, VerdictKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ def shift_report(
 ) -> ShiftReport:
     """Put the report together from the period's ``entries`` and what stands on the desk."""
     entries = [one for one in entries if measures.start <= one.at < measures.end]
+    planned = {_span(one.window) for one in entries if one.window is not None}
+    # what a window tells the models of each machine under it stands in the window itself
+    entries = [one for one in entries if one.verdict is None or _span(one.verdict) not in planned]
     flat = [one for lead in standing for one in (lead, *lead.members)]
     return ShiftReport(
         start=measures.start,
@@ -53,3 +56,9 @@ def shift_report(
         unsent=tuple(one for one in entries if one.action is Action.UNSENT),
         head=head.hex(),
     )
+
+
+def _span(one: Window | Verdict) -> tuple[int, int, str, bool]:
+    """What a window and the verdicts that it made have in common."""
+    by_window = isinstance(one, Window) or (one.alarm is None and one.kind is VerdictKind.PLANNED_WORK)
+    return one.start, one.end, one.by, by_window

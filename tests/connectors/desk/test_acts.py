@@ -242,3 +242,24 @@ def test_every_word_has_both_languages_and_every_value_a_word():
     needed |= {f"priority.{one.name.lower()}" for one in Priority}
     needed |= {f"verdict.{one}" for one in VerdictKind} | {f"kind.{one}" for one in AlarmKind}
     assert needed <= known
+
+
+def test_the_shift_report_tells_a_window_once_however_many_machines_it_covers(plant: Plant):
+    plant.desk.take_in([raised(f"{OURS}/body/line-1/press-2")])
+    form = {
+        "place": f"{OURS}/body",
+        "start": local_text(NOW, ZONE),
+        "end": local_text(NOW + 60 * MINUTE, ZONE),
+    }
+    do(plant, "our-engineer", "/windows", why="new die", **form)
+    act(plant, "close", kind="planned-work", comment="as planned")
+    assert len(plant.desk.verdicts(EVERYTHING, machine=f"{OURS}/body/line-1/press-2")) == 1
+    plant.clock.now += MINUTE
+    text = plant.client("viewer").get("/report?hours=8").text
+    assert text.count("new die") == 2, "as planned work, and as what somebody did"
+    assert "What was found (1)" in text
+    assert "as planned" in text
+
+
+def test_health_tells_strangers_nothing(plant: Plant):
+    assert plant.client().get("/healthz").json() == {"status": "ok"}
