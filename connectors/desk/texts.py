@@ -140,6 +140,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "until": ("Until", "종료"),
     "zone": ("Times of {zone}", "{zone} 시간 기준"),
     "done.window": ("Planned.", "추가했습니다."),
+    "done.window.unknown": (
+        "Planned, but no machine is known there yet: is the place right?",
+        "추가했습니다. 다만 해당 위치에 알려진 설비가 없습니다. 위치를 확인하십시오.",
+    ),
     "done.window.end": ("Ended.", "종료했습니다."),
     "done.down": ("Marked as down.", "정지로 표시했습니다."),
     "done.up": ("Marked as running.", "가동으로 표시했습니다."),

@@ -10,6 +10,7 @@ from connectors.desk.roles import Role
 from connectors.desk.times import local_text, parse_local
 from connectors.desk_service import Desk
 from connectors.history import History
+from streams.alarms.scope import within
 
 _DAY = 86_400_000
 
@@ -57,7 +58,7 @@ class WorkPages:
     def plan(self, visit: Visit) -> Response:
         """A new window."""
         zone, form = self.desk.settings.desk.timezone, visit.form
-        self.desk.open_window(
+        window = self.desk.open_window(
             visit.scope,
             form.get("place", ""),
             start=parse_local(form.get("start", ""), zone),
@@ -65,7 +66,8 @@ class WorkPages:
             by=visit.by,
             why=form.get("why", "")[:500],
         )
-        return self.gate.back(visit, "done.window")
+        known = any(within(one, window.place) for one in self._places(visit))
+        return self.gate.back(visit, "done.window" if known else "done.window.unknown")
 
     def end(self, visit: Visit) -> Response:
         """End a window now."""

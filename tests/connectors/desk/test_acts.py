@@ -155,6 +155,8 @@ def test_planned_work(plant: Plant):
     assert "ends before" in do(plant, "our-engineer", "/windows", end="2025-10-09T09:00", **form)
     start, end = local_text(NOW, ZONE), local_text(NOW + 60 * MINUTE, ZONE)
     assert do(plant, "our-engineer", "/windows", **form | {"start": start}, end=end) == "Planned."
+    nowhere = form | {"place": f"{OURS}/bodi", "start": start}
+    assert "is the place right?" in do(plant, "our-engineer", "/windows", end=end, **nowhere)
     window = next(one for one in plant.desk.windows(EVERYTHING) if one.place == f"{OURS}/body")
     assert window.end - window.start == 60 * MINUTE
     assert press(plant).state is AlarmState.SUPPRESSED
