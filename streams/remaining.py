@@ -1,11 +1,13 @@
-"""Remaining life of machines in use, from a table of runs to failure."""
+"""Remaining life of machines in use, from runs to failure: of a table, or as crews' verdicts end them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detectors.remaining_life import LEAST_RUNS, RemainingLife
+from detectors.run_features import Run
 from streams.runs_file import RunsFileError, read_runs
 
 
@@ -30,15 +32,25 @@ def remaining_of(history: Path, now: Path, cap: float, coverage: float) -> list[
     whole = [one.run for one in runs if len(one.run.age) > 1]
     if len(whole) < LEAST_RUNS:
         raise RunsFileError(f"{history} holds {len(whole)} runs to failure; {LEAST_RUNS} or more are needed")
+    return remaining_after(whole, {one.machine: one.run for one in machines}, cap, coverage)
+
+
+def remaining_after(
+    lives: Sequence[Run], now: Mapping[str, Run], cap: float, coverage: float
+) -> list[Remaining]:
+    """Every machine of ``now`` (its life so far), learned from whole ``lives``; the soonest to fail first.
+
+    ``lives`` are `LEAST_RUNS` or more, in the order in which they ended.
+    """
     model = RemainingLife(cap=cap, coverage=coverage)
-    model.learn_history(whole)
+    model.learn_history(list(lives))
     found = []
-    for one in machines:
-        estimate = model.follow().update(one.run.age, one.run.x)
+    for machine, run in now.items():
+        estimate = model.follow().update(run.age, run.x)
         found.append(
             Remaining(
-                one.machine,
-                float(one.run.age[-1]),
+                machine,
+                float(run.age[-1]),
                 float(estimate.remaining[-1]),
                 float(estimate.low[-1]),
                 float(estimate.high[-1]),

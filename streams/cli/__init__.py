@@ -20,6 +20,7 @@ VERBS: tuple[str, ...] = (
     "check",
     "bench",
     "life",
+    "remaining",
     "desk",
     "tune",
     "spread",
