@@ -20,6 +20,7 @@ from detectors.limits import FleetLimits, LimitTransition
 from detectors.prognosis import FleetPrognosis, PrognosisResult
 from detectors.quality import FleetQuality, QualityTransition
 from detectors.registry import build
+from detectors.restart import FleetRestart
 from detectors.seeds import machine_seed
 from detectors.wear import FleetWear
 from streams.condition import Change, Episode, Readings, Rule, advance
@@ -94,6 +95,7 @@ class Monitor:
         self.wear = FleetWear(width)
         self.health = FleetHealth()
         self.prognosis = FleetPrognosis()
+        self.restart = FleetRestart(round(settings.learning.restart * 1000))
         self.commissioning = FleetCommissioning(settle)
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.feedback = FleetFeedback(width, len(self.detectors))
@@ -105,6 +107,7 @@ class Monitor:
             "health": self.health,
             "prognosis": self.prognosis,
             "commissioning": self.commissioning,
+            "restart": self.restart,
             "learning": self.learning,
             "feedback": self.feedback,
             "undo": self.undo,
@@ -215,6 +218,8 @@ class Monitor:
         self.feedback.withhold(batch, raw, state)
         planned = self.feedback.planned(batch)
         doubtful = state if planned is None else np.where(planned, np.uint8(State.ALARM), state)
+        starting = self.restart.after(batch, checked.transitions)
+        doubtful = doubtful if starting is None else np.where(starting, np.uint8(State.ALARM), doubtful)
         released = self.learning.add(batch, raw, doubtful)
         ended = self.learning.ended(batch)
         self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
@@ -310,9 +315,13 @@ class Monitor:
         return saved
 
     def load(self, row: int, saved: dict[str, Saved]) -> None:
-        """Take up what `dump` gave. ValueError or KeyError when the class is set up otherwise now."""
+        """Take up what `dump` gave. ValueError or KeyError when the class is set up otherwise now.
+
+        A stage that an older Yeji did not have begins afresh; a model that is missing is an error.
+        """
         for name, stage in self.stages.items():
-            stage.load(row, saved[name])
+            if name in saved or name.startswith(("detector", "calibrator")):
+                stage.load(row, saved[name])
         condition = saved["condition"]
         self.state[row] = condition["state"][0]
         if "onset" in condition:

@@ -159,6 +159,9 @@ class LearningSettings(_Section):
 
     warmup: int = Field(300, ge=20, description="readings that are learned before the first score")
     block: int = Field(16, ge=1, le=256, description="learn in blocks of so many readings, one block late")
+    restart: float = Field(
+        60.0, ge=0, description="seconds after a gap in a machine's readings in which nothing is learned"
+    )
     settle: float = Field(
         0.0,
         ge=0,

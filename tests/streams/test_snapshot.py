@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from streams.pipeline import Pipeline
 from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution
 from streams.snapshot import (
     VERSION,
@@ -22,6 +24,7 @@ from streams.snapshot import (
     pack,
     unpack,
 )
+from tests.streams.plant import recording, settings
 
 EVENT = AlarmEvent(
     "i",
@@ -111,3 +114,16 @@ def test_right_checksum_and_wrong_content_is_damage():
     body = zlib.compress(b"\x01")
     with pytest.raises(SnapshotDamagedError, match="cannot be read"):
         unpack(struct.pack("<4sHI", b"YEJI", VERSION, zlib.crc32(body)) + body)
+
+
+def test_a_stage_that_an_older_version_did_not_have_begins_afresh():
+    pipeline = Pipeline(settings())
+    pipeline.process([recording("a/b/c/d/press-1", 200, 1)])
+    saved = unpack(pipeline.dump("a/b/c/d/press-1"))
+    older = replace(saved, stages={name: s for name, s in saved.stages.items() if name != "restart"})
+    other = Pipeline(settings())
+    other.restore(pack(older))
+    assert not other.relearning
+    without_model = replace(saved, stages={n: s for n, s in saved.stages.items() if n != "detector0"})
+    other.restore(pack(without_model))
+    assert "detector0" in other.relearning["a/b/c/d/press-1"]
