@@ -93,8 +93,10 @@ def show(
     for entry in reversed(entries):
         when = datetime.fromtimestamp(entry.at / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
         change = f"{entry.before} > {entry.after}" if entry.before != entry.after else entry.after
-        parts = (str(entry.seq), when, entry.by, entry.action, entry.machine, change, entry.why)
-        print("  ".join(part for part in parts if part))
+        found = entry.verdict
+        said = f"{found.kind} {found.failure_mode} {found.part} {found.sensor or ''}" if found else ""
+        parts = (str(entry.seq), when, entry.by, entry.action, entry.machine, change, said, entry.why)
+        print("  ".join(" ".join(part.split()) for part in parts if part))
 
 
 def rebuild(data: _Data = None) -> None:

@@ -1,0 +1,41 @@
+"""`yeji journal`: what people did can be read, and is as it was written."""
+
+from typer.testing import CliRunner
+
+from connectors.desk_service import Desk, desk_path
+from streams.alarms.scope import EVERYTHING
+from streams.cli import make_app
+from streams.records import VerdictKind
+from streams.settings import load_settings
+from tests.streams.alarms.plant import PRESS, raised
+
+
+def test_show_and_verify(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    settings.data.mkdir()
+    desk = Desk(desk_path(settings), settings)
+    event = raised(PRESS)
+    desk.take_in([event])
+    desk.close_alarm(
+        EVERYTHING,
+        event.id,
+        by="Kim",
+        kind=VerdictKind.FAULT,
+        failure_mode="bearing-wear",
+        part="6205",
+        comment="two\nlines",
+    )
+    desk.close()
+    run = CliRunner().invoke
+    shown = run(make_app(), ["journal", "show"]).output.splitlines()
+    assert len(shown) == 2
+    assert "Kim  close  " in shown[1]
+    assert shown[1].endswith("fault-confirmed bearing-wear 6205  two lines")
+    assert run(make_app(), ["journal", "show", "--machine", "x/y/z/u/v"]).output == ""
+    verified = run(make_app(), ["journal", "verify"])
+    assert verified.exit_code == 0
+    assert "2 entries, each as it was written." in verified.output
+    head = verified.output.split()[-1]
+    assert run(make_app(), ["journal", "verify", "--head", head]).exit_code == 0
+    assert run(make_app(), ["journal", "verify", "--head", "11" * 32]).exit_code != 0
