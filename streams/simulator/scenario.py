@@ -27,7 +27,8 @@ _MINUTE = HOUR // 60
 # What goes together under any load and shift, and River's trees beside it: benchmarks/plant.py compares.
 _DETECTORS = (
     DetectorSettings(kind="similarity", params={"smooth": 12}),
-    DetectorSettings(kind="half-space-trees", params={"window_size": 8192}),
+    # A window of a week, at a reading every 15 s: a shorter one forgets Friday over the weekend.
+    DetectorSettings(kind="half-space-trees", params={"window_size": 7 * 24 * 240}),
 )
 
 
