@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
+
+from connectors.sqlite_steps import migrate
 
 #: "yeji" in ASCII: says in the file's header whose file it is (PRAGMA application_id).
 APPLICATION_ID = 0x79656A69
@@ -128,7 +129,7 @@ def open_writer(path: Path, patience: float = 30.0) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
-        _migrate(db)
+        migrate(db, _STEPS)
     except sqlite3.DatabaseError as error:
         db.close()
         raise _not_ours(path, error) from error
@@ -182,31 +183,3 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer Yeji (store version {version}; this one knows {VERSION}). "
             "Upgrade this Yeji, or give another path; the file was not touched."
         )
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Run the missing steps, each whole or not at all. Two programs may start at once."""
-    for number, step in enumerate(_STEPS, start=1):
-        with closing(db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                if cursor.execute("PRAGMA user_version").fetchone()[0] < number:
-                    for statement in _statements(step):
-                        cursor.execute(statement)
-                    cursor.execute(f"PRAGMA user_version = {number}")
-                cursor.execute("COMMIT")
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-
-
-def _statements(script: str) -> list[str]:
-    """Split a script: `executescript` would commit the transaction around it."""
-    found: list[str] = []
-    current = ""
-    for line in script.splitlines(keepends=True):
-        current += line
-        if sqlite3.complete_statement(current):
-            found.append(current)
-            current = ""
-    return found
