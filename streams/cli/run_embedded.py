@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -69,10 +69,12 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
     pipeline = Pipeline(settings)
     for prior in adopted_priors(settings.data):
         pipeline.adopt(prior)
-    interrupted = threading.Event()
     with ExitStack() as stack:
+        # Before anything is started: an interrupt amid the start would leave threads behind.
+        ending = stack.enter_context(_ended_by_signals())
         watcher = _with_desk(settings, how.store, pipeline, terminal, stack) if how.desk else terminal
         run = EmbeddedRun(chosen.source, pipeline, sink, watcher, keep_state=chosen.keep_state)
+        ending.runs(run)
         terminal.say(f"Reading {chosen.title}", "bold")
         for note in chosen.notes:
             terminal.say(f"  {note}", "yellow")
@@ -84,13 +86,12 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
             if page.remark:
                 terminal.say(f"  {page.remark}", "yellow")
         terminal.say(f"Store    {how.store}")
-        stack.enter_context(_ended_by_signals(run, interrupted))
         with terminal:
             tally = run.run()
         terminal.summary(tally, rows)
-        if how.page and not how.exit_at_end and not interrupted.is_set():
+        if how.page and not how.exit_at_end and not ending.asked:
             terminal.say("The page stays up: Ctrl-C ends it.", "dim")
-            interrupted.wait()
+            ending.wait()
     return tally
 
 
@@ -145,19 +146,44 @@ def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
     return page
 
 
-@contextmanager
-def _ended_by_signals(run: EmbeddedRun, interrupted: threading.Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the run with everything saved; the second one at once."""
+class _Ending:
+    """The first SIGINT or SIGTERM ends the run with everything saved; the second one at once.
 
-    def end(number: int, frame: FrameType | None) -> None:
-        if interrupted.is_set():
+    The handler runs in the main thread between any two of its steps, so it takes no lock that the main
+    thread may hold: of the standard queues only `SimpleQueue` may be used so.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._woken: SimpleQueue[None] = SimpleQueue()
+        self._run: EmbeddedRun | None = None
+
+    def runs(self, run: EmbeddedRun) -> None:
+        """What is to be ended."""
+        self._run = run
+        if self.asked:
+            run.stop()
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        if self.asked:
             raise KeyboardInterrupt
-        interrupted.set()
-        run.stop()
+        self.asked = True
+        self._woken.put(None)
+        if self._run is not None:
+            self._run.stop()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    def wait(self) -> None:
+        """Return once a signal has come."""
+        self._woken.get()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[_Ending]:
+    ending = _Ending()
+    before = {number: signal.signal(number, ending.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield ending
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
