@@ -57,7 +57,7 @@ class FleetSimilarity(FleetDetector):
         resolution: float = 0.3,
         bandwidth: float = 0.15,
         smooth: float = 6.0,
-        memory: float = 8192.0,
+        memory: float = 65536.0,
     ) -> None:
         super().__init__(width)
         if states < 4 or resolution <= 0 or bandwidth <= 0 or smooth < 1 or memory < _EPOCH:
@@ -349,7 +349,7 @@ class FleetSimilarity(FleetDetector):
         gap = np.where(there, x - np.take_along_axis(of["state"][rows], nearest[:, :, None], axis=1), 0.0)
         np.add.at(moved, (machine, place), gap[like])
         of["visits"][rows] += gained
-        weight = 1.0 / np.maximum(np.minimum(of["visits"][rows], 512.0), 1.0)
+        weight = 1.0 / np.maximum(np.minimum(of["visits"][rows], self.memory / 4), 1.0)
         of["state"][rows] += moved * weight[:, :, None]
         strange = np.where(like, -1.0, near)
         farthest = strange.argmax(axis=1)

@@ -231,7 +231,12 @@ class Monitor:
             self._learn(released.batch)
 
     def _notice_drift(self, i: int, batch: Batch, raw: Floats) -> None:
-        """When healthy readings have come to score higher, let detector ``i``'s calibration catch up soon."""
+        """When healthy readings have come to score higher, let detector ``i``'s calibration catch up soon.
+
+        Not on a machine that was commissioned: it has shown its shifts, and what creeps up then is wear.
+        """
+        if self.settings.learning.settle:
+            return
         score = self.calibrators[i].score(batch, raw)
         evidence = np.minimum(-np.log1p(-score), _EVIDENT)  # should be 1 on average
         mean = evidence.reshape(len(batch.rows), -1).sum(axis=1) / self.learning.block
