@@ -38,6 +38,10 @@
     }
   }
 
+  // A page that comes back out of the browser's cache can be left again.
+  let leaving = false;
+  addEventListener("pageshow", () => { leaving = false; });
+
   function message(words) {
     clear();
     const p = document.createElement("p");
@@ -215,7 +219,10 @@
           if (width < 6) return;
           const from = Math.round(plot.posToVal(left, "x") * 1000);
           const to = Math.round(plot.posToVal(left + width, "x") * 1000);
-          if (to > from) location.search = new URLSearchParams({ from: Math.max(0, from), to });
+          // One drag, one way: a second navigation would abort the first.
+          if (to <= from || leaving) return;
+          leaving = true;
+          location.search = new URLSearchParams({ from: Math.max(0, from), to });
         }],
         ready: [(plot) => plot.over.addEventListener("dblclick", () => { location.search = ""; })],
       },

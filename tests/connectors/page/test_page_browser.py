@@ -116,7 +116,7 @@ def test_dragging_across_a_chart_looks_closer(open_page: OpenPage):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5, y, steps=5)
     page.mouse.up()
-    page.wait_for_url(re.compile(r"\?from=\d+&to=\d+$"))
+    expect(page).to_have_url(re.compile(r"\?from=\d+&to=\d+$"))
     expect(page.locator(".range nav")).to_contain_text("Chosen in a chart")
     expect(page.locator("#charts")).to_have_attribute("aria-busy", "false")
     start, end = (int(n) for n in re.findall(r"\d{13}", page.url))
