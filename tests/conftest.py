@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "deploy" / "local"))
+# Before any kernel is imported: an index out of bounds is an error here, not a wrong number.
+os.environ["NUMBA_BOUNDSCHECK"] = "1"
 
 from local_services import InfluxNode, InfluxService, KafkaNode, ServiceError
 from local_services.process import Server, free_port, listening

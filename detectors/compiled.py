@@ -1,0 +1,74 @@
+"""Kernels: plain loops over readings, compiled to machine code by Numba when they are first called.
+
+A kernel is a function of arrays and numbers, decorated with `compiled`. It reads like the definition of what
+it computes: for each machine, for each reading. Why compiled: docs/decisions/compiled-kernels.md.
+
+* Arithmetic is IEEE 754's, in the order that is written (no ``fastmath``), so that results are the same bits
+  on every processor and in every split of the readings. Dividing by 0 gives inf or NaN, as in NumPy.
+* The interpreter's lock is free while a kernel runs: other threads go on.
+* Machine code is kept in a folder of the user's (`cache_folder`), apart for each state of the sources, and so
+  compiled once. Where no folder can be written, each process compiles for itself.
+
+Tests run kernels with bounds checked (``NUMBA_BOUNDSCHECK=1``, tests/conftest.py); used, they are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def cache_folder() -> Path:
+    """Where machine code is kept: ``$YEJI_KERNELS``, else ``$XDG_CACHE_HOME/yeji/kernels``.
+
+    Each state of the sources has a folder of its own there. Numba itself looks only at the file a kernel is in, not at the kernels that it calls in others.
+    """
+    sources = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        sources.update(path.read_bytes())
+    kept = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    base = os.environ.get("YEJI_KERNELS") or os.path.join(kept, "yeji", "kernels")
+    return Path(base) / sources.hexdigest()[:16]
+
+
+def _keep() -> None:
+    """Point Numba to the folder, if it can be written to."""
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            numba.config.CACHE_DIR = str(folder)
+    except OSError:
+        return
+
+
+_keep()
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile ``function`` at its first call, once for each combination of its arguments' types.
+
+    >>> @compiled
+    ... def total(x):
+    ...     out = 0.0
+    ...     for value in x:
+    ...         out += value
+    ...     return out
+    >>> import numpy
+    >>> total(numpy.array([1.0, 2.0]))
+    3.0
+    """
+    made: _Function
+    try:
+        made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # no folder to keep it in, or no file that it is from
+        made = numba.njit(nogil=True, error_model="numpy")(function)
+    return made
