@@ -29,7 +29,8 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 def cache_folder() -> Path:
     """Where machine code is kept: ``$YEJI_KERNELS``, else ``$XDG_CACHE_HOME/yeji/kernels``.
 
-    Each state of the sources has a folder of its own there. Numba itself looks only at the file a kernel is in, not at the kernels that it calls in others.
+    Each state of the sources has a folder of its own there: Numba itself looks only at the file that a kernel
+    is in, not at the kernels that it calls in others.
     """
     sources = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
