@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import FleetState, State, grown
 
+_Columns = TypeVar("_Columns")
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A value of ``shape`` a machine, that starts as ``fill``; the fill's type is the column's."""
+    """A value of ``shape`` a machine, that starts as ``fill``; the fill's type is the column's.
 
-    shape: tuple[int, ...] = ()
+    A length in ``shape`` may be a name, whose number the table is made with.
+    """
+
+    shape: tuple[int | str, ...] = ()
     fill: float | int | bool = 0.0
 
     @property
@@ -35,11 +41,12 @@ class FleetTable(FleetState):
     (4, 2)
     """
 
-    def __init__(self, columns: dict[str, Column]) -> None:
+    def __init__(self, columns: dict[str, Column], **lengths: int) -> None:
         self._columns = columns
-        self._data: dict[str, NDArray[Any]] = {
-            name: np.zeros((0, *column.shape), dtype=column.dtype) for name, column in columns.items()
-        }
+        self._data: dict[str, NDArray[Any]] = {}
+        for name, column in columns.items():
+            shape = [lengths[one] if isinstance(one, str) else one for one in column.shape]
+            self._data[name] = np.zeros((0, *shape), dtype=column.dtype)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._data[name]
@@ -64,15 +71,50 @@ class FleetTable(FleetState):
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when it is of another layout."""
         sizes: dict[str, int] = {}
-        for name, column in self._columns.items():
-            kind = self._data[name].dtype.kind
-            sizes[kind] = sizes.get(kind, 0) + math.prod(column.shape)
+        for values in self._data.values():
+            kind = values.dtype.kind
+            sizes[kind] = sizes.get(kind, 0) + math.prod(values.shape[1:])
         given = {kind: array.shape for kind, array in state.items()}
         if given != {kind: (size,) for kind, size in sizes.items()}:
             raise ValueError(f"{type(self).__name__}: saved state has {given}, this one needs {sizes}")
         at = dict.fromkeys(sizes, 0)
-        for name, column in self._columns.items():
-            values = self._data[name]
-            kind, size = values.dtype.kind, math.prod(column.shape)
-            values[row] = state[kind][at[kind] : at[kind] + size].reshape(column.shape)
+        for values in self._data.values():
+            kind, size = values.dtype.kind, math.prod(values.shape[1:])
+            values[row] = state[kind][at[kind] : at[kind] + size].reshape(values.shape[1:])
             at[kind] += size
+
+
+class KernelTable(FleetTable, Generic[_Columns]):
+    """A `FleetTable` that kernels take as one argument: ``columns``, a NamedTuple of the arrays.
+
+    What the columns are is said once, by the NamedTuple; it must be a
+    module's, so that compiled kernels find it again:
+
+        class Means(NamedTuple):
+            seen: Annotated[Ints, Column((), 0)]
+            mean: Annotated[Floats, Column(("width",), float("nan"))]
+
+    >>> from typing import Annotated, NamedTuple
+    >>> from detectors.batch import Floats, Ints
+    >>> fields = [("seen", Annotated[Ints, Column((), 0)]), ("mean", Annotated[Floats, Column(("width",))])]
+    >>> Means = NamedTuple("Means", fields)  # the same, as a doctest has no module
+    >>> table = KernelTable(Means, width=2)
+    >>> table.resize(4)
+    >>> table.columns.mean.shape, table.columns.seen is table["seen"]
+    ((4, 2), True)
+
+    ``columns`` is made anew by `resize`; nobody may keep it beyond.
+    """
+
+    columns: _Columns
+
+    def __init__(self, columns: Callable[..., _Columns], **lengths: int) -> None:
+        hints = get_type_hints(columns, include_extras=True)
+        super().__init__({name: hint.__metadata__[0] for name, hint in hints.items()}, **lengths)
+        self._make = columns
+        self.columns = columns(**self._data)
+
+    def resize(self, capacity: int) -> None:
+        """Make room for ``capacity`` machines."""
+        super().resize(capacity)
+        self.columns = self._make(**self._data)
