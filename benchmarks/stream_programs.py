@@ -170,8 +170,7 @@ def river_lines(value: bytes) -> tuple[int, str]:
         x = {name: column[i] for name, column in sensors.items() if column[i] is not None}
         score, health, state = model.take(x)
         fields = ",".join(f"{name}={v}" for name, v in x.items())
-        lines.append(f"reading,machine={head} {fields} {stamp}")
-        lines.append(f"condition,machine={head} score={score},health={health},state={state}i {stamp}")
+        lines.append(f"reading,machine={head} {fields},score={score},health={health},state={state}i {stamp}")
     return len(times), "\n".join(lines)
 
 

@@ -11,11 +11,14 @@ import numpy as np
 from connectors.buckets import thin
 from connectors.flux import FluxReader, literal, milliseconds, moment
 from connectors.history import Alarm, History, MachineNow, RejectedCount, RejectedInput, Series
+from connectors.influx_schema import FOUND, field_sensor, sensor_field
 from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Floats, Prognosis, Reason, State
 from streams.settings import InfluxSettings
 
 _DAY = 86_400_000
 _HOUR = 3_600_000
+#: The fields of a reading that say what was found of it; the others are its sensors'.
+_FOUND = " or ".join(f"r._field == {literal(name)}" for name in FOUND)
 #: Shorter windows than a second are no use on a page.
 _LEAST_STEP = 1000
 
@@ -74,7 +77,7 @@ class InfluxHistory(History):
     def _now(self, machine: str | None = None) -> list[MachineNow]:
         which = [] if machine is None else [f"r.machine == {literal(machine)}"]
         keep = 'keep(columns: ["machine", "class", "_field", "_value", "_time"])'
-        condition = self._from("condition", *which)
+        condition = self._from("reading", *which, _FOUND)
         last = self._flux.rows(f"{condition} |> toFloat() |> last() |> {keep}")
         only = 'filter(fn: (r) => r._field == "state")'
         first = self._flux.rows(f"{condition} |> {only} |> first() |> {keep}")
@@ -101,7 +104,7 @@ class InfluxHistory(History):
         """The health of each machine's last six hours."""
         now = self._clock()
         every = max(_LEAST_STEP, 6 * _HOUR // points)
-        query = self._from("condition", 'r._field == "health"', start=now - 6 * _HOUR)
+        query = self._from("reading", 'r._field == "health"', start=now - 6 * _HOUR)
         rows = self._flux.rows(
             f"{query} |> aggregateWindow(every: {every}ms, fn: mean, createEmpty: false) "
             '|> keep(columns: ["machine", "_time", "_value"])'
@@ -120,24 +123,24 @@ class InfluxHistory(History):
     def series(self, machine: str, start: int, end: int, points: int = 600) -> Series:
         """The readings with start <= time <= end: themselves where they are few, else in windows."""
         which = f"r.machine == {literal(machine)}"
-        state = self._from("condition", which, 'r._field == "state"', start=start, stop=end + 1)
+        state = self._from("reading", which, 'r._field == "state"', start=start, stop=end + 1)
         counted = self._flux.rows(f'{state} |> count() |> keep(columns: ["_value"])')
         n = sum(int(row["_value"]) for row in counted)
         step = 0 if n <= points else max(_LEAST_STEP, -(-(end - start + 1) // points))
         # Windows lie on multiples of their length: the first one is asked for whole.
         begin = start - start % step if step else start
-        condition = self._from("condition", which, start=begin, stop=end + 1)
         reading = self._from("reading", which, start=begin, stop=end + 1)
+        sensors = f"{reading} |> filter(fn: (r) => not ({_FOUND}))"
         parts = {
             name: self._table(query, step, function)
             for name, query, function in (
-                ("score", f'{condition} |> filter(fn: (r) => r._field == "score")', "max"),
-                ("health", f'{condition} |> filter(fn: (r) => r._field == "health")', "mean"),
-                ("state", f'{condition} |> filter(fn: (r) => r._field == "state")', "max"),
-                ("count", f'{condition} |> filter(fn: (r) => r._field == "state")', "count"),
-                ("mean", reading, "mean"),
-                ("low", reading, "min"),
-                ("high", reading, "max"),
+                ("score", f'{reading} |> filter(fn: (r) => r._field == "score")', "max"),
+                ("health", f'{reading} |> filter(fn: (r) => r._field == "health")', "mean"),
+                ("state", f'{reading} |> filter(fn: (r) => r._field == "state")', "max"),
+                ("count", f'{reading} |> filter(fn: (r) => r._field == "state")', "count"),
+                ("mean", sensors, "mean"),
+                ("low", sensors, "min"),
+                ("high", sensors, "max"),
             )
             if step or name not in ("count", "low", "high")
         }
@@ -277,13 +280,14 @@ def _series(
     machine: str, start: int, end: int, step: int, parts: dict[str, dict[int, dict[str, float]]]
 ) -> Series:
     times = sorted(set(parts["state"]) | set(parts["mean"]))
-    sensors = tuple(sorted({name for row in parts["mean"].values() for name in row}))
+    fields = {field for row in parts["mean"].values() for field in row}
+    sensors = tuple(sorted(sensor for field in fields if (sensor := field_sensor(field))))
 
     def column(part: str, field: str) -> Floats:
         return np.array([parts[part].get(at, {}).get(field, np.nan) for at in times], dtype=np.float64)
 
     def table(part: str) -> Floats:
-        columns = [column(part, sensor) for sensor in sensors]
+        columns = [column(part, sensor_field(sensor)) for sensor in sensors]
         return np.column_stack(columns) if columns else np.empty((len(times), 0))
 
     mean = table("mean")

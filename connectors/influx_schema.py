@@ -6,7 +6,7 @@ are ms, but those of `rejected`: see `rejected_lines`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -20,13 +20,29 @@ from streams.stats import WorkerStats
 #: So many readings are made lines of at once: their pieces stay in the processor's cache, twice as fast.
 _AT_ONCE = 1000
 
-#: Says whether a (measurement, field) is to be written.
-Keep = Callable[[str, str], bool]
+#: Fields of a reading that are not a sensor's, and the one name that InfluxDB drops.
+FOUND = ("score", "health", "state")
+_TAKEN = frozenset({*FOUND, "time"})
 
 
-def everything(measurement: str, field: str) -> bool:
-    """Every field is written."""
-    return True
+def sensor_field(sensor: str) -> str:
+    """The field that a sensor is stored in: its name, with a ``_`` more where that name is taken.
+
+    >>> [sensor_field(name) for name in ("temp", "time", "score_")]
+    ['temp', 'time_', 'score__']
+    """
+    return sensor + "_" if sensor.rstrip("_") in _TAKEN else sensor
+
+
+def field_sensor(field: str) -> str | None:
+    """The sensor that a field of a reading is of; None = it is no sensor's.
+
+    >>> [field_sensor(name) for name in ("temp", "time_", "score__", "score")]
+    ['temp', 'time', 'score_', None]
+    """
+    if field in _TAKEN:
+        return None
+    return field[:-1] if field.rstrip("_") in _TAKEN else field
 
 
 def machine_tags(machine: str, machine_class: str) -> list[tuple[str, str]]:
@@ -51,33 +67,34 @@ def _heads(measurement: str, scored: Sequence[Scored], counts: Iterable[int]) ->
     return heads
 
 
-def scored_lines(scored: Sequence[Scored], keep: Keep = everything) -> Iterator[bytes]:
-    """Lines of `reading`, `condition`, `contribution`; machines with the same sensors are built together."""
+def scored_lines(scored: Sequence[Scored], readings: bool = True) -> Iterator[bytes]:
+    """Lines of `reading` and `contribution`; machines with the same sensors are built together.
+
+    ``readings`` False: what was found of each reading, without the sensors' values.
+    """
     groups: dict[tuple[str, ...], list[Scored]] = {}
     for one in scored:
         if len(one):
             groups.setdefault(one.sensors, []).append(one)
-    for sensors, group in ((sensors, part) for sensors, whole in groups.items() for part in _portions(whole)):
-        counts = [len(one) for one in group]
-        time: Ints = np.concatenate([one.time for one in group])
-        state: NDArray[np.uint8] = np.concatenate([one.state for one in group])
-        yield _float_lines(
-            "reading", sensors, _stack(group, "values"), _heads("reading", group, counts), time, keep
-        )
-        columns = float_columns(
-            ("score", "health"),
-            np.column_stack([np.concatenate([getattr(s, f) for s in group]) for f in ("score", "health")]),
-        )
-        columns.append(int_column("state", state))
-        columns = [column for column in columns if keep("condition", column.key.decode())]
-        yield table(_heads("condition", group, counts), columns, time)
-        raised = state >= State.SUSPECT
-        if raised.any():
-            ends = np.cumsum(counts)
-            parts = [int(part.sum()) for part in np.split(raised, ends[:-1])]
-            heads = _heads("contribution", group, parts)
-            shares = _stack(group, "contributions")[raised]
-            yield _float_lines("contribution", sensors, shares, heads, time[raised], keep)
+    for sensors, whole in groups.items():
+        fields = [sensor_field(sensor) for sensor in sensors]
+        for group in _portions(whole):
+            yield from _group_lines(fields, group, readings)
+
+
+def _group_lines(fields: Sequence[str], group: Sequence[Scored], readings: bool) -> Iterator[bytes]:
+    counts = [len(one) for one in group]
+    time: Ints = np.concatenate([one.time for one in group])
+    state: NDArray[np.uint8] = np.concatenate([one.state for one in group])
+    columns = float_columns(fields, _stack(group, "values")) if readings else []
+    columns += float_columns(FOUND[:2], np.column_stack([_stack(group, name) for name in FOUND[:2]]))
+    columns.append(int_column(FOUND[2], state))
+    yield table(_heads("reading", group, counts), columns, time)
+    raised = state >= State.SUSPECT
+    if raised.any():
+        parts = np.add.reduceat(raised, np.cumsum([0, *counts[:-1]]), dtype=np.int64).tolist()
+        heads = _heads("contribution", group, parts)
+        yield table(heads, float_columns(fields, _stack(group, "contributions")[raised]), time[raised])
 
 
 def _portions(group: Sequence[Scored]) -> Iterator[Sequence[Scored]]:
@@ -94,14 +111,6 @@ def _portions(group: Sequence[Scored]) -> Iterator[Sequence[Scored]]:
 
 def _stack(group: Sequence[Scored], name: str) -> Floats:
     return np.concatenate([getattr(one, name) for one in group])
-
-
-def _float_lines(
-    measurement: str, sensors: Sequence[str], values: Floats, heads: Sequence[bytes], time: Ints, keep: Keep
-) -> bytes:
-    wanted = [j for j, sensor in enumerate(sensors) if keep(measurement, sensor)]
-    columns = float_columns([sensors[j] for j in wanted], values[:, wanted])
-    return table(heads, columns, time)
 
 
 def alarm_line(alarm: AlarmEvent) -> bytes:

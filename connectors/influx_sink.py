@@ -23,9 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.base import Sink, SinkUnavailableError
 from connectors.influx_schema import (
-    Keep,
     alarm_line,
-    everything,
     prognosis_line,
     rejected_lines,
     scored_lines,
@@ -64,7 +62,6 @@ class InfluxSink(Sink):
 
     def __init__(self, settings: InfluxSettings) -> None:
         self._settings = settings
-        self._keep: Keep = everything if settings.readings else _findings
         self._client: Any = InfluxDBClient(
             settings.url, influx_token(settings), org=settings.org, timeout=int(settings.timeout * 1000)
         )
@@ -100,7 +97,7 @@ class InfluxSink(Sink):
 
     def write(self, results: Results) -> None:
         """Write everything but the rejections' bytes (those go to `telemetry.rejected`)."""
-        lines = [*scored_lines(results.scored, self._keep)]
+        lines = [*scored_lines(results.scored, self._settings.readings)]
         lines += [alarm_line(alarm) for alarm in results.alarms]
         lines += [prognosis_line(prognosis) for prognosis in results.prognoses]
         self.write_lines(b"".join(lines), "ms")
@@ -186,10 +183,6 @@ class InfluxSink(Sink):
         """Close the connections."""
         self._pool.shutdown(wait=True)
         self._client.close()
-
-
-def _findings(measurement: str, field: str) -> bool:
-    return measurement != "reading"
 
 
 def influx_token(settings: InfluxSettings) -> str:

@@ -1,7 +1,7 @@
 """InfluxDB's line protocol, built column by column from arrays.
 
 A line is built by joining byte pieces that were made for a whole column at once; that is several times
-faster than an object a point (see benchmarks/influx_write.py). No line holds a line break, so that a body
+faster than an object a point. No line holds a line break, so that a body
 can be cut at any of them.
 
 Grammar: InfluxDB 2, "Line protocol", and what its parser takes (``models/points.go``).
@@ -39,11 +39,6 @@ def escape_key(text: str) -> str:
     """
     kept = text.rstrip("\\")
     return (kept + "＼" * (len(text) - len(kept))).translate(_SPECIAL)
-
-
-def field_key(name: str) -> str:
-    """The field that a sensor is stored in: its name; ``time_`` for ``time``, which InfluxDB drops."""
-    return escape_key("time_" if name == "time" else name)
 
 
 def quote(text: str) -> str:
@@ -90,7 +85,7 @@ def float_columns(names: Sequence[str], values: Floats) -> list[Column]:
     # One call writes every number, each as the shortest text that reads back to the same float.
     tokens = msgspec.json.encode(values.ravel(order="F").tolist())[1:-1].split(b",")
     return [
-        Column(encode(field_key(name)), tokens[j * n : (j + 1) * n], present[:, j])
+        Column(encode(escape_key(name)), tokens[j * n : (j + 1) * n], present[:, j])
         for j, name in enumerate(names)
     ]
 
@@ -98,7 +93,7 @@ def float_columns(names: Sequence[str], values: Floats) -> list[Column]:
 def int_column(name: str, values: NDArray[np.integer]) -> Column:
     """A column of whole numbers (n,)."""
     tokens = [b"%di" % value for value in values.tolist()]
-    return Column(encode(field_key(name)), tokens, np.ones(len(tokens), dtype=bool))
+    return Column(encode(escape_key(name)), tokens, np.ones(len(tokens), dtype=bool))
 
 
 def table(heads: Sequence[bytes], columns: Sequence[Column], times: Ints) -> bytes:
@@ -157,11 +152,11 @@ def point(line_head: bytes, fields: Sequence[tuple[str, float | int | str | None
     written = []
     for name, value in fields:
         if isinstance(value, str):
-            written.append(f"{field_key(name)}={quote(value)}")
+            written.append(f"{escape_key(name)}={quote(value)}")
         elif isinstance(value, int):
-            written.append(f"{field_key(name)}={int(value)}i")
+            written.append(f"{escape_key(name)}={int(value)}i")
         elif value is not None and np.isfinite(value):
-            written.append(f"{field_key(name)}={float(value)!r}")
+            written.append(f"{escape_key(name)}={float(value)!r}")
     if not written:
         return b""
     return line_head + b" " + encode(",".join(written)) + b" %d\n" % time

@@ -10,9 +10,9 @@ from streams.records import State
 
 PLACE = "${__field.labels.line}/${__field.labels.unit}"
 
-LAST_STATE = pipe(select("condition", "state", where=CHOSEN), "last()")
+LAST_STATE = pipe(select("reading", "state", where=CHOSEN), "last()")
 
-LAST_ALL = pipe(select("condition", "state", "score", "health", where=CHOSEN), "last()", "toFloat()")
+LAST_ALL = pipe(select("reading", "state", "score", "health", where=CHOSEN), "last()", "toFloat()")
 
 MACHINES = f"""now = {LAST_ALL}
 seen = {LAST_STATE}
@@ -25,7 +25,7 @@ union(tables: [now |> drop(columns: ["_time"]), seen])
   |> keep(columns: ["machine", "class", "area", "line", "state", "health", "score", "seen"])
   |> sort(columns: ["health"])"""
 
-TROUBLED = f"""states = {pipe(select("condition", "state", where=CHOSEN), window("max"))}
+TROUBLED = f"""states = {pipe(select("reading", "state", where=CHOSEN), window("max"))}
 troubled = states
   |> max()
   |> group()
@@ -36,10 +36,10 @@ states
   |> filter(fn: (r) => contains(value: r.machine, set: troubled))
   |> {series("machine", "line", "unit")}"""
 
-LOWEST = f"""lowest = {pipe(select("condition", "health", where=CHOSEN), "last()", "group()")}
+LOWEST = f"""lowest = {pipe(select("reading", "health", where=CHOSEN), "last()", "group()")}
   |> bottom(n: 10)
   |> findColumn(fn: (key) => true, column: "machine")
-{pipe(select("condition", "health", where=CHOSEN), window("mean"))}
+{pipe(select("reading", "health", where=CHOSEN), window("mean"))}
   |> filter(fn: (r) => contains(value: r.machine, set: lowest))
   |> {series("machine", "line", "unit")}"""
 
@@ -88,7 +88,7 @@ def _numbers(made: build.Dashboard) -> None:
     raised = pipe(
         select("alarm", "severity", where=f'{CHOSEN} and r.phase == "raised"'), "group()", "count()"
     )
-    health = pipe(select("condition", "health", where=CHOSEN), "last()", "group()", "min()")
+    health = pipe(select("reading", "health", where=CHOSEN), "last()", "group()", "min()")
     made.with_panel(
         panels.number(
             "Machines",

@@ -26,10 +26,10 @@ ONE = 'r.machine == "${machine}"'
 def select(measurement: str, *fields: str, where: str = "", start: str = "v.timeRangeStart") -> str:
     """All of a measurement's points in the time range, or only some fields, where a condition holds.
 
-    >>> print(select("condition", "score", "health"))
+    >>> print(select("reading", "score", "health"))
     from(bucket: v.defaultBucket)
       |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-      |> filter(fn: (r) => r._measurement == "condition")
+      |> filter(fn: (r) => r._measurement == "reading")
       |> filter(fn: (r) => r._field == "score" or r._field == "health")
     """
     steps = [
@@ -74,7 +74,7 @@ def count_where(condition: str) -> str:
     return pipe("group()", choose, "sum()")
 
 
-def tag_values(tag: str, where: str, measurement: str = "condition") -> str:
+def tag_values(tag: str, where: str, measurement: str = "reading") -> str:
     """The values of a tag within the time range, for a variable."""
     return (
         'import "influxdata/influxdb/schema"\n'

@@ -17,7 +17,7 @@ TAG = "yeji"
 TENANTS = """import "influxdata/influxdb/schema"
 import "strings"
 schema.tagValues(bucket: v.defaultBucket, tag: "machine", start: v.timeRangeStart, stop: v.timeRangeStop,
-    predicate: (r) => r._measurement == "condition")
+    predicate: (r) => r._measurement == "reading")
   |> map(fn: (r) => {
     levels = strings.split(v: r._value, t: "/")
     return {_value: levels[0] + "/" + levels[1]}

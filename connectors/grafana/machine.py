@@ -9,7 +9,8 @@ from connectors.grafana.flux import CHOSEN, ONE, pipe, select, series, tag_value
 
 SENSORS = """import "influxdata/influxdb/schema"
 schema.fieldKeys(bucket: v.defaultBucket, start: v.timeRangeStart, stop: v.timeRangeStop,
-    predicate: (r) => r._measurement == "reading" and r.machine == "${machine}")"""
+    predicate: (r) => r._measurement == "reading" and r.machine == "${machine}")
+  |> filter(fn: (r) => r._value !~ /^(score|health|state)$/)"""
 
 ALARMS = pipe(
     select("alarm", where=ONE),
@@ -42,7 +43,7 @@ def dashboard() -> build.Dashboard:
 
 
 def _numbers(made: build.Dashboard) -> None:
-    def last(field: str, measurement: str = "condition") -> str:
+    def last(field: str, measurement: str = "reading") -> str:
         return pipe(select(measurement, field, where=ONE), "last()", 'keep(columns: ["_time", "_value"])')
 
     state = panels.number("State", "The last reading's state.", last("state"))
@@ -72,7 +73,7 @@ def _numbers(made: build.Dashboard) -> None:
     warn = ((None, panels.GREEN), (1.0, panels.YELLOW))
     made.with_panel(panels.number("Alarms", "Alarms raised in this time.", raised, colors=warn).no_value("0"))
     seen = pipe(
-        select("condition", "state", where=ONE),
+        select("reading", "state", where=ONE),
         "last()",
         "map(fn: (r) => ({_time: r._time, _value: float(v: int(v: r._time)) / 1000000.0}))",
     )
@@ -88,13 +89,13 @@ def _numbers(made: build.Dashboard) -> None:
 
 
 def _condition(made: build.Dashboard) -> None:
-    state = pipe(select("condition", "state", where=ONE), window("max"), series("unit"))
+    state = pipe(select("reading", "state", where=ONE), window("max"), series("unit"))
     made.with_panel(
         panels.timeline(
             "State", "The worst state in each stretch of time.", state, name="${__field.labels.unit}", h=4
         )
     )
-    score = select("condition", "score", where=ONE)
+    score = select("reading", "score", where=ONE)
     steps = ((None, panels.GREEN), (0.99, panels.YELLOW), (0.999, panels.RED))
     chart = panels.lines(
         "Score",
@@ -109,7 +110,7 @@ def _condition(made: build.Dashboard) -> None:
     chart.override_by_query("A", [panels.setting("displayName", "mean")])
     chart.override_by_query("B", [panels.setting("displayName", "highest")])
     made.with_panel(chart)
-    health = pipe(select("condition", "health", where=ONE), window("mean"), series())
+    health = pipe(select("reading", "health", where=ONE), window("mean"), series())
     made.with_panel(
         panels.lines(
             "Health",

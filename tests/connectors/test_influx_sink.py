@@ -84,8 +84,7 @@ def test_results_come_back_exactly_and_once(influx_bucket: Any) -> None:
     for column, name in enumerate(("temp", "time_", 'a "b", c＼')):
         assert [value for field, _, value in found if field == name] == values[:, column].tolist()
     assert {machine for _, machine, _ in found} == {"a/b/c/d/press 7"}
-    condition = rows(influx_bucket, "condition")
-    assert [value for field, _, value in condition if field == "score"] == [0.0, 0.5, 1.0]
+    assert [value for field, _, value in found if field == "score"] == [0.0, 0.5, 1.0]
     assert len(rows(influx_bucket, "contribution")) == 9
     assert ("id", "a/b/c/d/press 7", "id") in rows(influx_bucket, "alarm")
     assert ("remaining", "a/b/c/d/press 7", 12.5) in rows(influx_bucket, "prognosis")
@@ -97,8 +96,22 @@ def test_results_come_back_exactly_and_once(influx_bucket: Any) -> None:
 def test_findings_without_readings(influx_bucket: Any) -> None:
     with InfluxSink(settings_of(influx_bucket, readings=False)) as sink:
         sink.write(Results([scored()]))
-    assert rows(influx_bucket, "reading") == []
-    assert len(rows(influx_bucket, "condition")) == 9
+    found = rows(influx_bucket, "reading")
+    assert len(found) == 9
+    assert {field for field, _, _ in found} == {"score", "health", "state"}
+
+
+@pytest.mark.services
+def test_sensors_named_as_what_is_found(influx_bucket: Any) -> None:
+    sensors = ("score", "state_", "health")
+    with InfluxSink(settings_of(influx_bucket)) as sink:
+        sink.write(Results([scored(sensors=sensors)]))
+        assert sink.take_refused() == []
+    found = rows(influx_bucket, "reading")
+    for column, name in enumerate(("score_", "state__", "health_")):
+        values = scored(sensors=sensors).values[:, column].tolist()
+        assert [value for field, _, value in found if field == name] == values
+    assert [value for field, _, value in found if field == "score"] == [0.0, 0.5, 1.0]
 
 
 @pytest.mark.services

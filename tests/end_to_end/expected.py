@@ -21,14 +21,13 @@ class Expected:
     """Points as (machine, ms, field) to text, alarm events, (reason, original bytes) of rejected input."""
 
     reading: Points = field(default_factory=dict)
-    condition: Points = field(default_factory=dict)
     contribution: Points = field(default_factory=dict)
     alerts: list[AlarmEvent] = field(default_factory=list)
     rejections: Counter[tuple[str, bytes]] = field(default_factory=Counter)
 
     def check(self, stage: Stage, *, once: bool) -> None:
         """Compare with what the stage's workers wrote; ``once``: no event may be published twice."""
-        for name in ("condition", "reading", "contribution"):
+        for name in ("reading", "contribution"):
             _same(stage.points(name), getattr(self, name), name)
         alerts = stage.alerts()
         # One alarm's events keep their order; between alarms of several partitions there is none.
@@ -67,9 +66,9 @@ def expect(recording: list[Sent]) -> Expected:
                 if scored.state[row] >= 2:
                     share = float(scored.contributions[row, column])
                     _put(expected.contribution, scored.machine, time, sensor, share)
-            _put(expected.condition, scored.machine, time, "score", float(scored.score[row]))
-            _put(expected.condition, scored.machine, time, "health", float(scored.health[row]))
-            expected.condition[scored.machine, time, "state"] = str(int(scored.state[row]))
+            _put(expected.reading, scored.machine, time, "score", float(scored.score[row]))
+            _put(expected.reading, scored.machine, time, "health", float(scored.health[row]))
+            expected.reading[scored.machine, time, "state"] = str(int(scored.state[row]))
     expected.rejections.update((one.reason.value, one.original) for one in results.rejections)
     return expected
 

@@ -187,7 +187,7 @@ def test_message_of_ten_megabytes(stage: Stage) -> None:
     assert "at most 1000000" in headers["detail"]
     assert headers["topic"] == stage.settings.kafka.frames
     assert headers["offset"] == "0"
-    assert stage.points("condition") == {(machine, START, "state"): "0"}
+    assert stage.points("reading") == {(machine, START, "state"): "0", (machine, START, "t"): "1"}
 
 
 def test_pipeline_that_fails_on_a_message(stage: Stage, expected: Expected) -> None:

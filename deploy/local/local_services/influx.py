@@ -89,11 +89,13 @@ class InfluxNode:
             f"--sqlite-path={self.folder / 'influxd.sqlite'}",
             f"--engine-path={self.folder / 'engine'}",
             "--reporting-disabled",
+            "--pprof-disabled",  # its memory profiler costs a sixth of what a write does
             "--log-level=warn",
         ]
         # influxd reads INFLUXD_* and a configuration file of its own: ours alone shall count.
         env = {name: value for name, value in os.environ.items() if not name.startswith("INFLUXD_")}
         env["INFLUXD_CONFIG_PATH"] = str(self.folder)
+        env.setdefault("GOGC", "400")  # collects garbage a quarter as often (docs/influx.md)
         self.server.start(command, ready=lambda: _healthy(url), tied=tied, env=env)
         return url
 
