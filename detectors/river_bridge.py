@@ -155,9 +155,10 @@ def _trees_to_river(fleet: FleetHalfSpaceTrees, row: int, sensors: Sequence[str]
         window_size=fleet.window_size,
         seed=seed % fleet.share if fleet.share else seed,
     )
-    if fleet.forest[row]:
-        feature, threshold = (array.tolist() for array in fleet.forests.nodes(int(fleet.forest[row])))
-        running, last = (all_masses(mass).T.tolist() for mass in (fleet.now[row], fleet.last[row]))
+    trees = fleet.trees
+    if trees.forest[row]:
+        feature, threshold = (array.tolist() for array in fleet.forests.nodes(int(trees.forest[row])))
+        running, last = (all_masses(mass).tolist() for mass in (trees.now[row], trees.last[row]))
         for i in range(fleet.n_trees):
             nodes: list[Any] = [None] * (2 * fleet.leaves)
             for node in range(2 * fleet.leaves - 1, 0, -1):
@@ -174,8 +175,8 @@ def _trees_to_river(fleet: FleetHalfSpaceTrees, row: int, sensors: Sequence[str]
                     )
             model.trees.append(nodes[1])
         model._tree_nodes = [list(tree.iter_dfs()) for tree in model.trees]
-    model.counter = int(fleet.counter[row])
-    model._first_window = not fleet.ready[row]
+    model.counter = int(trees.counter[row])
+    model._first_window = not trees.ready[row]
     return model
 
 
@@ -187,7 +188,7 @@ def _trees_from_river(
         _check_same(name, getattr(model, name), getattr(fleet, name))
     feature = np.zeros((fleet.n_trees, fleet.leaves), dtype=np.int64)
     threshold = np.zeros((fleet.n_trees, fleet.leaves))
-    masses = np.zeros((2, fleet.n_trees, fleet.leaves), dtype=fleet.now.dtype)
+    masses = np.zeros((2, fleet.n_trees, fleet.leaves), dtype=fleet.trees.now.dtype)
     columns = _columns(sensors, {node.feature for node in _inner(model)})
     for i, tree in enumerate(model.trees):
         nodes = [tree]

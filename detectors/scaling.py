@@ -1,4 +1,4 @@
-"""River's MinMaxScaler and StandardScaler for many machines: its arithmetic, in arrays."""
+"""River's MinMaxScaler and StandardScaler for many machines: its arithmetic, reading by reading."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from abc import abstractmethod
 import numpy as np
 
 from detectors.base import FleetState, State, grown
-from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
 
 
 class FleetScaler(FleetState):
@@ -43,58 +44,15 @@ class FleetMinMaxScaler(FleetScaler):
 
     def scale(self, rows: Ints, x: Floats) -> Floats:
         """Scale ``x`` (n, k)."""
-        return _to_unit(x, self.low.take(rows, axis=0), self.high.take(rows, axis=0))
+        out = np.empty(x.shape)
+        _scale_to_unit(self.low, self.high, rows, np.ascontiguousarray(x), False, out)
+        return out
 
     def learn_scale(self, batch: Batch) -> Floats:
         """Learn, and scale by what is known after each reading."""
-        return self.scale_learn_scale(batch)[1]
-
-    def scale_learn_scale(self, batch: Batch) -> tuple[Floats, Floats, Bools | None]:
-        """Learn; give each reading scaled by what was known before it, and after it, (n, k) both.
-
-        The last, (n,), says for which readings the two may differ; None = for none.
-        """
-        x, row_of = batch.x, batch.row_of
-        low, high = self.low.take(row_of, axis=0), self.high.take(row_of, axis=0)
-        outside = (x < low) | (x > high)  # a missing value is neither
-        if not outside.any():
-            scaled = _to_unit(x, low, high)
-            return scaled, scaled, None
-        wider = outside.any(axis=1)
-        # Rare once a machine is known: only machines with a new extreme are walked through.
-        column_of = batch.column_of
-        moved = np.zeros(len(batch.rows), dtype=bool)
-        moved[column_of[wider]] = True
-        at = np.flatnonzero(moved[column_of])
-        part = batch.select(moved[column_of])
-        low[at], low_after = _running(np.fmin, self.low, part), low.copy()
-        high[at], high_after = _running(np.fmax, self.high, part), high.copy()
-        low_after[at], high_after[at] = np.fmin(low[at], part.x), np.fmax(high[at], part.x)
-        last = batch.starts[moved] + batch.counts[moved] - 1
-        self.low[batch.rows[moved]], self.high[batch.rows[moved]] = low_after[last], high_after[last]
-        wider = ((low != low_after) | (high != high_after)).any(axis=1)
-        return _to_unit(x, low, high), _to_unit(x, low_after, high_after), wider
-
-    def scale_learn_scale_one(self, row: int, values: list[float]) -> tuple[list[float], list[float]] | None:
-        """As `scale_learn_scale`, for one reading of one machine: without arrays, which is quicker.
-
-        None, and nothing learned, when a value cannot be scaled: it is missing or its sensor's first.
-        """
-        lows, highs = self.low[row].tolist(), self.high[row].tolist()
-        before = _to_unit_one(values, lows, highs)
-        if math.isnan(sum(before)):
-            return None
-        if min(before) > 0.0 and max(before) < 1.0:
-            return before, before
-        wider = False
-        for column, value in enumerate(values):
-            if value < lows[column]:
-                self.low[row, column] = lows[column] = value
-                wider = True
-            if value > highs[column]:
-                self.high[row, column] = highs[column] = value
-                wider = True
-        return before, _to_unit_one(values, lows, highs) if wider else before
+        out = np.empty(batch.x.shape)
+        _scale_to_unit(self.low, self.high, batch.row_of, np.ascontiguousarray(batch.x), True, out)
+        return out
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -130,26 +88,17 @@ class FleetStandardScaler(FleetScaler):
 
     def scale(self, rows: Ints, x: Floats) -> Floats:
         """Scale ``x`` (n, k)."""
-        return _to_standard(x, self.mean[rows], self.var[rows])
+        return self._pass(rows, x, learning=False)
 
     def learn_scale(self, batch: Batch) -> Floats:
         """Learn, and scale by what is known after each reading."""
-        out = np.empty_like(batch.x)
-        for rows, at in batch.steps():
-            x = batch.x[at]
-            out[at] = _to_standard(x, *self.learn_step(rows, x))
-        return out
+        return self._pass(batch.row_of, batch.x, learning=True)
 
-    def learn_step(self, rows: Ints, x: Floats) -> tuple[Floats, Floats]:
-        """Learn one reading ``x`` (a, k) of each of ``rows`` (a,); give mean and variance after it."""
-        present = ~np.isnan(x)
-        count = self.count[rows] + present
-        old, var = self.mean[rows], self.var[rows]
-        divisor = np.maximum(count, 1)
-        mean = old + np.where(present, (x - old) / divisor, 0.0)
-        var = var + np.where(present, ((x - old) * (x - mean) - var) / divisor, 0.0)
-        self.count[rows], self.mean[rows], self.var[rows] = count, mean, var
-        return mean, var
+    def _pass(self, rows: Ints, x: Floats, learning: bool) -> Floats:
+        out = np.empty(x.shape)
+        x = np.ascontiguousarray(x)
+        _scale_to_standard(self.count, self.mean, self.var, rows, x, learning, out)
+        return out
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -175,44 +124,76 @@ class FleetStandardScaler(FleetScaler):
         self.count[row], self.mean[row], self.var[row] = state["count"], state["mean"], state["var"]
 
 
-def _running(extreme: np.ufunc, known: Floats, batch: Batch) -> Floats:
-    """The extreme ``known`` (…, k) of each reading's machine just before that reading, (n, k)."""
-    if len(batch.rows) == 1:
-        run = np.concatenate([known[batch.rows], batch.x[:-1]])
-        found: Floats = extreme.accumulate(run, axis=0)
-        return found
-    run = batch.dense(batch.x)  # padded with NaN, which no extreme takes
-    run[1:], run[0] = run[:-1], known[batch.rows]
-    return batch.flat(extreme.accumulate(run, axis=0))
-
-
-def _to_unit(x: Floats, low: Floats, high: Floats) -> Floats:
-    span = high - low
-    flat = span == 0.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        out: Floats = x - low
-        np.divide(out, span, out=out)
-    if flat.any():
-        out[flat & ~np.isnan(x)] = 0.0
-    return out
-
-
-def _to_unit_one(values: list[float], lows: list[float], highs: list[float]) -> list[float]:
-    return [
-        (value - low) / (high - low) if high != low else 0.0
-        for value, low, high in zip(values, lows, highs, strict=True)
-    ]
-
-
-def _to_standard(x: Floats, mean: Floats, var: Floats) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        out: Floats = (x - mean) / np.sqrt(var)
-    flat = var == 0.0
-    if flat.any():
-        out[flat & ~np.isnan(x)] = 0.0
-    return out
-
-
 def _check_width(shape: tuple[int, ...], width: int) -> None:
     if shape != (width,):
         raise ValueError(f"the saved scaler has {shape} sensors, this machine {width}")
+
+
+# -- kernels
+
+
+@compiled
+def to_unit(low: Floats, high: Floats, row: int, x: Floats, i: int, out: Floats) -> bool:
+    """Scale reading ``i`` of ``x`` (n, k) into ``out`` (k,); whether a value of it is missing or unknown."""
+    gap = False
+    for j in range(len(out)):
+        span = high[row, j] - low[row, j]
+        value = (x[i, j] - low[row, j]) / span
+        if span == 0.0 and x[i, j] == x[i, j]:
+            value = 0.0
+        gap |= value != value
+        out[j] = value
+    return gap
+
+
+@compiled
+def widen(low: Floats, high: Floats, row: int, x: Floats, i: int) -> bool:
+    """Learn reading ``i`` of ``x`` (n, k); whether it moved an extreme. A missing value moves none."""
+    moved = False
+    for j in range(x.shape[1]):
+        if x[i, j] < low[row, j]:
+            low[row, j] = x[i, j]
+            moved = True
+        if x[i, j] > high[row, j]:
+            high[row, j] = x[i, j]
+            moved = True
+    return moved
+
+
+@compiled
+def _scale_to_unit(low: Floats, high: Floats, rows: Ints, x: Floats, learning: bool, out: Floats) -> None:
+    for i in range(len(x)):
+        if learning:
+            widen(low, high, rows[i], x, i)
+        to_unit(low, high, rows[i], x, i, out[i])
+
+
+@compiled
+def to_standard(mean: Floats, var: Floats, row: int, x: Floats, i: int, out: Floats) -> None:
+    """Scale reading ``i`` of ``x`` (n, k) into ``out`` (k,)."""
+    for j in range(len(out)):
+        value = (x[i, j] - mean[row, j]) / math.sqrt(var[row, j])
+        if var[row, j] == 0.0 and x[i, j] == x[i, j]:
+            value = 0.0
+        out[j] = value
+
+
+@compiled
+def learn_standard(count: Ints, mean: Floats, var: Floats, row: int, x: Floats, i: int) -> None:
+    """Move counts, means and variances of a machine by reading ``i`` of ``x`` (n, k)."""
+    for j in range(x.shape[1]):
+        if x[i, j] == x[i, j]:
+            count[row, j] += 1
+            off = x[i, j] - mean[row, j]
+            mean[row, j] += off / count[row, j]
+            var[row, j] += (off * (x[i, j] - mean[row, j]) - var[row, j]) / count[row, j]
+
+
+@compiled
+def _scale_to_standard(
+    count: Ints, mean: Floats, var: Floats, rows: Ints, x: Floats, learning: bool, out: Floats
+) -> None:
+    for i in range(len(x)):
+        if learning:
+            learn_standard(count, mean, var, rows[i], x, i)
+        to_standard(mean, var, rows[i], x, i, out[i])
