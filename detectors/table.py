@@ -103,8 +103,8 @@ class KernelTable(FleetTable, Generic[_Columns]):
     >>> table.columns.mean.shape, table.columns.seen is table["seen"]
     ((4, 2), True)
 
-    ``columns`` is made anew by `resize`; nobody may keep it beyond. A kernel takes the arrays that it needs out
-    of it before its loops (``mean = of.mean``): within, each look-up would count references, and cost 100 ns.
+    ``columns`` is made anew by `resize`; nobody may keep it beyond. A kernel takes the arrays that it needs
+    out of it before its loops (``mean = of.mean``): within, each look-up counts references, and costs 100 ns.
     """
 
     columns: _Columns
