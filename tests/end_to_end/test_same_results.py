@@ -18,7 +18,7 @@ def expected() -> Expected:
 
 
 def test_recording_goes_through_every_state(expected: Expected) -> None:
-    assert {value for (_, _, field), value in expected.condition.items() if field == "state"} == {
+    assert {value for (_, _, field), value in expected.reading.items() if field == "state"} == {
         "0",
         "1",
         "2",
