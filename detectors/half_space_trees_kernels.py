@@ -35,42 +35,49 @@ class Trees(NamedTuple):
 
 
 @compiled
-def walk(
-    trees: Trees, feature: Columns, threshold: Floats, row: int, x: Floats, gap: bool, node: Nodes
-) -> None:
-    """Walk the reading ``x`` (k,) down the trees of ``row``; ``node`` (t,) tells the leaves it came to.
+def _walk(feature: Columns, threshold: Floats, forest: int, x: Floats, height: int, node: Nodes) -> None:
+    """Walk the reading ``x`` (k,) down the trees of ``forest``; ``node`` (t,) tells the leaves it comes to.
 
     All trees go down a level before any goes further: so the processor has t steps to do at a time, where a
     walk by itself is a chain of look-ups that wait for each other. (Unsigned numbers, since of others
     Numba asks first whether they count from the end.)
-
-    Where a value is missing (``gap`` says that one may be) the walk takes the busier branch of the running
-    window, as River's does.
     """
-    forest = trees.forest[row]
     for t in range(len(node)):
         node[t] = 1
-    for depth in range(trees.height):
+    for _ in range(height):
         for t in range(len(node)):
             at = node[t]
-            value = x[feature[forest, t, at]]
-            right = value >= threshold[forest, t, at]
-            if gap and value != value:
-                right = _right_is_busier(trees, row, t, at, depth)
-            node[t] = 2 * at + right
+            node[t] = 2 * at + (x[feature[forest, t, at]] >= threshold[forest, t, at])
     for t in range(len(node)):
-        node[t] -= 1 << trees.height
+        node[t] -= 1 << height
 
 
 @compiled
-def _right_is_busier(trees: Trees, row: int, t: int, node: int, depth: int) -> bool:
-    """Whether more of the running window's readings are below the node's right child than its left."""
-    below = 1 << (trees.height - depth - 1)  # leaves
-    middle = (2 * node + 1) * below - 2 * below * (1 << depth)
-    more = 0
-    for j in range(below):
-        more += int(trees.now[row, t, middle + j]) - int(trees.now[row, t, middle - below + j])
-    return more > 0
+def _walk_busier(
+    feature: Columns,
+    threshold: Floats,
+    forest: int,
+    x: Floats,
+    height: int,
+    node: Nodes,
+    now: Masses,
+    row: int,
+) -> None:
+    """As `_walk`; where a value is missing it takes the running window's busier branch, as River's does."""
+    for t in range(len(node)):
+        at = 1
+        for depth in range(height):
+            value = x[feature[forest, t, at]]
+            right = value >= threshold[forest, t, at]
+            if value != value:
+                below = 1 << (height - depth - 1)  # leaves of either branch
+                middle = (2 * (at - (1 << depth)) + 1) * below
+                more = 0
+                for leaf in range(middle, middle + below):
+                    more += int(now[row, t, leaf]) - int(now[row, t, leaf - below])
+                right = more > 0
+            at = 2 * at + right
+        node[t] = at - (1 << height)
 
 
 @compiled
@@ -91,8 +98,13 @@ def pass_readings(
 
     ``scaled``: scale values first. ``telling``: keep moments, too.
     """
-    n_trees, leaves = trees.now.shape[1], trees.now.shape[2]
-    top = n_trees * trees.window * (2 * leaves - 1)
+    # Taken out of the tuple once: within the loops each look-up in it would cost more than the work.
+    forest, ready, now, path = trees.forest, trees.ready, trees.now, trees.path
+    counter, low, high = trees.counter, trees.low, trees.high
+    centre, missed, sums = trees.moments.centre, trees.moments.missed, trees.moments.sums
+    height, window = trees.height, trees.window
+    n_trees = now.shape[1]
+    least, top = n_trees * window, n_trees * window * ((2 << height) - 1)
     node = np.empty(n_trees, dtype=np.uint32)
     unit = np.empty(x.shape[1])
     i = -1
@@ -100,29 +112,35 @@ def pass_readings(
         row = rows[m]
         for _ in range(counts[m]):
             i += 1
-            gap = to_unit(trees.low, trees.high, row, x, i, unit) if scaled else _copy(x, i, unit)
+            gap = to_unit(low, high, row, x, i, unit) if scaled else _copy(x, i, unit)
             walked = False
             if scoring:
                 raw[i] = math.nan
-                if trees.ready[row]:
-                    walk(trees, feature, threshold, row, unit, gap, node)
+                if ready[row]:
+                    if gap:
+                        _walk_busier(feature, threshold, forest[row], unit, height, node, now, row)
+                    else:
+                        _walk(feature, threshold, forest[row], unit, height, node)
                     walked = True
                     total = 0
                     for t in range(n_trees):
-                        total += int(trees.path[row, t, node[t]])
-                    raw[i] = 1 - (n_trees * trees.window + 2 * total) / top
+                        total += int(path[row, t, node[t]])
+                    raw[i] = 1 - (least + 2 * total) / top
             if learning:
-                if scaled and widen(trees.low, trees.high, row, x, i):
-                    gap = to_unit(trees.low, trees.high, row, x, i, unit)
+                if scaled and widen(low, high, row, x, i):
+                    gap = to_unit(low, high, row, x, i, unit)
                     walked = False
                 if not walked:
-                    walk(trees, feature, threshold, row, unit, gap, node)
+                    if gap:
+                        _walk_busier(feature, threshold, forest[row], unit, height, node, now, row)
+                    else:
+                        _walk(feature, threshold, forest[row], unit, height, node)
                 for t in range(n_trees):
-                    trees.now[row, t, node[t]] += 1
+                    now[row, t, node[t]] += 1
                 if telling:
-                    add_to_moments(trees.moments, row, x, i)
-                trees.counter[row] += 1
-                if trees.counter[row] == trees.window:
+                    add_to_moments(centre, missed, sums, row, x, i)
+                counter[row] += 1
+                if counter[row] == window:
                     _turn(trees, row, telling)
 
 
@@ -138,10 +156,13 @@ def _copy(x: Floats, i: int, out: Floats) -> bool:
 @compiled
 def _turn(trees: Trees, row: int, telling: bool) -> None:
     """The window of ``row`` is full: it is scored by it from now on."""
+    now, last = trees.now, trees.last
+    for t in range(now.shape[1]):
+        for leaf in range(now.shape[2]):
+            last[row, t, leaf] = now[row, t, leaf]
+            now[row, t, leaf] = 0
     if telling:
         turn_moments(trees.moments, row, trees.window)
-    trees.last[row] = trees.now[row]
-    trees.now[row] = 0
     trees.counter[row] = 0
     trees.ready[row] = True
     tabulate(trees, row)
@@ -153,19 +174,19 @@ def tabulate(trees: Trees, row: int) -> None:
 
     Kept is half of it without the root's part, which every path has: that fits in two bytes.
     """
-    n_trees, leaves = trees.last.shape[1], trees.last.shape[2]
+    last, path, stop = trees.last, trees.path, trees.stop
+    leaves = last.shape[2]
     mass = np.empty(2 * leaves, dtype=np.int64)
     total = np.zeros(2 * leaves, dtype=np.int64)
-    for t in range(n_trees):
+    for t in range(last.shape[1]):
         for leaf in range(leaves):
-            mass[leaves + leaf] = trees.last[row, t, leaf]
+            mass[leaves + leaf] = last[row, t, leaf]
         for node in range(leaves - 1, 0, -1):
             mass[node] = mass[2 * node] + mass[2 * node + 1]
-        weight = 1
-        for depth in range(1, trees.height + 1):
+        for depth in range(trees.height):
             for node in range(1 << depth, 2 << depth):
-                above = node >> 1
-                total[node] = total[above] + (weight * mass[node] if mass[above] >= trees.stop else 0)
-            weight *= 2
+                weight = (1 << depth) if mass[node] >= stop else 0
+                total[2 * node] = total[node] + weight * mass[2 * node]
+                total[2 * node + 1] = total[node] + weight * mass[2 * node + 1]
         for leaf in range(leaves):
-            trees.path[row, t, leaf] = total[leaves + leaf]
+            path[row, t, leaf] = total[leaves + leaf]

@@ -76,20 +76,22 @@ class FleetMoments(FleetState):
 
 
 @compiled
-def add_to_moments(kept: Moments, row: int, x: Floats, i: int) -> None:
+def add_to_moments(
+    centre: Floats, missed: NDArray[np.int32], sums: Floats, row: int, x: Floats, i: int
+) -> None:
     """Add reading ``i`` of ``x`` (n, k) to the running window of ``row``."""
     width = x.shape[1]
     for j in range(width):
-        off = x[i, j] - kept.centre[row, j]
+        off = x[i, j] - centre[row, j]
         if off != off:
-            if kept.centre[row, j] != kept.centre[row, j]:
-                kept.centre[row, j] = x[i, j]
-            off = x[i, j] - kept.centre[row, j]
+            if centre[row, j] != centre[row, j]:  # summed about the first value
+                centre[row, j] = x[i, j]
+            off = x[i, j] - centre[row, j]
             if off != off:
-                kept.missed[row, j] += 1
-                continue
-        kept.sums[row, j] += off
-        kept.sums[row, width + j] += off * off
+                missed[row, j] += 1
+                off = 0.0
+        sums[row, j] += off
+        sums[row, width + j] += off * off
 
 
 @compiled
