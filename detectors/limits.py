@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from detectors.batch import Batch, Bools, Floats
-from detectors.recurrence import held, latched
-from detectors.table import Column, FleetTable
+from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.compiled import compiled
+from detectors.table import Column, KernelTable
+
+_EACH = ("limits",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,27 @@ class LimitTransition:
     value: float
 
 
-class FleetLimits(FleetTable):
+class Crossings(NamedTuple):
+    """Columns of `FleetLimits`: how often and since when (ms) values are over limits, or back."""
+
+    over: Annotated[Ints, Column(_EACH, 0)]  # readings
+    over_since: Annotated[Ints, Column(_EACH, 0)]
+    back: Annotated[Ints, Column(_EACH, 0)]
+    back_since: Annotated[Ints, Column(_EACH, 0)]
+    raised: Annotated[Bools, Column(_EACH, False)]
+    onset: Annotated[Ints, Column(_EACH, 0)]
+
+
+class Rules(NamedTuple):
+    """The limits as arrays: the sensor, 1 or -1 for above or below, the value, and the deadband."""
+
+    sensor: Ints
+    sign: Floats
+    value: Floats
+    deadband: Floats
+
+
+class FleetLimits(KernelTable[Crossings]):
     """Compares sensors with fixed limits, with delays as of ISA-18.2.
 
     A limit is alarmed when the value was over it for ``on_delay`` ms and ``min_readings`` readings in a
@@ -50,72 +74,79 @@ class FleetLimits(FleetTable):
     def __init__(
         self, limits: tuple[Limit, ...], on_delay: int = 0, off_delay: int = 0, min_readings: int = 1
     ) -> None:
-        each = (len(limits),)
-        super().__init__(
-            {
-                "over": Column(each, 0),
-                "over_since": Column(each, 0),
-                "back": Column(each, 0),
-                "back_since": Column(each, 0),
-                "raised": Column(each, False),
-                "onset": Column(each, 0),
-            }
-        )
+        super().__init__(Crossings, limits=len(limits))
         self.limits = limits
         self.on_delay, self.off_delay, self.min_readings = on_delay, off_delay, min_readings
-        self._sensor = np.array([one.sensor for one in limits], dtype=np.int64)
-        self._sign = np.array([1.0 if one.above else -1.0 for one in limits])
-        self._limit = np.array([one.value for one in limits])
-        self._deadband = np.array([one.deadband for one in limits])
+        self.rules = Rules(
+            sensor=np.array([one.sensor for one in limits], dtype=np.int64),
+            sign=np.array([1.0 if one.above else -1.0 for one in limits]),
+            value=np.array([one.value for one in limits]),
+            deadband=np.array([one.deadband for one in limits]),
+        )
 
     def check(self, batch: Batch) -> list[LimitTransition]:
         """Which limits were crossed, and which values came back, in the batch's order."""
-        if not self.limits or not len(batch):
+        if not self.limits:
             return []
-        rows, time = batch.rows, batch.time[:, None]
-        excess: Floats = (batch.x[:, self._sensor] - self._limit) * self._sign
-        over, back = excess >= 0.0, excess < -self._deadband
-        before: Bools = self["raised"][rows]
-        if not (over.any() or before.any() or self["over"][rows].any()):  # nearly always
-            return []
-        number, since = held(batch, over, excess < 0.0, self["over"][rows], self["over_since"][rows])
-        backs, back_since = held(batch, back, over, self["back"][rows], self["back_since"][rows])
-        on = over & (number >= self.min_readings) & (time - since >= self.on_delay)
-        off = back & (backs > 0) & (time - back_since >= self.off_delay)
-        raised = latched(batch, on, off, before)
-        found = self._transitions(batch, raised, before, since)
-        some = batch.counts > 0
-        last = (batch.starts + batch.counts - 1)[some]
-        self["over"][rows[some]] = number[last]
-        self["over_since"][rows[some]] = since[last]
-        self["back"][rows[some]] = np.where(raised[last], backs[last], 0)
-        self["back_since"][rows[some]] = np.where(raised[last], back_since[last], 0)
-        self["raised"][rows[some]] = raised[last]
-        return found
-
-    def _transitions(
-        self,
-        batch: Batch,
-        raised: Bools,
-        before: Bools,
-        since: np.ndarray[tuple[int, int], np.dtype[np.int64]],
-    ) -> list[LimitTransition]:
-        first = (batch.step_of == 0)[:, None]
-        was = np.where(first, before[batch.column_of], np.roll(raised, 1, axis=0))
-        found = []
-        for index, number in np.argwhere(raised != was).tolist():
-            row, limit = int(batch.row_of[index]), self.limits[number]
-            if raised[index, number]:
-                self["onset"][row, number] = since[index, number]
-            found.append(
-                LimitTransition(
-                    row,
-                    index,
-                    limit,
-                    bool(raised[index, number]),
-                    int(self["onset"][row, number]),
-                    int(batch.time[index]),
-                    float(batch.x[index, limit.sensor]),
-                )
+        x = np.ascontiguousarray(batch.x)
+        delays = (self.on_delay, self.off_delay, self.min_readings)
+        told = compare(self.columns, self.rules, *delays, batch.rows, batch.counts, batch.time, x)
+        return [
+            LimitTransition(
+                int(batch.row_of[index]),
+                index,
+                self.limits[number],
+                bool(raised),
+                onset,
+                int(batch.time[index]),
+                float(x[index, self.limits[number].sensor]),
             )
-        return found
+            for index, number, raised, onset in told
+        ]
+
+
+@compiled
+def compare(
+    of: Crossings,
+    rules: Rules,
+    on_delay: int,
+    off_delay: int,
+    min_readings: int,
+    rows: Ints,
+    counts: Ints,
+    time: Ints,
+    x: Floats,
+) -> list[tuple[int, int, int, int]]:
+    """The kernel of `FleetLimits.check`: (reading, limit, whether it is raised, onset) of what changes."""
+    over, over_since, back, back_since = of.over, of.over_since, of.back, of.back_since
+    raised, onset = of.raised, of.onset
+    told = [(0, 0, 0, 0)]
+    told.clear()
+    stop = 0
+    for m in range(len(rows)):
+        row = rows[m]
+        start, stop = stop, stop + counts[m]
+        for i in range(start, stop):
+            for j in range(len(rules.value)):
+                excess = (x[i, rules.sensor[j]] - rules.value[j]) * rules.sign[j]
+                if isnan(excess):
+                    continue
+                if excess >= 0.0:
+                    if over[row, j] == 0:
+                        over_since[row, j] = time[i]
+                    over[row, j] += 1
+                    back[row, j], back_since[row, j] = 0, 0
+                    long = time[i] - over_since[row, j] >= on_delay and over[row, j] >= min_readings
+                    if long and not raised[row, j]:
+                        raised[row, j], onset[row, j] = True, over_since[row, j]
+                        told.append((i, j, 1, onset[row, j]))
+                    continue
+                over[row, j], over_since[row, j] = 0, 0
+                if raised[row, j] and excess < -rules.deadband[j]:
+                    if back[row, j] == 0:
+                        back_since[row, j] = time[i]
+                    back[row, j] += 1
+                    if time[i] - back_since[row, j] >= off_delay:
+                        raised[row, j], back[row, j], back_since[row, j] = False, 0, 0
+                        told.append((i, j, 0, onset[row, j]))
+    return told
