@@ -14,8 +14,10 @@ Tests run kernels with bounds checked (``NUMBA_BOUNDSCHECK=1``, tests/conftest.p
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,15 +42,23 @@ def cache_folder() -> Path:
     return Path(base) / sources.hexdigest()[:16]
 
 
+def kept() -> bool:
+    """Whether kernels were compiled before on this machine, so that a start will be quick."""
+    return any(Path(numba.config.CACHE_DIR).rglob("*.nbi")) if numba.config.CACHE_DIR else False
+
+
 def _keep() -> None:
-    """Point Numba to the folder, if it can be written to."""
+    """Point Numba to the folder; to a copy of it where it cannot be written to, as in an image."""
+    folder = cache_folder()
     try:
-        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             numba.config.CACHE_DIR = str(folder)
     except OSError:
-        return
+        if folder.is_dir():  # Numba reads only from where it may write
+            copy = tempfile.mkdtemp(prefix="yeji-kernels-")
+            atexit.register(shutil.rmtree, copy, ignore_errors=True)
+            numba.config.CACHE_DIR = str(shutil.copytree(folder, copy, dirs_exist_ok=True))
 
 
 _keep()

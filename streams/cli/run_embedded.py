@@ -17,11 +17,13 @@ from connectors.base import SinkUnavailableError
 from connectors.desk_beside import DeskBeside, Verdicts
 from connectors.prior_files import adopted_priors
 from connectors.sqlite_store import SqliteSink
+from detectors.compiled import kept
 from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
 from streams.cli.terminal import Terminal
 from streams.embedded import EmbeddedRun, Tally
 from streams.pipeline import Pipeline
+from streams.prepare import prepare
 from streams.records import Results
 from streams.settings import Settings
 
@@ -86,6 +88,9 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
             if page.remark:
                 terminal.say(f"  {page.remark}", "yellow")
         terminal.say(f"Store    {how.store}")
+        if not kept():
+            terminal.say("Compiling the detectors for this machine, once: half a minute.", "dim")
+        prepare(settings)
         with terminal:
             tally = run.run()
         terminal.summary(tally, rows)

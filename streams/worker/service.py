@@ -15,7 +15,9 @@ import structlog
 from connectors.influx_sink import InfluxSink
 from connectors.kafka_topics import require_topics
 from connectors.prior_files import adopted_priors
+from detectors.compiled import kept
 from streams.pipeline import Pipeline
+from streams.prepare import prepare
 from streams.settings import Settings
 from streams.stats import WorkerStats
 from streams.worker.app import make_app
@@ -39,6 +41,9 @@ def run_worker(settings: Settings) -> None:
     influx.setup()
     set_up_logging(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
+    if not kept():
+        log.info("Compiling the detectors for this machine, once: half a minute")
+    prepare(settings)  # before it joins the group: compiling amid the first batch would hold a partition up
     try:
         asyncio.run(_work(settings, influx))
     finally:
