@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import FleetState, State, grown
 from detectors.batch import Floats, Ints
+from detectors.compiled import compiled
+
+Counts = NDArray[np.int32]
 
 
 class FleetHistograms(FleetState):
     """``number`` histograms a machine, of at most ``bins`` bins that adapt. As River's, exactly.
 
-    Bins are sorted; those not in use stand at infinity.
+    Bins are sorted; those not in use stand at infinity. Values are looked up and added by `density` and
+    `add_value`; who adds a value to each of a machine's histograms counts it in ``total``.
     """
 
     def __init__(self, number: int, bins: int) -> None:
@@ -20,66 +27,6 @@ class FleetHistograms(FleetState):
         self.left = np.full((0, number, bins), np.inf)
         self.right = np.full((0, number, bins), np.inf)
         self.count = np.zeros((0, number, bins), dtype=np.int32)
-
-    def density(self, row_of: Ints, z: Floats) -> Floats:
-        """Each value's probability density under its histogram; 0 in gaps and outside. ``z`` (n, number)."""
-        left, right, count = self.left[row_of], self.right[row_of], self.count[row_of]
-        place = (right < z[:, :, None]).sum(axis=2)
-        at = np.minimum(place, self.bins - 1)[:, :, None]
-        low = np.take_along_axis(left, at, axis=2)[:, :, 0]
-        high = np.take_along_axis(right, at, axis=2)[:, :, 0]
-        held = np.take_along_axis(count, at, axis=2)[:, :, 0]
-        before = np.take_along_axis(right, np.maximum(at - 1, 0), axis=2)[:, :, 0]
-        after = np.take_along_axis(left, np.minimum(at + 1, self.bins - 1), axis=2)[:, :, 0]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            width = high - low
-            # A bin that holds one value borrows its width from the nearest neighbour.
-            before_gap = np.where(place > 0, low - before, np.inf)
-            after_gap = np.where(place < self.bins - 1, after - high, np.inf)
-            width = np.where(width > 0, width, np.minimum(before_gap, after_gap))
-            share = held / self.total[row_of][:, None]
-            found: Floats = np.where(np.isfinite(width) & (width > 0), share / width, share)
-        inside = (place < self.bins) & (z >= low)
-        return np.where(inside, found, 0.0)
-
-    def update(self, rows: Ints, z: Floats) -> None:
-        """Add one value to each histogram of each of ``rows`` (a,), each row once. ``z`` (a, number)."""
-        self.total[rows] += 1
-        right = self.right[rows]
-        place = (right < z[:, :, None]).sum(axis=2)
-        at = np.minimum(place, self.bins - 1)[:, :, None]
-        low = np.take_along_axis(self.left[rows], at, axis=2)[:, :, 0]
-        inside = (place < self.bins) & (z >= low)
-        i, which = np.nonzero(inside)
-        self.count[rows[i], which, place[i, which]] += 1
-        i, which = np.nonzero(~inside)
-        if len(i):
-            self._insert(rows[i], which, z[i, which], place[i, which])
-
-    def _insert(self, row: Ints, which: Ints, z: Floats, place: Ints) -> None:
-        """A new bin for each value ``z`` (q,) at ``place``; if that is too many, the closest two merge."""
-        q = np.arange(len(row))
-        slots = np.arange(self.bins + 1)
-        source = slots - (slots > place[:, None])
-        new = slots == place[:, None]
-        source = np.minimum(source, self.bins - 1)
-        left = np.where(new, z[:, None], self.left[row, which][q[:, None], source])
-        right = np.where(new, z[:, None], self.right[row, which][q[:, None], source])
-        count = np.where(new, 1, self.count[row, which][q[:, None], source])
-        beyond = (slots == self.bins) & ~new & ~np.isfinite(self.right[row, which, -1])[:, None]
-        left[beyond], right[beyond], count[beyond] = np.inf, np.inf, 0
-        full = np.isfinite(right[:, -1])
-        with np.errstate(invalid="ignore"):
-            merged = np.argmin(right[:, 1:] - right[:, :-1], axis=1)
-        # The bin after the merged one is dropped: its right edge and count go to the merged one.
-        merged = np.where(full, merged, self.bins)
-        keep = slots[:-1] + (slots[:-1] > merged[:, None])
-        at = np.flatnonzero(full)
-        right[at, merged[at]] = right[at, merged[at] + 1]
-        count[at, merged[at]] += count[at, merged[at] + 1]
-        self.left[row, which] = left[q[:, None], keep]
-        self.right[row, which] = right[q[:, None], keep]
-        self.count[row, which] = count[q[:, None], keep]
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -111,3 +58,96 @@ class FleetHistograms(FleetState):
             )
         self.total[row] = state["total"][0]
         self.left[row], self.right[row], self.count[row] = state["left"], state["right"], state["count"]
+
+
+# -- kernels: histogram ``which`` of ``row``, and a value
+
+
+@compiled
+def density(
+    left: Floats, right: Floats, count: Counts, total: Ints, row: int, which: int, value: float
+) -> float:
+    """The value's probability density under the histogram; 0 in gaps and outside."""
+    bins = left.shape[2]
+    at = _bin(right, row, which, value)
+    if at == bins or value < left[row, which, at]:
+        return 0.0
+    width = right[row, which, at] - left[row, which, at]
+    if not width > 0.0:  # a bin that holds one value borrows its width from the nearest neighbour
+        width = math.inf
+        if at > 0:
+            width = left[row, which, at] - right[row, which, at - 1]
+        if at < bins - 1:
+            width = min(width, left[row, which, at + 1] - right[row, which, at])
+    share = count[row, which, at] / total[row]
+    return share / width if 0.0 < width < math.inf else share
+
+
+@compiled
+def add_value(left: Floats, right: Floats, count: Counts, row: int, which: int, value: float) -> None:
+    """Add the value: to its bin, or as a new one; if that is one too many, the closest two merge."""
+    bins = left.shape[2]
+    at = _bin(right, row, which, value)
+    if at < bins and value >= left[row, which, at]:
+        count[row, which, at] += 1
+    elif right[row, which, bins - 1] == math.inf:
+        for i in range(bins - 1, at, -1):
+            _copy(left, right, count, row, which, i - 1, i)
+        _put(left, right, count, row, which, at, value)
+    else:
+        _merge(left, right, count, row, which, at, value)
+
+
+@compiled
+def _merge(left: Floats, right: Floats, count: Counts, row: int, which: int, at: int, value: float) -> None:
+    """Put a new bin between those of a full histogram, and merge the two whose right edges are closest."""
+    bins = left.shape[2]
+    # With the new one there are bins 0 … bins; the first of the closest two is ``first``.
+    first, least = 0, math.inf
+    before = value if at == 0 else right[row, which, 0]
+    for i in range(bins):
+        after = value if at == i + 1 else right[row, which, i if at <= i else i + 1]
+        if after - before < least:
+            first, least = i, after - before
+        before = after
+    if first + 1 == at:  # the new one into the one before it
+        right[row, which, first] = value
+        count[row, which, first] += 1
+    elif first == at:  # … after it
+        left[row, which, at] = value
+        count[row, which, at] += 1
+    elif first < at:
+        right[row, which, first] = right[row, which, first + 1]
+        count[row, which, first] += count[row, which, first + 1]
+        for i in range(first + 1, at - 1):
+            _copy(left, right, count, row, which, i + 1, i)
+        _put(left, right, count, row, which, at - 1, value)
+    else:
+        left[row, which, first] = left[row, which, first - 1]
+        count[row, which, first] += count[row, which, first - 1]
+        for i in range(first - 1, at, -1):
+            _copy(left, right, count, row, which, i - 1, i)
+        _put(left, right, count, row, which, at, value)
+
+
+@compiled
+def _bin(right: Floats, row: int, which: int, value: float) -> int:
+    """The first bin that does not end before the value."""
+    at = 0
+    for i in range(right.shape[2]):
+        at += right[row, which, i] < value
+    return at
+
+
+@compiled
+def _put(left: Floats, right: Floats, count: Counts, row: int, which: int, at: int, value: float) -> None:
+    left[row, which, at] = value
+    right[row, which, at] = value
+    count[row, which, at] = 1
+
+
+@compiled
+def _copy(left: Floats, right: Floats, count: Counts, row: int, which: int, source: int, to: int) -> None:
+    left[row, which, to] = left[row, which, source]
+    right[row, which, to] = right[row, which, source]
+    count[row, which, to] = count[row, which, source]

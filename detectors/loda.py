@@ -14,9 +14,12 @@ import numpy as np
 
 from detectors.base import DeferredScores, Evidence, FleetDetector, State, grown
 from detectors.batch import Batch, Floats, Ints
-from detectors.histograms import FleetHistograms
-from detectors.scaling import FleetStandardScaler
-from detectors.sums import fold
+from detectors.compiled import compiled
+from detectors.histograms import Counts, FleetHistograms, add_value, density
+from detectors.scaling import FleetStandardScaler, learn_standard, to_standard
+
+_Library = tuple[Ints, Ints, Floats]  # which set each machine has; sensors and weights (sets, cuts, terms)
+_Histograms = tuple[Floats, Floats, Counts, Ints]  # left, right, count, total
 
 
 class FleetLoda(FleetDetector):
@@ -41,81 +44,80 @@ class FleetLoda(FleetDetector):
         self.scaler = FleetStandardScaler(width)
         self.histograms = FleetHistograms(n_random_cuts, n_bins)
         self.seed = np.zeros(0, dtype=np.int64)
-        self._projections: dict[int, tuple[Ints, Floats]] = {}
+        self.drawn = np.zeros(0, dtype=np.int64)  # where a machine's projections stand in the library
+        terms = max(1, math.isqrt(width))
+        self.sensors = np.zeros((1, self.cuts, terms), dtype=np.int64)
+        self.weights = np.zeros((1, self.cuts, terms))
+        self._place: dict[int, int] = {}
 
     def projections(self, seed: int) -> tuple[Ints, Floats]:
         """The sensors and weights, (cuts, ⌊√k⌋) each, that River draws from ``seed``."""
-        if seed not in self._projections:
+        place = self._draw(seed)
+        return self.sensors[place], self.weights[place]
+
+    def _draw(self, seed: int) -> int:
+        place = self._place.get(seed)
+        if place is None:
+            self._place[seed] = place = len(self._place)
+            if place == len(self.sensors):
+                self.sensors, self.weights = grown(self.sensors, 2 * place), grown(self.weights, 2 * place)
             rng = random.Random(seed)
-            sensors, weights = [], []
-            for _ in range(self.cuts):
-                chosen = rng.sample(range(self.width), max(1, math.isqrt(self.width)))
-                sensors.append(chosen)
-                weights.append([rng.gauss(0.0, 1.0) for _ in chosen])
-            self._projections[seed] = np.array(sensors), np.array(weights)
-        return self._projections[seed]
-
-    def _seeds(self, row_of: Ints) -> Ints:
-        return self.seed[row_of] % self.share if self.share else self.seed[row_of]
-
-    def _project(self, row_of: Ints, z: Floats) -> Floats:
-        """(n, cuts)."""
-        z = np.nan_to_num(z, nan=0.0)
-        seeds = self._seeds(row_of)
-        out = np.empty((len(z), self.cuts))
-        for seed in np.unique(seeds).tolist():
-            here = seeds == seed
-            sensors, weights = self.projections(seed)
-            part = z[here]
-            total = weights[:, 0] * part[:, sensors[:, 0]]
-            for i in range(1, sensors.shape[1]):
-                total = total + weights[:, i] * part[:, sensors[:, i]]
-            out[here] = total
-        return out
+            for cut in range(self.cuts):
+                chosen = rng.sample(range(self.width), self.sensors.shape[2])
+                self.sensors[place, cut] = chosen
+                self.weights[place, cut] = [rng.gauss(0.0, 1.0) for _ in chosen]
+        return place
 
     def score(self, batch: Batch) -> DeferredScores:
         """River's ``score_one`` of each reading; NaN until ``start`` readings are learned."""
         row_of = batch.row_of
-        z = self.scaler.scale(row_of, batch.x)
-        density = self.histograms.density(row_of, self._project(row_of, z))
-        surprise = -np.log(np.maximum(density, 1e-12))
-        raw = fold(surprise) / self.cuts
-        raw[(self.histograms.total[row_of] < self.start) | np.isnan(z).all(axis=1)] = np.nan
-        return DeferredScores(raw, lambda at: self._explain(row_of[at], z[at], surprise[at]))
+        raw, _ = self._score(row_of, batch.x, explaining=False)
+        return DeferredScores(raw, lambda at: self._explain(row_of[at], batch.x[at]))
 
-    def _explain(self, row_of: Ints, z: Floats, surprise: Floats) -> Evidence:
-        """Each sensor's part: how much more the cuts with it surprise than those without (Pevný §3.3)."""
-        contributions = np.zeros(z.shape)
-        seeds = self._seeds(row_of)
-        for seed in np.unique(seeds).tolist():
-            here = seeds == seed
-            sensors, _ = self.projections(seed)
-            part = surprise[here]
-            for column in range(self.width):
-                uses = (sensors == column).any(axis=1)
-                if uses.all() or not uses.any():
-                    contributions[here, column] = float(uses.any())
-                else:
-                    mean_with = fold(part[:, uses]) / uses.sum()
-                    contributions[here, column] = mean_with - fold(part[:, ~uses]) / (~uses).sum()
-        contributions[np.isnan(z) | (contributions < 0)] = 0.0
-        return Evidence(contributions, self.scaler.mean[row_of], z)
+    def _explain(self, row_of: Ints, x: Floats) -> Evidence:
+        _, contributions = self._score(row_of, x, explaining=True)
+        return Evidence(contributions, self.scaler.mean[row_of], self.scaler.scale(row_of, x))
+
+    def _score(self, row_of: Ints, x: Floats, explaining: bool) -> tuple[Floats, Floats]:
+        raw = np.full(len(x), np.nan)
+        contributions = np.zeros(x.shape if explaining else (0, 0))
+        known = self.histograms
+        _score(
+            (self.scaler.mean, self.scaler.var),
+            (self.drawn, self.sensors, self.weights),
+            (known.left, known.right, known.count, known.total),
+            row_of,
+            np.ascontiguousarray(x),
+            self.start,
+            raw,
+            contributions,
+        )
+        return raw, contributions
 
     def learn(self, batch: Batch) -> None:
         """Add each reading's projections to the histograms."""
-        projected = self._project(batch.row_of, self.scaler.learn_scale(batch))
-        for rows, at in batch.steps():
-            self.histograms.update(rows, projected[at])
+        known = self.histograms
+        _learn(
+            (self.scaler.count, self.scaler.mean, self.scaler.var),
+            (self.drawn, self.sensors, self.weights),
+            (known.left, known.right, known.count, known.total),
+            batch.row_of,
+            np.ascontiguousarray(batch.x),
+        )
+
+    def _set_seed(self, row: int, seed: int) -> None:
+        self.seed[row] = seed
+        self.drawn[row] = self._draw(seed % self.share if self.share else seed)
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
-        self.seed = grown(self.seed, capacity)
+        self.seed, self.drawn = grown(self.seed, capacity), grown(self.drawn, capacity)
         self.scaler.resize(capacity)
         self.histograms.resize(capacity)
 
     def reset(self, row: int, seed: int) -> None:
         """Start ``row`` afresh."""
-        self.seed[row] = seed
+        self._set_seed(row, seed)
         self.scaler.reset(row, seed)
         self.histograms.reset(row, seed)
 
@@ -129,4 +131,96 @@ class FleetLoda(FleetDetector):
         """Take up what `dump` gave; ValueError when bins, cuts or sensors are others."""
         for name, stage in (("scaler.", self.scaler), ("histograms.", self.histograms)):
             stage.load(row, {n.removeprefix(name): v for n, v in state.items() if n.startswith(name)})
-        self.seed[row] = state["seed"][0]
+        self._set_seed(row, int(state["seed"][0]))
+
+
+# -- kernels
+
+
+@compiled
+def _project(sensors: Ints, weights: Floats, place: int, cut: int, z: Floats) -> float:
+    """A reading ``z`` (k,) in the direction of a cut; a missing value counts as 0, its sensor's mean."""
+    total = 0.0
+    for term in range(sensors.shape[2]):
+        value = z[sensors[place, cut, term]]
+        if value == value:
+            total += weights[place, cut, term] * value
+    return total
+
+
+@compiled
+def _score(
+    scaler: tuple[Floats, Floats],
+    library: _Library,
+    histograms: _Histograms,
+    row_of: Ints,
+    x: Floats,
+    start: int,
+    raw: Floats,
+    contributions: Floats,
+) -> None:
+    """Fill ``raw`` (n,) and, unless it is empty, ``contributions`` (n, k)."""
+    mean, var = scaler
+    drawn, sensors, weights = library
+    left, right, count, total = histograms
+    cuts, width = sensors.shape[1], x.shape[1]
+    z, surprise = np.empty(width), np.empty(cuts)
+    for i in range(len(x)):
+        row = row_of[i]
+        to_standard(mean, var, row, x, i, z)
+        if total[row] < start or _missing(z) == width:
+            continue
+        whole = 0.0
+        for cut in range(cuts):
+            value = _project(sensors, weights, drawn[row], cut, z)
+            surprise[cut] = -math.log(max(density(left, right, count, total, row, cut, value), 1e-12))
+            whole += surprise[cut]
+        raw[i] = whole / cuts
+        for j in range(width if len(contributions) else 0):
+            if z[j] == z[j]:
+                contributions[i, j] = _part(sensors, drawn[row], surprise, j)
+
+
+@compiled
+def _missing(z: Floats) -> int:
+    """How many values are missing."""
+    missing = 0
+    for j in range(len(z)):
+        missing += z[j] != z[j]
+    return missing
+
+
+@compiled
+def _part(sensors: Ints, place: int, surprise: Floats, sensor: int) -> float:
+    """A sensor's part: how much more the cuts with it surprise than those without (Pevný §3.3)."""
+    uses, inside, outside = 0, 0.0, 0.0
+    cuts = len(surprise)
+    for cut in range(cuts):
+        used = False
+        for term in range(sensors.shape[2]):
+            used |= sensors[place, cut, term] == sensor
+        if used:
+            uses += 1
+            inside += surprise[cut]
+        else:
+            outside += surprise[cut]
+    if uses == 0 or uses == cuts:
+        return min(uses, 1) * 1.0
+    return max(inside / uses - outside / (cuts - uses), 0.0)
+
+
+@compiled
+def _learn(
+    scaler: tuple[Ints, Floats, Floats], library: _Library, histograms: _Histograms, row_of: Ints, x: Floats
+) -> None:
+    seen, mean, var = scaler
+    drawn, sensors, weights = library
+    left, right, count, total = histograms
+    z = np.empty(x.shape[1])
+    for i in range(len(x)):
+        row = row_of[i]
+        learn_standard(seen, mean, var, row, x, i)
+        to_standard(mean, var, row, x, i, z)
+        for cut in range(sensors.shape[1]):
+            add_value(left, right, count, row, cut, _project(sensors, weights, drawn[row], cut, z))
+        total[row] += 1

@@ -16,7 +16,7 @@ from detectors.base import FleetDetector
 from detectors.batch import Batch, Floats, Ints
 from detectors.forests import draw_tree
 from detectors.half_space_trees import FleetHalfSpaceTrees
-from detectors.histograms import FleetHistograms
+from detectors.histograms import FleetHistograms, add_value, density
 from detectors.loda import FleetLoda
 from detectors.one_class_svm import FleetOneClassSVM
 from detectors.scaling import FleetMinMaxScaler, FleetStandardScaler
@@ -263,12 +263,12 @@ def test_histogram(values: list[float], bins: int) -> None:
     ours, rivers = FleetHistograms(1, bins), sketch.Histogram(max_bins=bins)
     ours.resize(1)
     ours.reset(0, 0)
-    row = np.array([0])
     for value in values:
         if rivers.n:
-            density = ours.density(row, np.array([[value]]))[0, 0]
-            assert density == anomaly.LODA._density(rivers, value)
-        ours.update(row, np.array([[value]]))
+            found = density(ours.left, ours.right, ours.count, ours.total, 0, 0, value)
+            assert found == anomaly.LODA._density(rivers, value)
+        add_value(ours.left, ours.right, ours.count, 0, 0, value)
+        ours.total[0] += 1
         rivers.update(value)
         used = len(rivers)
         assert ours.left[0, 0, :used].tolist() == [one.left for one in rivers]
