@@ -7,16 +7,27 @@ then as many as the budget allows, without any assumption about the data.
 
 from __future__ import annotations
 
+import math
+from typing import Annotated, NamedTuple
+
 import numpy as np
 
 from detectors.batch import Batch, Floats, Ints
-from detectors.table import Column, FleetTable
+from detectors.compiled import compiled
+from detectors.table import Column, KernelTable
 
 #: Evidence −ln(1 − score) up to here is left as it is: only what could alarm is stretched.
-_BODY = -np.log(0.1)
+_BODY = -math.log(0.1)
 
 
-class FleetBudget(FleetTable):
+class _Budget(NamedTuple):
+    log: Annotated[Floats, Column(("detectors",))]  # ln κ
+    owed: Annotated[Floats, Column(("detectors",))]  # alarms since `since`, by who raised them
+    latest: Annotated[Floats, Column(("detectors",))]  # who raised the latest
+    since: Annotated[Ints, Column((), -1)]
+
+
+class FleetBudget(KernelTable[_Budget]):
     """Allows one alarm in ``days`` days a machine.
 
     A detector's evidence beyond the common is divided by a factor κ ≥ 1 of the machine. An alarm multiplies κ
@@ -26,27 +37,15 @@ class FleetBudget(FleetTable):
     """
 
     def __init__(self, detectors: int, days: float = 30.0, step: float = 0.5, most: float = 6.0) -> None:
-        each = (detectors,)
-        super().__init__(
-            {
-                "log": Column(each),  # ln κ
-                "owed": Column(each),  # alarms since `since`, by who raised them
-                "latest": Column(each, 1.0 / detectors),  # who raised the latest
-                "since": Column((), -1),
-            }
-        )
+        super().__init__(_Budget, detectors=detectors)
+        self._columns["latest"] = Column(("detectors",), 1.0 / detectors)
         self.per_ms = step / (days * 86_400_000)
         self.step, self.most = step, float(np.log(most))
 
     def apply(self, batch: Batch, scores: Floats) -> Floats:
         """Scores (n, d) with the machines' sensitivity applied. NaN stays NaN."""
-        log = self["log"][batch.row_of]
-        hit = (log > 0) & (scores > 0.9)
-        if not hit.any():
-            return scores
-        evidence = -np.log1p(-scores[hit])
         out = scores.copy()
-        out[hit] = -np.expm1(-(_BODY + (evidence - _BODY) / np.exp(log[hit])))
+        _apply(self.columns, batch.rows, batch.starts, batch.counts, out)
         return out
 
     def count(self, row: int, shares: Floats) -> None:
@@ -56,12 +55,7 @@ class FleetBudget(FleetTable):
 
     def settle(self, rows: Ints, time: Ints) -> None:
         """At ``time`` (m,) of ``rows`` (m,): let what has happened since the last time take effect."""
-        since = np.where(self["since"][rows] < 0, time, self["since"][rows])
-        back = self.per_ms * (time - since)
-        log = self["log"][rows] + self.step * self["owed"][rows] - back[:, None]
-        self["log"][rows] = np.clip(log, 0.0, self.most)
-        self["owed"][rows] = 0
-        self["since"][rows] = time
+        _settle(self.columns, rows, time, self.step, self.per_ms, self.most)
 
     def debit(self, row: int) -> None:
         """A crew calls the machine's latest alarm false: it costs a second step, within the same bound."""
@@ -73,3 +67,30 @@ class FleetBudget(FleetTable):
 
     def _pay(self, row: int, step: float) -> None:
         self["log"][row] = np.clip(self["log"][row] + step * self["latest"][row], 0.0, self.most)
+
+
+@compiled
+def _apply(of: _Budget, rows: Ints, starts: Ints, counts: Ints, scores: Floats) -> None:
+    logs = of.log
+    for m in range(len(rows)):
+        for detector in range(scores.shape[1]):
+            log = logs[rows[m], detector]
+            if log <= 0:
+                continue
+            for i in range(starts[m], starts[m] + counts[m]):
+                if scores[i, detector] > 0.9:
+                    evidence = -np.log1p(-scores[i, detector])
+                    scores[i, detector] = -np.expm1(-(_BODY + (evidence - _BODY) / np.exp(log)))
+
+
+@compiled
+def _settle(of: _Budget, rows: Ints, time: Ints, step: float, per_ms: float, most: float) -> None:
+    logs, owed, since = of.log, of.owed, of.since
+    for m in range(len(rows)):
+        row = rows[m]
+        back = per_ms * (time[m] - since[row]) if since[row] >= 0 else 0.0
+        for detector in range(logs.shape[1]):
+            log = logs[row, detector] + step * owed[row, detector] - back
+            logs[row, detector] = min(max(log, 0.0), most)
+            owed[row, detector] = 0.0
+        since[row] = time[m]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from detectors.batch import Batch, Floats
+from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
 from detectors.table import Column, FleetTable
 
 #: The highest calibrated score while a machine is being commissioned: what is unlike the first half hour may
@@ -15,6 +14,7 @@ CAP = 0.9
 class FleetCommissioning(FleetTable):
     """Holds scores down for ``settle`` ms after the warm-up, and so keeps learning on.
 
+    >>> import numpy as np
     >>> one = FleetCommissioning(settle=100)
     >>> one.resize(1); one.reset(0, seed=0)
     >>> one.begin(Batch(np.array([0]), np.array([1]), np.array([1000]), np.zeros((1, 1))))
@@ -35,5 +35,14 @@ class FleetCommissioning(FleetTable):
         """Scores (n,), those of machines that are being commissioned at most `CAP`. NaN stays NaN."""
         if not self.settle:
             return score
-        early = batch.time < self["until"][batch.row_of]
-        return np.where(early, np.minimum(score, CAP), score) if early.any() else score
+        held = score.copy()
+        _hold(self["until"], batch.rows, batch.starts, batch.counts, batch.time, held)
+        return held
+
+
+@compiled
+def _hold(until: Ints, rows: Ints, starts: Ints, counts: Ints, time: Ints, score: Floats) -> None:
+    for m in range(len(rows)):
+        for i in range(starts[m], starts[m] + counts[m]):
+            if time[i] < until[rows[m]] and score[i] > CAP:
+                score[i] = CAP

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.batch import Floats
+from detectors.compiled import compiled
 
 #: p-values from here on count alike: a detector that is sure of "normal" must not silence the others.
 _DULL = 0.9
@@ -25,20 +26,30 @@ def combine(scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
     >>> score.round(4).tolist(), shares.round(2).tolist()
     ([0.9998, 0.3], [[0.0, 1.0], [1.0, 0.0]])
     """
-    n, d = scores.shape
-    if d == 1:
+    if scores.shape[1] == 1:
         return scores[:, 0].copy(), np.where(np.isnan(scores), 0.0, 1.0)
-    total, weight, raising = np.zeros(n), np.zeros(n), np.zeros(n)
-    parts = np.zeros((n, d))
-    for i in range(d):
-        rare = 1 - np.ascontiguousarray(scores[:, i])
-        says = ~np.isnan(rare)
-        evidence = 1 / np.tan(np.pi * np.clip(np.where(says, rare, 0.5), _SMALLEST, _DULL))
-        total += np.where(says, weights[i] * evidence, 0.0)
-        weight += np.where(says, weights[i], 0.0)
-        parts[:, i] = np.where(says, weights[i] * np.maximum(evidence, 1e-6), 0.0)
-        raising += parts[:, i]
-    some = weight > 0
-    rare = np.arctan2(np.where(some, weight, 1.0), total) / np.pi  # arccot, in (0, 1)
-    score = np.where(some, 1 - rare, np.nan)
-    return score, parts / np.where(some, raising, 1.0)[:, None]
+    score, shares = np.empty(len(scores)), np.zeros(scores.shape)
+    _combine(scores, weights, score, shares)
+    return score, shares
+
+
+@compiled
+def _combine(scores: Floats, weights: Floats, score: Floats, shares: Floats) -> None:
+    """Fill in ``score`` (n,) and ``shares`` (n, d), which are 0."""
+    n, d = scores.shape
+    for i in range(n):
+        total = weight = raising = 0.0
+        for j in range(d):
+            rare = 1 - scores[i, j]
+            if not np.isnan(rare):
+                evidence = 1 / np.tan(np.pi * min(max(rare, _SMALLEST), _DULL))
+                total += weights[j] * evidence
+                weight += weights[j]
+                shares[i, j] = weights[j] * max(evidence, 1e-6)
+                raising += shares[i, j]
+        if weight > 0:
+            score[i] = 1 - np.arctan2(weight, total) / np.pi  # arccot, in (0, 1)
+            for j in range(d):
+                shares[i, j] /= raising
+        else:
+            score[i] = np.nan

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import FleetState, State, grown
-from detectors.batch import Batch, Floats
-from detectors.recurrence import smoothed
+from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
 
 #: Surprise up to which a machine is as new (1 is the mean in health), and that of its end.
 SURPRISE_NEW, SURPRISE_END = 1.6, 24.0
@@ -36,14 +36,8 @@ class FleetHealth(FleetState):
 
         ``score`` (n,), NaN = not known; ``state`` (n,); ``wear`` (n,) as `FleetWear.update` gives it.
         """
-        with np.errstate(divide="ignore"):
-            surprise = np.minimum(-np.log1p(-score), SURPRISE_MOST)
-        mean = smoothed(batch, surprise, self.surprise[batch.rows], self.weight)
-        some = batch.counts > 0
-        self.surprise[batch.rows[some]] = mean[(batch.starts + batch.counts - 1)[some]]
-        by_surprise = (SURPRISE_END - mean) / (SURPRISE_END - SURPRISE_NEW)
-        by_wear = (WEAR_END - wear) / (WEAR_END - WEAR_NEW)
-        health: Floats = 100.0 * np.clip(np.minimum(by_surprise, by_wear), 0.0, 1.0)
+        health = np.empty(len(batch))
+        _update(self.surprise, batch.rows, batch.starts, batch.counts, score, wear, self.weight, health)
         return health
 
     def resize(self, capacity: int) -> None:
@@ -63,3 +57,27 @@ class FleetHealth(FleetState):
         if state["surprise"].shape != (1,):
             raise ValueError(f"saved health has shape {state['surprise'].shape}, not (1,)")
         self.surprise[row] = state["surprise"][0]
+
+
+@compiled
+def _update(
+    surprise: Floats,
+    rows: Ints,
+    starts: Ints,
+    counts: Ints,
+    score: Floats,
+    wear: Floats,
+    weight: float,
+    health: Floats,
+) -> None:
+    """Fill in ``health`` (n,)."""
+    for m in range(len(rows)):
+        mean = surprise[rows[m]]
+        for i in range(starts[m], starts[m] + counts[m]):
+            if not np.isnan(score[i]):
+                now = min(-np.log1p(-score[i]), SURPRISE_MOST)
+                mean = weight * now + (1.0 - weight) * mean
+            by_surprise = (SURPRISE_END - mean) / (SURPRISE_END - SURPRISE_NEW)
+            by_wear = (WEAR_END - wear[i]) / (WEAR_END - WEAR_NEW)
+            health[i] = 100.0 * min(max(min(by_surprise, by_wear), 0.0), 1.0)
+        surprise[rows[m]] = mean

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from detectors.batch import Batch, Bools, Floats, Ints
-from detectors.table import Column, FleetTable
+from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
+from detectors.table import Column, KernelTable
 
 _HOUR = 3_600_000.0
 #: Values (each the mean health of some readings) that a trend remembers; one trend a memory.
 _MEMORIES = np.array([8.0, 24.0, 72.0, 216.0])
 _JUDGE = 1  # the memory whose errors say how noisy health is
+_LINES = (len(_MEMORIES),)
 _KEEP = 1.0 - 1.0 / _MEMORIES
 _FADE = 1.0 - 1.0 / 48.0  # of what is known of the noise
 _LEAST_NOISE = 0.25  # health points squared: even a health that stands still is not known better
@@ -40,7 +44,31 @@ class PrognosisResult:
     high: float | None
 
 
-class FleetPrognosis(FleetTable):
+class _Trends(NamedTuple):
+    seen: Annotated[Ints, Column((), 0)]
+    sum: Annotated[Floats, Column()]
+    number: Annotated[Floats, Column()]
+    last: Annotated[Ints, Column((), -1)]
+    step: Annotated[Floats, Column()]  # usual time between two values, ms
+    values: Annotated[Ints, Column((), 0)]
+    # weighted sums about the latest value's time, in steps: 1, t, t²; y, t·y of both sets
+    one: Annotated[Floats, Column(_LINES)]
+    t: Annotated[Floats, Column(_LINES)]
+    tt: Annotated[Floats, Column(_LINES)]
+    y: Annotated[Floats, Column((2, *_LINES))]
+    ty: Annotated[Floats, Column((2, *_LINES))]
+    # … and with squared weights: 1, t, t²
+    one2: Annotated[Floats, Column(_LINES)]
+    t2: Annotated[Floats, Column(_LINES)]
+    tt2: Annotated[Floats, Column(_LINES)]
+    # errors of foretelling: squares, products of neighbours, weight, the last one
+    square: Annotated[Floats, Column((2,))]
+    product: Annotated[Floats, Column((2,))]
+    weight: Annotated[Floats, Column()]
+    error: Annotated[Floats, Column((2,))]
+
+
+class FleetPrognosis(KernelTable[_Trends]):
     """Follows each machine's health with straight lines, and extrapolates those that still hold.
 
     The mean health over each ``every`` readings goes into lines fitted with different memories. The
@@ -67,233 +95,224 @@ class FleetPrognosis(FleetTable):
         margin: float = 1.64,
         bend: float = 0.15,
     ) -> None:
-        lines = (len(_MEMORIES),)
-        super().__init__(
-            {
-                "count": Column((), 0),
-                "sum": Column((), 0.0),
-                "number": Column((), 0.0),
-                "last": Column((), -1),
-                "step": Column((), 0.0),  # usual time between two values, ms
-                "values": Column((), 0),
-                # weighted sums about the latest value's time, in steps: 1, t, t²; y, t·y of both sets
-                "one": Column(lines, 0.0),
-                "t": Column(lines, 0.0),
-                "tt": Column(lines, 0.0),
-                "y": Column((2, *lines), 0.0),
-                "ty": Column((2, *lines), 0.0),
-                # … and with squared weights: 1, t, t²
-                "one2": Column(lines, 0.0),
-                "t2": Column(lines, 0.0),
-                "tt2": Column(lines, 0.0),
-                # errors of foretelling: squares, products of neighbours, weight, the last one
-                "square": Column((2,), 0.0),
-                "product": Column((2,), 0.0),
-                "weight": Column((), 0.0),
-                "error": Column((2,), 0.0),
-            }
-        )
+        super().__init__(_Trends)
         self.threshold, self.every, self.horizon = threshold, every, horizon
         self.margin, self.bend = margin, bend
 
     def update(self, batch: Batch, health: Floats) -> list[PrognosisResult]:
         """Take in health (n,); one result for each ``every``-th reading of a machine."""
-        into = self["count"][batch.row_of] % self.every + batch.step_of
-        turn = into // self.every
-        ends = into % self.every == self.every - 1
-        known = ~np.isnan(health)
-        results: list[PrognosisResult] = []
-        for one in range(int(turn.max(initial=-1)) + 1):
-            here = turn == one
-            rows = batch.row_of[here & known]
-            np.add.at(self["sum"], rows, health[here & known])  # one after the other: same bits in any split
-            np.add.at(self["number"], rows, 1.0)
-            at = np.flatnonzero(here & ends)
-            rows = batch.row_of[at]
-            some = self["number"][rows] > 0
-            at, rows = at[some], rows[some]
-            if len(at):
-                self._follow(rows, batch.time[at], _both(self["sum"][rows] / self["number"][rows]))
-                results += self._tell(rows, at, batch.time[at], health[at])
-                self["sum"][rows] = 0.0
-                self["number"][rows] = 0.0
-        self["count"][batch.rows] += batch.counts
-        results.sort(key=lambda result: result.index)
-        return results
-
-    def _follow(self, rows: Ints, time: Ints, value: Floats) -> None:
-        """Put the next value (r, 2) of ``rows`` into their lines."""
-        values, step = self["values"][rows], self["step"][rows]
-        dt = np.maximum(1.0, (time - self["last"][rows]).astype(float))
-        later = step + (np.minimum(dt, 8.0 * step) - step) / 16.0
-        step = np.where(values > 1, later, np.where(values == 1, dt, step))
-        u = np.where(values > 0, np.clip(dt / np.maximum(step, 1.0), 0.05, 50.0), 0.0)[:, None]
-        self._judge(rows, values, u, value)
-        for one, t, tt, keep in (("one", "t", "tt", _KEEP), ("one2", "t2", "tt2", _KEEP * _KEEP)):
-            w, wt = self[one][rows] * keep, self[t][rows] * keep
-            self[tt][rows] = self[tt][rows] * keep - 2.0 * u * wt + u * u * w
-            self[t][rows] = wt - u * w
-            self[one][rows] = w + 1.0
-        y = self["y"][rows] * _KEEP
-        self["ty"][rows] = self["ty"][rows] * _KEEP - u[:, None] * y
-        self["y"][rows] = y + value[:, :, None]
-        self["step"][rows] = step
-        self["last"][rows] = time
-        self["values"][rows] += 1
-
-    def _judge(self, rows: Ints, values: Ints, ahead: Floats, value: Floats) -> None:
-        """How far off the lines of the judging memory were in foretelling ``value`` (r, 2)."""
-        lines = self._lines(rows)
-        error = value - lines.level[:, :, _JUDGE] - lines.slope[:, :, _JUDGE] * ahead
-        doubt = lines.variance(ahead)[:, _JUDGE]
-        known = (values >= 3)[:, None]
-        error = np.where(known, error / np.sqrt(1.0 + np.maximum(doubt, 0.0))[:, None], 0.0)
-        self["square"][rows] = self["square"][rows] * _FADE + error * error
-        self["product"][rows] = self["product"][rows] * _FADE + error * self["error"][rows]
-        self["weight"][rows] = self["weight"][rows] * _FADE + known[:, 0]
-        self["error"][rows] = error
-
-    def _lines(self, rows: Ints) -> _Lines:
-        w, t, tt = self["one"][rows], self["t"][rows], self["tt"][rows]
-        w2, t2, tt2 = self["one2"][rows], self["t2"][rows], self["tt2"][rows]
-        y, ty = self["y"][rows], self["ty"][rows]
-        size = w * tt - t * t
-        with np.errstate(divide="ignore", invalid="ignore"):
-            square = size * size
-            return _Lines(
-                level=(tt[:, None] * y - t[:, None] * ty) / size[:, None],
-                slope=(w[:, None] * ty - t[:, None] * y) / size[:, None],
-                level_var=(tt * tt * w2 - 2.0 * tt * t * t2 + t * t * tt2) / square,
-                cross=(tt * w * t2 - tt * t * w2 - t * w * tt2 + t * t * t2) / square,
-                slope_var=(w * w * tt2 - 2.0 * w * t * t2 + t * t * w2) / square,
-            )
-
-    def _tell(self, rows: Ints, at: Ints, time: Ints, health: Floats) -> list[PrognosisResult]:
-        lines = self._lines(rows)
-        weight = np.maximum(self["weight"][rows], 1e-9)[:, None]
-        alike = np.clip(self["product"][rows] / np.maximum(self["square"][rows], 1e-12), 0.3, 0.9)
-        noise = np.maximum(_LEAST_NOISE, self["square"][rows] / weight) * (1.0 + alike) / (1.0 - alike)
-        even, growing = (_Trend.of(lines, noise, one, self.threshold) for one in (0, 1))
-        hours = self["step"][rows] / _HOUR
-        with np.errstate(divide="ignore", invalid="ignore"):
-            remaining = np.sqrt(even.steps() * growing.steps()) * hours
-        told = growing.falling() & (even.slope < 0.0) & (self["values"][rows] >= 6)
-        told &= (remaining <= self.horizon) & (even.above + self.threshold < _NEARLY_NEW)
-        low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-        if told.any():
-            low[told] = growing.some(told).edge(-self.margin, 0.0) * hours[told]
-            high[told] = even.some(told).edge(self.margin, self.bend) * hours[told]
-            low, high = np.minimum(low, remaining), np.maximum(high, remaining)
+        size = len(batch) // self.every + len(batch.rows)
+        at, told = np.empty((2, size), dtype=np.int64), np.empty((size, 3))
+        many = _update(
+            self.columns,
+            batch.rows,
+            batch.starts,
+            batch.counts,
+            batch.time,
+            health,
+            self.every,
+            (self.threshold, self.horizon, self.margin, self.bend),
+            at,
+            told,
+        )
         return [
             PrognosisResult(
-                int(rows[i]),
-                int(at[i]),
-                int(time[i]),
-                float(health[i]),
+                row,
+                index,
+                int(batch.time[index]),
+                float(health[index]),
                 self.threshold,
-                float(remaining[i]) if told[i] else None,
-                float(low[i]) if told[i] else None,
-                float(high[i]) if told[i] and high[i] <= self.horizon else None,
+                None if math.isnan(remaining) else remaining,
+                None if math.isnan(remaining) else low,
+                None if math.isnan(remaining) or high > self.horizon else high,
             )
-            for i in range(len(rows))
+            for (row, index), (remaining, low, high) in zip(
+                at[:, :many].T.tolist(), told[:many].tolist(), strict=True
+            )
         ]
 
 
-def _both(health: Floats) -> Floats:
-    """(r, 2) health, and damage as a logarithm that falls as health does and has about its units."""
-    return np.stack((health, -30.0 * np.log(_AS_NEW - health)), axis=1)
+@compiled
+def _update(
+    of: _Trends,
+    rows: Ints,
+    starts: Ints,
+    counts: Ints,
+    time: Ints,
+    health: Floats,
+    every: int,
+    how: tuple[float, float, float, float],
+    at: Ints,
+    told: Floats,
+) -> int:
+    """Fill in rows and indices ``at``, what is ``told`` of them (remaining, low, high), and say how many."""
+    seen, total, number = of.seen, of.sum, of.number
+    many = 0
+    for m in range(len(rows)):
+        row = rows[m]
+        for i in range(starts[m], starts[m] + counts[m]):
+            if not np.isnan(health[i]):
+                total[row] += health[i]
+                number[row] += 1.0
+            seen[row] += 1
+            if seen[row] % every == 0 and number[row] > 0:
+                _follow(of, row, time[i], total[row] / number[row])
+                at[0, many], at[1, many] = row, i
+                told[many, 0], told[many, 1], told[many, 2] = _tell(of, row, how)
+                total[row] = number[row] = 0.0
+                many += 1
+    return many
 
 
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """Level and slope (r, 2, m) of both sets; their (co)variances (r, m) in units of the noise."""
+@compiled
+def _value(health: float, which: int) -> float:
+    """What the lines of a set follow: health (0), or damage as a logarithm that falls as health does (1).
 
-    level: Floats
-    slope: Floats
-    level_var: Floats
-    cross: Floats
-    slope_var: Floats
-
-    def variance(self, ahead: Floats) -> Floats:
-        """(r, m) of the lines ``ahead`` (r, 1) steps on."""
-        return self.level_var + 2.0 * ahead * self.cross + ahead * ahead * self.slope_var
-
-
-@dataclass(frozen=True, slots=True)
-class _Trend:
-    """The line of a set that speaks, (r,) each: less the threshold, with variances."""
-
-    above: Floats
-    slope: Floats
-    level_var: Floats
-    cross: Floats
-    slope_var: Floats
-
-    @classmethod
-    def of(cls, lines: _Lines, noise: Floats, which: int, threshold: float) -> _Trend:
-        """The longest memory that agrees with all shorter ones."""
-        level, slope, own = lines.level[:, which], lines.slope[:, which], noise[:, which]
-        best = _agreeing(level, slope, lines.level_var * own[:, None], lines.slope_var * own[:, None])
-        pick = (np.arange(len(best)), best)
-        goal = float(_both(np.array([threshold]))[0, which])
-        return cls(
-            level[pick] - goal,
-            slope[pick],
-            lines.level_var[pick] * own,
-            lines.cross[pick] * own,
-            lines.slope_var[pick] * own,
-        )
-
-    def some(self, keep: Bools) -> _Trend:
-        """Those of some machines."""
-        return _Trend(
-            self.above[keep], self.slope[keep], self.level_var[keep], self.cross[keep], self.slope_var[keep]
-        )
-
-    def falling(self) -> Bools:
-        """Whether the slope is downward beyond doubt."""
-        found: Bools = self.slope + 2.0 * np.sqrt(self.slope_var) < 0.0
-        return found
-
-    def steps(self) -> Floats:
-        """Steps until the line crosses."""
-        return np.maximum(0.0, self.above) / -self.slope
-
-    def edge(self, margin: float, bend: float) -> Floats:
-        """Steps until the edge of the band crosses that is ``margin`` standard deviations off."""
-        variance = self.level_var[:, None] + 2.0 * self.cross[:, None] * _AHEAD
-        variance = variance + self.slope_var[:, None] * _AHEAD**2
-        line = self.above[:, None] + (1.0 - bend) * self.slope[:, None] * _AHEAD
-        return _crossing(line + margin * np.sqrt(np.maximum(variance, 0.0)), 0.0)
-
-
-def _agreeing(level: Floats, slope: Floats, level_var: Floats, slope_var: Floats) -> Ints:
-    """(r,) the longest memory whose line agrees with those of all shorter ones."""
-    best = np.zeros(len(level), dtype=np.int64)
-    going = np.ones(len(level), dtype=bool)
-    for longer in range(1, level.shape[1]):
-        for shorter in range(longer):
-            off_level = np.abs(level[:, longer] - level[:, shorter]) > np.sqrt(level_var[:, shorter])
-            off_slope = np.abs(slope[:, longer] - slope[:, shorter]) > np.sqrt(slope_var[:, shorter])
-            going &= ~(off_level | off_slope)
-        best[going] = longer
-    return best
-
-
-def _crossing(band: Floats, threshold: float) -> Floats:
-    """(r,) steps until ``band`` (r, len(_AHEAD)) is at or under ``threshold``; inf = never.
-
-    >>> _crossing(np.array([100.0 - _AHEAD, 0 * _AHEAD, 0 * _AHEAD + 50]), 30.0).round(3).tolist()
-    [70.0, 0.0, inf]
+    The logarithm has about the units of health.
     """
-    under = band <= threshold
-    first = np.argmax(under, axis=1)
-    at = np.arange(len(band))
-    before = np.maximum(first - 1, 0)
-    above, below = band[at, before] - threshold, threshold - band[at, first]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(first > 0, above / (above + below), 1.0)
-    steps = _AHEAD[before] + part * (_AHEAD[first] - _AHEAD[before])
-    steps = np.where(first > 0, steps, 0.0)
-    found: Floats = np.where(under.any(axis=1), steps, np.inf)
-    return found
+    return -30.0 * np.log(_AS_NEW - health) if which else health
+
+
+@compiled
+def _follow(of: _Trends, row: int, time: int, health: float) -> None:
+    """Put the next value of ``row`` into its lines."""
+    dt = max(1.0, float(time - of.last[row]))
+    step = of.step[row]
+    if of.values[row] == 1:
+        step = dt
+    elif of.values[row] > 1:
+        step += (min(dt, 8.0 * step) - step) / 16.0
+    u = min(max(dt / max(step, 1.0), 0.05), 50.0) if of.values[row] > 0 else 0.0
+    _judge(of, row, u, health)
+    for j in range(len(_KEEP)):
+        keep = _KEEP[j]
+        _shift(of.one[row], of.t[row], of.tt[row], j, keep, u)
+        _shift(of.one2[row], of.t2[row], of.tt2[row], j, keep * keep, u)
+        for which in range(2):
+            y = of.y[row, which, j] * keep
+            of.ty[row, which, j] = of.ty[row, which, j] * keep - u * y
+            of.y[row, which, j] = y + _value(health, which)
+    of.step[row] = step
+    of.last[row] = time
+    of.values[row] += 1
+
+
+@compiled
+def _shift(one: Floats, t: Floats, tt: Floats, j: int, keep: float, u: float) -> None:
+    """Let the weights fade, and move the origin of time on by ``u``, where the next value is."""
+    w, wt = one[j] * keep, t[j] * keep
+    tt[j] = tt[j] * keep - 2.0 * u * wt + u * u * w
+    t[j] = wt - u * w
+    one[j] = w + 1.0
+
+
+@compiled
+def _judge(of: _Trends, row: int, ahead: float, health: float) -> None:
+    """How far off the lines of the judging memory were in foretelling ``health``."""
+    known = of.values[row] >= 3
+    level_var, cross, slope_var = _doubt(of, row, _JUDGE)
+    doubt = level_var + 2.0 * ahead * cross + ahead * ahead * slope_var
+    for which in range(2):
+        error = 0.0
+        if known:
+            level, slope = _line(of, row, which, _JUDGE)
+            error = (_value(health, which) - level - slope * ahead) / np.sqrt(1.0 + max(doubt, 0.0))
+        of.square[row, which] = of.square[row, which] * _FADE + error * error
+        of.product[row, which] = of.product[row, which] * _FADE + error * of.error[row, which]
+        of.error[row, which] = error
+    of.weight[row] = of.weight[row] * _FADE + (1.0 if known else 0.0)
+
+
+@compiled
+def _line(of: _Trends, row: int, which: int, j: int) -> tuple[float, float]:
+    """Level and slope of a set's line of memory ``j``."""
+    w, t, tt = of.one[row, j], of.t[row, j], of.tt[row, j]
+    y, ty = of.y[row, which, j], of.ty[row, which, j]
+    size = w * tt - t * t
+    return (tt * y - t * ty) / size, (w * ty - t * y) / size
+
+
+@compiled
+def _doubt(of: _Trends, row: int, j: int) -> tuple[float, float, float]:
+    """Variances of level and slope of memory ``j``, in units of the noise; the covariance between."""
+    w, t, tt = of.one[row, j], of.t[row, j], of.tt[row, j]
+    w2, t2, tt2 = of.one2[row, j], of.t2[row, j], of.tt2[row, j]
+    size = w * tt - t * t
+    square = size * size
+    return (
+        (tt * tt * w2 - 2.0 * tt * t * t2 + t * t * tt2) / square,
+        (tt * w * t2 - tt * t * w2 - t * w * tt2 + t * t * t2) / square,
+        (w * w * tt2 - 2.0 * w * t * t2 + t * t * w2) / square,
+    )
+
+
+class _Trend(NamedTuple):
+    """The line of a set that speaks: less the threshold, with variances."""
+
+    above: float
+    slope: float
+    level_var: float
+    cross: float
+    slope_var: float
+
+
+@compiled
+def _tell(of: _Trends, row: int, how: tuple[float, float, float, float]) -> tuple[float, float, float]:
+    """Hours that remain, and the interval's edges; NaN = no trend is worth telling."""
+    threshold, horizon, margin, bend = how
+    even, growing = _speaks(of, row, 0, threshold), _speaks(of, row, 1, threshold)
+    falling = growing.slope + 2.0 * np.sqrt(growing.slope_var) < 0.0 and even.slope < 0.0  # beyond doubt
+    if not (falling and of.values[row] >= 6 and even.above + threshold < _NEARLY_NEW):
+        return np.nan, np.nan, np.nan
+    hours = of.step[row] / _HOUR
+    steps = max(0.0, even.above) / -even.slope * (max(0.0, growing.above) / -growing.slope)
+    remaining = np.sqrt(steps) * hours
+    if not remaining <= horizon:
+        return np.nan, np.nan, np.nan
+    low, high = _edge(growing, -margin, 0.0) * hours, _edge(even, margin, bend) * hours
+    return remaining, min(low, remaining), max(high, remaining)
+
+
+@compiled
+def _speaks(of: _Trends, row: int, which: int, threshold: float) -> _Trend:
+    """The longest memory of a set whose line agrees with those of all shorter ones."""
+    alike = min(max(of.product[row, which] / max(of.square[row, which], 1e-12), 0.3), 0.9)
+    noise = max(_LEAST_NOISE, of.square[row, which] / max(of.weight[row], 1e-9))
+    noise *= (1.0 + alike) / (1.0 - alike)
+    best = 0
+    while best + 1 < len(_MEMORIES) and _agrees(of, row, which, best + 1, noise):
+        best += 1
+    level, slope = _line(of, row, which, best)
+    level_var, cross, slope_var = _doubt(of, row, best)
+    return _Trend(
+        level - _value(threshold, which), slope, level_var * noise, cross * noise, slope_var * noise
+    )
+
+
+@compiled
+def _agrees(of: _Trends, row: int, which: int, longer: int, noise: float) -> bool:
+    """Whether the line of a memory agrees with those of all shorter ones."""
+    level, slope = _line(of, row, which, longer)
+    for j in range(longer):
+        other_level, other_slope = _line(of, row, which, j)
+        level_var, _, slope_var = _doubt(of, row, j)
+        if abs(level - other_level) > np.sqrt(level_var * noise):
+            return False
+        if abs(slope - other_slope) > np.sqrt(slope_var * noise):
+            return False
+    return True
+
+
+@compiled
+def _edge(trend: _Trend, margin: float, bend: float) -> float:
+    """Steps until the edge of the band crosses that is ``margin`` standard deviations off; inf = never."""
+    above = before = 0.0
+    for i in range(len(_AHEAD)):
+        ahead = _AHEAD[i]
+        variance = trend.level_var + 2.0 * trend.cross * ahead + trend.slope_var * (ahead * ahead)
+        line = trend.above + (1.0 - bend) * trend.slope * ahead
+        band = line + margin * np.sqrt(max(variance, 0.0))
+        if band <= 0.0:
+            return before + above / (above - band) * (ahead - before) if i else 0.0
+        above, before = band, ahead
+    return np.inf

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from detectors.batch import Batch, Bools
+from detectors.batch import Batch, Bools, Ints
+from detectors.compiled import compiled
 from detectors.quality import Fault, QualityTransition
 from detectors.table import Column, FleetTable
 
@@ -26,6 +27,20 @@ class FleetRestart(FleetTable):
         for one in transitions:
             if one.kind == Fault.GAP and one.raised:
                 self["began"][one.row] = one.time
-        began = self["began"][batch.row_of]
-        soon: Bools = (began >= 0) & (batch.time >= began) & (batch.time < began + self.pause)
-        return soon if self.pause and np.any(soon) else None
+        soon = np.zeros(len(batch), dtype=np.bool_)
+        any_soon = _after(self["began"], batch.rows, batch.starts, batch.counts, batch.time, self.pause, soon)
+        return soon if any_soon else None
+
+
+@compiled
+def _after(began: Ints, rows: Ints, starts: Ints, counts: Ints, time: Ints, pause: int, soon: Bools) -> bool:
+    """Fill in ``soon`` (n,); whether there is any."""
+    found = False
+    for m in range(len(rows)):
+        start = began[rows[m]]
+        if start < 0:
+            continue
+        for i in range(starts[m], starts[m] + counts[m]):
+            if start <= time[i] < start + pause:
+                soon[i] = found = True
+    return found

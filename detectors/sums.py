@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.batch import Batch, Floats
+from detectors.compiled import compiled
 
 
 def fold(terms: Floats) -> Floats:
@@ -25,6 +26,24 @@ def fold(terms: Floats) -> Floats:
             terms[..., 0] += middle[..., 0]
     total: Floats = terms[..., 0] if terms.shape[-1] else terms.sum(axis=-1)
     return total
+
+
+@compiled
+def fold_row(terms: Floats) -> float:
+    """As `fold`, of one row (n,), in a kernel; ``terms`` is used up.
+
+    >>> fold_row(np.array([1.0, 2.0, 3.0]))
+    6.0
+    """
+    n = len(terms)
+    while n > 1:
+        half = n // 2
+        for i in range(half):
+            terms[i] += terms[n - half + i]
+        if n % 2:
+            terms[0] += terms[half]
+        n = half
+    return terms[0] if n else 0.0
 
 
 def add_in_order(batch: Batch, start: Floats, terms: Floats) -> Floats:

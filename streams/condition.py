@@ -23,8 +23,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from detectors.batch import Batch
+from detectors.compiled import compiled
 from streams.records import Floats, Ints, State
+
+_NORMAL = int(State.NORMAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,39 @@ class Readings:
     contributions: Floats
     expected: Floats
     deviation: Floats
+
+
+def busy(state: NDArray[np.uint8], batch: Batch, score: Floats, rule: Rule) -> list[int]:
+    """Which machines of the batch (positions in its ``rows``) have to be walked through the table.
+
+    The others are NORMAL in ``state``, a value a fleet row, and stay so: no ``score`` (n,) of theirs is over.
+    """
+    found = np.empty(len(batch.rows), dtype=np.int64)
+    many = _busy(state, batch.rows, batch.starts, batch.counts, score, rule.threshold, found)
+    places: list[int] = found[:many].tolist()
+    return places
+
+
+@compiled
+def _busy(
+    state: NDArray[np.uint8],
+    rows: Ints,
+    starts: Ints,
+    counts: Ints,
+    score: Floats,
+    threshold: float,
+    found: Ints,
+) -> int:
+    """Fill in ``found``, and say how many there are."""
+    many = 0
+    for m in range(len(rows)):
+        walk = state[rows[m]] != _NORMAL and counts[m] > 0
+        for i in range(starts[m], starts[m] + counts[m]):
+            walk |= score[i] >= threshold
+        if walk:
+            found[many] = m
+            many += 1
+    return many
 
 
 def advance(

@@ -33,6 +33,7 @@ MOST = 256
 #: So many verdicts are remembered a machine: one that comes again is one of the latest.
 REMEMBERED = 64
 _SPANS = 16
+_ALARM = np.uint8(State.ALARM)
 
 
 @dataclass(slots=True)
@@ -72,10 +73,11 @@ class FleetFeedback(FleetState):
     def __init__(self, width: int, detectors: int) -> None:
         self.width, self.detectors = width, detectors
         self._rows: dict[int, _Row] = {}
+        self._at_work: set[int] = set()  # rows with spans of planned work
 
     def withhold(self, batch: Batch, raw: Floats, state: NDArray[np.uint8]) -> None:
         """Keep the readings in alarm, with their raw scores (n, d)."""
-        for index in np.flatnonzero(state == State.ALARM).tolist():
+        for index in np.flatnonzero(state == _ALARM).tolist():
             kept = self._rows.setdefault(int(batch.row_of[index]), _Row())
             if kept.count % kept.stride == 0:
                 kept.time.append(int(batch.time[index]))
@@ -88,11 +90,10 @@ class FleetFeedback(FleetState):
 
     def planned(self, batch: Batch) -> Bools | None:
         """(n,) which readings fall in planned work; None = there is none."""
-        rows = [row for row in batch.rows.tolist() if row in self._rows and self._rows[row].spans]
-        if not rows:
+        if self._at_work.isdisjoint(batch.rows.tolist()):
             return None
         found = np.zeros(len(batch), dtype=bool)
-        for row in rows:
+        for row in self._at_work:
             mine = batch.row_of == row
             for start, end in self._rows[row].spans:
                 found |= mine & (batch.time >= start) & (batch.time <= end)
@@ -123,6 +124,7 @@ class FleetFeedback(FleetState):
             return Lesson(distrust=span, sensitivity=1)
         if verdict.kind is VerdictKind.PLANNED_WORK:
             kept.spans = [*kept.spans, span][-_SPANS:]
+            self._at_work.add(row)
             return Lesson(distrust=span)
         sensitivity = -1 if verdict.kind is VerdictKind.FALSE_ALARM else 0
         if not inside:
@@ -143,6 +145,7 @@ class FleetFeedback(FleetState):
     def reset(self, row: int, seed: int) -> None:
         """Forget ``row``."""
         self._rows.pop(row, None)
+        self._at_work.discard(row)
 
     def dump(self, row: int) -> Saved:
         """Everything that is kept of ``row``; nothing for most machines."""
@@ -160,7 +163,7 @@ class FleetFeedback(FleetState):
 
     def load(self, row: int, state: Saved) -> None:
         """Take up what `dump` gave; ValueError when sensors or detectors differ."""
-        self._rows.pop(row, None)
+        self.reset(row, 0)
         if not state:
             return
         if state["x"].shape[1] != self.width or state["raw"].shape[1] != self.detectors:
@@ -175,3 +178,5 @@ class FleetFeedback(FleetState):
             [(start, end) for start, end in state["spans"].tolist()],
             [one.tobytes() for one in state["taken"]],
         )
+        if len(state["spans"]):
+            self._at_work.add(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 from detectors.base import FleetState, grown
 from detectors.base import State as Saved
 from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.compiled import compiled
 from streams.records import State
+
+_SUSPECT, _ALARM = int(State.SUSPECT), int(State.ALARM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,16 @@ class Released:
 
     batch: Batch
     raw: Floats
+
+
+class _Waiting(NamedTuple):
+    """The blocks that wait; two a machine, filled in turn."""
+
+    seen: Ints  # readings so far
+    troubled: Bools  # (m, 2)
+    time: Ints  # (m, 2, block)
+    x: Floats  # (m, 2, block, k)
+    raw: Floats  # (m, 2, block, d)
 
 
 class GuardedLearning(FleetState):
@@ -32,41 +46,60 @@ class GuardedLearning(FleetState):
 
     def __init__(self, width: int, block: int, detectors: int) -> None:
         self.block = block
-        self.count = np.zeros(0, dtype=np.int64)
-        self.troubled = np.ones((0, 2), dtype=bool)
-        self._time = np.zeros((0, 2, block), dtype=np.int64)
-        self._x = np.zeros((0, 2, block, width))
-        self._raw = np.zeros((0, 2, block, detectors))
+        self._of = _Waiting(
+            np.zeros(0, dtype=np.int64),
+            np.ones((0, 2), dtype=np.bool_),
+            np.zeros((0, 2, block), dtype=np.int64),
+            np.zeros((0, 2, block, width)),
+            np.zeros((0, 2, block, detectors)),
+        )
 
-    def rounds(self, batch: Batch) -> list[Bools]:
-        """Split a batch so that no machine's readings cross the end of a block within a part."""
-        into = self.count[batch.row_of] % self.block + batch.step_of
-        block = into // self.block
-        return [block == number for number in range(int(block.max(initial=-1)) + 1)]
+    @property
+    def count(self) -> Ints:
+        """(m,) readings that each machine has had."""
+        return self._of.seen
+
+    @property
+    def troubled(self) -> Bools:
+        """(m, 2) which of the blocks that wait are not to be learned."""
+        return self._of.troubled
+
+    def rounds(self, batch: Batch) -> list[tuple[Batch, Ints]]:
+        """Cut a batch so that no machine's readings cross the end of a block within a part.
+
+        Each part comes with where its readings are in the batch. Machines without readings are left out.
+        """
+        parts: list[tuple[Batch, Ints]] = []
+        taken, left = np.zeros_like(batch.counts), len(batch)
+        while left:
+            here, at = np.empty_like(batch.counts), np.empty(left, dtype=np.int64)
+            n = _next_round(self.count, batch.rows, batch.starts, batch.counts, self.block, taken, here, at)
+            if n == len(batch):
+                return [(batch, at)]
+            at, some = at[:n], here > 0
+            parts.append((Batch(batch.rows[some], here[some], batch.time[at], batch.x.take(at, axis=0)), at))
+            left -= n
+        return parts
 
     def add(self, batch: Batch, raw: Floats, state: NDArray[np.uint8]) -> Released | None:
         """Take in scored readings of one round; give those that may be learned now.
 
         ``raw`` (n, d); ``state`` (n,) of `State`.
         """
-        if not len(batch):
-            return None
-        rows, row_of = batch.rows, batch.row_of
-        slot = (self.count[rows] // self.block) % 2
-        slot_of, place = slot[batch.column_of], self.count[row_of] % self.block + batch.step_of
-        fresh = (self.count[rows] % self.block == 0) & (batch.counts > 0)
-        self.troubled[rows[fresh], slot[fresh]] = False
-        self._time[row_of, slot_of, place] = batch.time
-        self._x[row_of, slot_of, place] = batch.x
-        self._raw[row_of, slot_of, place] = raw
-        alarmed = state == State.ALARM
-        self.troubled[row_of[alarmed], slot_of[alarmed]] = True
-        self.count[rows] += batch.counts
-        complete = self.ended(batch)
-        last = (batch.starts + batch.counts - 1)[complete]
-        at_end = state[last] == State.SUSPECT
-        self.troubled[rows[complete][at_end], slot[complete][at_end]] = True
-        return self._release(rows[complete], 1 - slot[complete])
+        free = np.zeros(len(batch.rows), dtype=np.bool_)
+        many = _add(
+            self._of,
+            batch.rows,
+            batch.starts,
+            batch.counts,
+            batch.time,
+            batch.x,
+            raw,
+            state,
+            self.block,
+            free,
+        )
+        return self._release(batch.rows[free]) if many else None
 
     def distrust(self, row: int, start: int, end: int) -> None:
         """Do not learn the readings of ``row`` that wait, when any is of ``start`` .. ``end`` (ms UTC)."""
@@ -75,7 +108,7 @@ class GuardedLearning(FleetState):
             # of the slot that is being filled, only what this round wrote counts
             filled = self.block if slot != (count // self.block) % 2 else count % self.block
             filled = min(filled, count)
-            time = self._time[row, slot, :filled]
+            time = self._of.time[row, slot, :filled]
             if ((time >= start) & (time <= end)).any():
                 self.troubled[row, slot] = True
 
@@ -84,24 +117,17 @@ class GuardedLearning(FleetState):
         ended: Bools = (self.count[batch.rows] % self.block == 0) & (batch.counts > 0)
         return ended
 
-    def _release(self, rows: Ints, previous: Ints) -> Released | None:
-        known = self.count[rows] >= 2 * self.block
-        free = known & ~self.troubled[rows, 0] & ~self.troubled[rows, 1]
-        rows, previous = rows[free], previous[free]
-        if not len(rows):
-            return None
-        time, x, raw = self._time[rows, previous], self._x[rows, previous], self._raw[rows, previous]
+    def _release(self, rows: Ints) -> Released:
+        """The block of each of ``rows`` that came before the one that has just ended."""
+        of, slot = self._of, (self.count[rows] // self.block) % 2
+        time, x, raw = of.time[rows, slot], of.x[rows, slot], of.raw[rows, slot]
         counts = np.full(len(rows), self.block, dtype=np.int64)
         batch = Batch(rows, counts, time.reshape(-1), x.reshape(-1, x.shape[-1]))
         return Released(batch, raw.reshape(-1, raw.shape[-1]))
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
-        self.count = grown(self.count, capacity)
-        self.troubled = grown(self.troubled, capacity, fill=1)
-        self._time = grown(self._time, capacity)
-        self._x = grown(self._x, capacity)
-        self._raw = grown(self._raw, capacity)
+        self._of = _Waiting(*[grown(array, capacity, fill=array.dtype == np.bool_) for array in self._of])
 
     def reset(self, row: int, seed: int) -> None:
         """Forget what waits in ``row``."""
@@ -113,20 +139,77 @@ class GuardedLearning(FleetState):
         return {
             "count": self.count[row : row + 1].copy(),
             "troubled": self.troubled[row].copy(),
-            "time": self._time[row].copy(),
-            "x": self._x[row].copy(),
-            "raw": self._raw[row].copy(),
+            "time": self._of.time[row].copy(),
+            "x": self._of.x[row].copy(),
+            "raw": self._of.raw[row].copy(),
         }
 
     def load(self, row: int, state: Saved) -> None:
         """Take up what `dump` gave; ValueError when block length or sensors differ."""
-        if state["x"].shape != self._x[row].shape or state["raw"].shape != self._raw[row].shape:
+        of = self._of
+        if state["x"].shape != of.x[row].shape or state["raw"].shape != of.raw[row].shape:
             raise ValueError(
-                f"saved blocks are {state['x'].shape}, this class has {self._x[row].shape}: "
+                f"saved blocks are {state['x'].shape}, this class has {of.x[row].shape}: "
                 "learning.block or the sensors were changed"
             )
-        self.count[row] = state["count"][0]
-        self.troubled[row] = state["troubled"]
-        self._time[row] = state["time"]
-        self._x[row] = state["x"]
-        self._raw[row] = state["raw"]
+        of.seen[row] = state["count"][0]
+        of.troubled[row] = state["troubled"]
+        of.time[row] = state["time"]
+        of.x[row] = state["x"]
+        of.raw[row] = state["raw"]
+
+
+@compiled
+def _next_round(
+    count: Ints, rows: Ints, starts: Ints, counts: Ints, block: int, taken: Ints, here: Ints, at: Ints
+) -> int:
+    """Take each machine's readings up to the end of its block: ``here`` (m,) so many, ``at`` these places.
+
+    ``taken`` (m,) says how many were taken before, and is moved on. Gives how many there are in all.
+    """
+    n = 0
+    for m in range(len(rows)):
+        into = (count[rows[m]] + taken[m]) % block
+        here[m] = min(counts[m] - taken[m], block - into)
+        for i in range(starts[m] + taken[m], starts[m] + taken[m] + here[m]):
+            at[n] = i
+            n += 1
+        taken[m] += here[m]
+    return n
+
+
+@compiled
+def _add(
+    of: _Waiting,
+    rows: Ints,
+    starts: Ints,
+    counts: Ints,
+    time: Ints,
+    x: Floats,
+    raw: Floats,
+    state: NDArray[np.uint8],
+    block: int,
+    free: Bools,
+) -> int:
+    """Store readings; mark in ``free`` (m,), and count, machines whose earlier block may be learned now."""
+    many = 0
+    seen, troubled, its_time, its_x, its_raw = of.seen, of.troubled, of.time, of.x, of.raw
+    for m in range(len(rows)):
+        row = rows[m]
+        for i in range(starts[m], starts[m] + counts[m]):
+            slot, place = (seen[row] // block) % 2, seen[row] % block
+            if place == 0:
+                troubled[row, slot] = False
+            its_time[row, slot, place] = time[i]
+            for column in range(x.shape[1]):
+                its_x[row, slot, place, column] = x[i, column]
+            for column in range(raw.shape[1]):
+                its_raw[row, slot, place, column] = raw[i, column]
+            ended = place == block - 1
+            if state[i] == _ALARM or (ended and state[i] == _SUSPECT):
+                troubled[row, slot] = True
+            seen[row] += 1
+            if ended and seen[row] >= 2 * block and not (troubled[row, 0] or troubled[row, 1]):
+                free[m] = True
+                many += 1
+    return many

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from detectors.base import DeferredScores, Evidence, FleetState, RawScores
 from detectors.base import State as Saved
-from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.batch import Batch, Floats, Ints
 from detectors.budget import FleetBudget
 from detectors.calibration import FleetCalibrator
 from detectors.commissioning import FleetCommissioning
+from detectors.compiled import compiled
 from detectors.drift import FleetPageHinkley
 from detectors.ensemble import combine
 from detectors.health import FleetHealth
@@ -23,7 +24,7 @@ from detectors.registry import build
 from detectors.restart import FleetRestart
 from detectors.seeds import machine_seed
 from detectors.wear import FleetWear
-from streams.condition import Change, Episode, Readings, Rule, advance
+from streams.condition import Change, Episode, Readings, Rule, advance, busy
 from streams.feedback import FleetFeedback
 from streams.learning import GuardedLearning
 from streams.limits import limits_of, rails_of, symptoms_of
@@ -35,6 +36,7 @@ from streams.undo import FleetUndo
 _TAUGHT = 100
 #: Evidence counts with at most so much in the search for drift.
 _EVIDENT = 5.0
+_NORMAL, _ALARM = np.uint8(State.NORMAL), np.uint8(State.ALARM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +189,14 @@ class Monitor:
             score=np.empty(n),
             health=np.empty(n),
             state=np.empty(n, dtype=np.uint8),
-            contributions=np.empty((n, k)),
+            contributions=np.zeros((n, k)),
             changes=[],
             quality=[],
             limits=self.limits.check(batch),
             prognoses=[],
         )
-        for part in self.learning.rounds(batch):
-            self._round(batch.select(part), np.flatnonzero(part), found)
+        for part, at in self.learning.rounds(batch):
+            self._round(part, at, found)
         return found
 
     def _round(self, batch: Batch, at: Ints, found: Found) -> None:
@@ -208,18 +210,18 @@ class Monitor:
         )
         score, shares = combine(self.budget.apply(batch, scores), self.weights)
         score = self.commissioning.hold(batch, score)
-        evidence = _evidence(raws, shares, score >= self.rule.clear, batch.x.shape)
+        high = np.flatnonzero(score >= self.rule.clear)
+        evidence = _evidence(raws, shares, high, batch.x.shape)
         state = self._alarms(batch, at, score, shares, evidence, found)
         found.score[at], found.state[at] = score, state
-        found.contributions[at] = evidence.contributions
-        wear = self.wear.update(batch, state == State.ALARM)
+        found.contributions[at[high]] = evidence.contributions[high]
+        wear = self.wear.update(batch, state == _ALARM)
         found.health[at] = health = self.health.update(batch, score, state, wear)
         found.prognoses.extend(self.prognosis.update(batch, health))
         self.feedback.withhold(batch, raw, state)
-        planned = self.feedback.planned(batch)
-        doubtful = state if planned is None else np.where(planned, np.uint8(State.ALARM), state)
-        starting = self.restart.after(batch, checked.transitions)
-        doubtful = doubtful if starting is None else np.where(starting, np.uint8(State.ALARM), doubtful)
+        doubtful = state
+        for marked in (self.feedback.planned(batch), self.restart.after(batch, checked.transitions)):
+            doubtful = doubtful if marked is None else np.where(marked, _ALARM, doubtful)
         released = self.learning.add(batch, raw, doubtful)
         ended = self.learning.ended(batch)
         self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
@@ -245,11 +247,9 @@ class Monitor:
     def _alarms(
         self, batch: Batch, at: Ints, score: Floats, shares: Floats, evidence: Evidence, found: Found
     ) -> NDArray[np.uint8]:
-        state = np.full(len(batch), State.NORMAL, dtype=np.uint8)
+        state = np.full(len(batch), _NORMAL)
         # Nearly every machine is normal and stays so: only the others are walked through one by one.
-        over = np.bincount(batch.column_of, weights=score >= self.rule.threshold, minlength=len(batch.rows))
-        busy = (over > 0) | ((self.state[batch.rows] != State.NORMAL) & (batch.counts > 0))
-        for column in np.flatnonzero(busy).tolist():
+        for column in busy(self.state, batch, score, self.rule):
             row = int(batch.rows[column])
             here = slice(batch.starts[column], batch.starts[column] + batch.counts[column])
             states, episode, changes = advance(
@@ -337,33 +337,37 @@ class Monitor:
 
 
 def _evidence(
-    raws: list[RawScores | DeferredScores], shares: Floats, high: Bools, shape: tuple[int, ...]
+    raws: list[RawScores | DeferredScores], shares: Floats, high: Ints, shape: tuple[int, ...]
 ) -> Evidence:
     """The detectors' evidence as one: contributions weighted by who raised the score, rows sum to 1.
 
     What was expected, and how far off it is, comes from the first detector that says so. Only the
-    readings that are ``high`` (n,) can be part of an alarm; the others have no evidence gathered.
+    readings that are ``high`` (a,) can be part of an alarm; the others have no evidence gathered.
     """
     total, expected, deviation = np.zeros(shape), np.full(shape, np.nan), np.full(shape, np.nan)
-    at = np.flatnonzero(high)
-    if len(at):
-        share = np.zeros((len(at), shape[1]))
+    if len(high):
+        share = np.zeros((len(high), shape[1]))
         for i, one in enumerate(raws):
-            found = one.evidence(at)
-            share += shares[at, i : i + 1] * normalised(found.contributions)
-            expected[at] = np.where(np.isnan(expected[at]), found.expected, expected[at])
-            deviation[at] = np.where(np.isnan(deviation[at]), found.deviation, deviation[at])
-        total[at] = normalised(share)
+            found = one.evidence(high)
+            share += shares[high, i : i + 1] * normalised(found.contributions)
+            expected[high] = np.where(np.isnan(expected[high]), found.expected, expected[high])
+            deviation[high] = np.where(np.isnan(deviation[high]), found.deviation, deviation[high])
+        total[high] = normalised(share)
     return Evidence(total, expected, deviation)
 
 
+@compiled
 def normalised(contributions: Floats) -> Floats:
     """Rows that sum to 1; rows that hold nothing stay 0.
 
     >>> normalised(np.array([[1.0, 3.0], [0.0, 0.0]])).tolist()
     [[0.25, 0.75], [0.0, 0.0]]
     """
-    total = np.zeros(len(contributions))
-    for column in range(contributions.shape[1]):
-        total += contributions[:, column]
-    return contributions / np.where(total > 0, total, 1.0)[:, None]
+    out = np.empty_like(contributions)
+    for i in range(len(contributions)):
+        total = 0.0
+        for value in contributions[i]:
+            total += value
+        for column in range(contributions.shape[1]):
+            out[i, column] = contributions[i, column] / (total if total > 0 else 1.0)
+    return out

@@ -25,10 +25,9 @@ def learned(states: list[State], cuts: list[int]) -> list[int]:
     for a, b in pairwise(edges):
         number = np.arange(a, b)
         batch = Batch(np.array([1]), np.array([b - a]), number, number[:, None] * 1.0)
-        for part in guard.rounds(batch):
-            at = np.flatnonzero(part)
+        for part, at in guard.rounds(batch):
             released = guard.add(
-                batch.select(part),
+                part,
                 number[at, None] * 1.0,
                 np.array([states[a + i] for i in at], dtype=np.uint8),
             )
