@@ -16,6 +16,7 @@ from detectors.base import State
 from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.quality_check import judge
 from detectors.quality_learn import learn
+from detectors.quality_pace import silent
 from detectors.quality_state import DRIFT, DROPOUT, GAP, SATURATED, SPIKES, STUCK, Sensors
 from detectors.sensor_drift import SensorDrift
 from detectors.table import KernelTable
@@ -58,7 +59,7 @@ class Checked:
     transitions: list[QualityTransition]
 
 
-_KINDS = (Fault.STUCK, Fault.DROPOUT, Fault.SPIKES, Fault.SATURATED, Fault.DRIFT, Fault.GAP)
+_KINDS = tuple(Fault)  # the kernels' faults are places in it
 
 
 class FleetQuality(KernelTable[Sensors]):
@@ -159,12 +160,5 @@ class FleetQuality(KernelTable[Sensors]):
         self.drift.learn(batch)
 
     def silent(self, rows: Ints, now: int) -> Ints:
-        """(m,) for how many ms nothing came of each row that is silent at ``now``; 0 = it is not.
-
-        Silent is who let pass twenty of its usual time steps, three of its longest, and a minute.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            usual = self["pace_weight"][rows] / self["pace"][rows]
-        patience = np.maximum(60_000.0, np.maximum(20.0 * usual, 3.0 * self["longest_dt"][rows]))
-        waited = now - self["time"][rows]
-        return np.where((self["time"][rows] >= 0) & (waited > patience), waited, 0)
+        """(m,) for how many ms nothing came of each row that is silent at ``now`` (ms); 0 = it is not."""
+        return silent(self.columns, rows, now)

@@ -1,4 +1,4 @@
-"""Judges sensors against what was learned of them: each reading's cells, and the time between readings."""
+"""Judges each cell of readings against what was learned of its sensor."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import numpy as np
 
 from detectors.batch import Bools, Floats, Ints
 from detectors.compiled import compiled
-from detectors.quality_state import DRIFT, DROPOUT, GAP, SATURATED, STUCK, Sensors
-
-#: A fault that begins or ends: reading, sensor, kind, whether it begins, its onset (ms), its length.
-Told = tuple[int, int, int, int, int, int]
+from detectors.quality_pace import judge_times
+from detectors.quality_state import DRIFT, DROPOUT, SATURATED, STUCK, Sensors, Told
 
 _RARE = log(1e-9)  # a run this unlikely is a fault
 _ODD = log(1e-4)  # a run this unlikely is masked meanwhile
@@ -37,45 +35,7 @@ def judge(
     """
     told = [(0, 0, 0, 0, 0, 0)]
     told.clear()
-    _judge_times(of, rows, counts, time, told)
-    _judge_cells(of, low, high, rows, counts, time, x, trusted, ok, told)
-    return told
-
-
-@compiled
-def _judge_times(of: Sensors, rows: Ints, counts: Ints, time: Ints, told: list[Told]) -> None:
-    last, gap, gap_onset, paused = of.time, of.gap, of.gap_onset, of.paused
-    pace, weight, longest = of.pace, of.pace_weight, of.longest_dt
-    stop = 0
-    for m in range(len(rows)):
-        row = rows[m]
-        start, stop = stop, stop + counts[m]
-        usual = weight[row] / pace[row]
-        for i in range(start, stop):
-            earlier, dt = last[row], time[i] - last[row]
-            last[row] = time[i]
-            if gap[row]:
-                told.append((i, -1, GAP, 0, gap_onset[row], 0))
-            gap[row] = earlier >= 0 and dt > 10.0 * usual and dt > 3.0 * longest[row]
-            if gap[row]:
-                gap_onset[row] = earlier
-                paused[row] = max(paused[row], float(dt))
-                told.append((i, -1, GAP, 1, earlier, dt))
-
-
-@compiled
-def _judge_cells(
-    of: Sensors,
-    low: Floats,
-    high: Floats,
-    rows: Ints,
-    counts: Ints,
-    time: Ints,
-    x: Floats,
-    trusted: Bools,
-    ok: Bools,
-    told: list[Told],
-) -> None:
+    judge_times(of, rows, counts, time, told)
     last, before, run, since = of.last, of.before, of.run, of.since
     missing, missing_since, missed = of.missing, of.missing_since, of.missed
     spiking, at_rail, rested = of.spiking, of.at_rail, of.rested
@@ -183,6 +143,7 @@ def _judge_cells(
                 ok[i, s] = trusted[i, s] and not (faulty[row, STUCK, s] or faulty[row, SATURATED, s])
                 if valid:
                     before[row, s], last[row, s] = last[row, s], value
+    return told
 
 
 @compiled

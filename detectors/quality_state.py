@@ -8,8 +8,12 @@ from typing import Annotated, NamedTuple
 from detectors.batch import Bools, Floats, Ints
 from detectors.table import Column
 
-#: Faults of one sensor, by their place in ``faulty``; and that of all the machine's data.
+#: The faults, by their places in `detectors.quality.Fault`; those of one sensor have them in ``faulty`` too.
 STUCK, DROPOUT, SPIKES, SATURATED, DRIFT, GAP = range(6)
+
+#: A fault that begins or ends: reading, sensor (-1 = all), kind, whether it begins, its onset (ms), and for
+#: how many readings (a gap: ms) it has been.
+Told = tuple[int, int, int, int, int, int]
 
 _EACH, _FAULTS = ("width",), (GAP, "width")
 
