@@ -15,8 +15,8 @@ import numpy as np
 
 from detectors.base import DeferredScores, Evidence, FleetDetector, State, grown
 from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
 from detectors.scaling import FleetStandardScaler
-from detectors.sums import fold
 
 
 class FleetOneClassSVM(FleetDetector):
@@ -54,51 +54,50 @@ class FleetOneClassSVM(FleetDetector):
         self.components, self.gamma, self.start, self.share = components, gamma, start, embeddings
         self.scaler = FleetStandardScaler(width)
         self.terms = components or 1
-        self._embedding: dict[int, tuple[Floats, Floats]] = {}
         self.seed = np.zeros(0, dtype=np.int64)
+        self.drawn = np.zeros(0, dtype=np.int64)  # where a machine's cosines stand in the library
+        self.frequency = np.zeros((1, width, components))
+        self.phase = np.zeros((1, components))
+        self._place: dict[int, int] = {}
         self.learned = np.zeros(0, dtype=np.int64)
         self.intercept = np.zeros(0)
         self.weight = np.zeros((0, width, self.terms))
 
     def embedding(self, seed: int) -> tuple[Floats, Floats]:
         """Frequencies (k, components) and phases (components,) that RBFSampler draws from ``seed``."""
-        if seed not in self._embedding:
-            rng = random.Random(seed)
-            phase = [rng.uniform(0, 2 * math.pi) for _ in range(self.components)]
-            scale = math.sqrt(2 * self.gamma)
-            frequency = [[scale * rng.gauss(0, 1) for _ in phase] for _ in range(self.width)]
-            self._embedding[seed] = np.array(frequency), np.array(phase)
-        return self._embedding[seed]
+        place = self._draw(seed)
+        return self.frequency[place], self.phase[place]
 
-    def _features(self, row_of: Ints, z: Floats) -> Floats:
-        """(n, k, terms); 0 where the value is missing, so that it has no part in anything."""
-        z = np.ascontiguousarray(z)
-        if not self.components:
-            return np.nan_to_num(z[:, :, None], nan=0.0)
-        seeds = self.seed[row_of] % self.share if self.share else self.seed[row_of]
-        out = np.empty((*z.shape, self.components))
-        for seed in np.unique(seeds).tolist():
-            here = seeds == seed
-            frequency, phase = self.embedding(seed)
-            out[here] = np.cos(z[here][:, :, None] * frequency + phase)
-        out[np.isnan(z)] = 0.0
-        return out
+    def _draw(self, seed: int) -> int:
+        place = self._place.get(seed)
+        if place is None:
+            self._place[seed] = place = len(self._place)
+            if place == len(self.phase):
+                self.frequency, self.phase = grown(self.frequency, 2 * place), grown(self.phase, 2 * place)
+            rng = random.Random(seed)
+            self.phase[place] = [rng.uniform(0, 2 * math.pi) for _ in range(self.components)]
+            scale = math.sqrt(2 * self.gamma)
+            for column in range(self.width):
+                self.frequency[place, column] = [scale * rng.gauss(0, 1) for _ in range(self.components)]
+        return place
 
     def score(self, batch: Batch) -> DeferredScores:
         """River's score of each reading (its sign turned when there are cosines); NaN until ``start``."""
         row_of = batch.row_of
         z = self.scaler.scale(row_of, batch.x)
-        parts = fold(self._features(row_of, z) * self.weight[row_of])
-        raw = fold(parts)
-        if self.components:
-            raw, parts = -raw, -parts
-        raw[(self.learned[row_of] < self.start) | np.isnan(z).all(axis=1)] = np.nan
+        parts, raw = np.zeros(z.shape), np.full(len(z), np.nan)
+        _score(*self._library, row_of, z, self.weight, self.learned, self.start, parts, raw)
         return DeferredScores(raw, lambda at: self._explain(row_of[at], z[at], parts[at]))
+
+    @property
+    def _library(self) -> tuple[Ints, Floats, Floats]:
+        return self.drawn, self.frequency, self.phase
 
     def _explain(self, row_of: Ints, z: Floats, parts: Floats) -> Evidence:
         if self.components:
             # A sensor's part is least where its values usually lie; the middle stands for that.
-            usual = -fold(self._features(row_of, np.zeros_like(z)) * self.weight[row_of])
+            usual, raw = np.zeros(z.shape), np.empty(len(z))
+            _score(*self._library, row_of, np.zeros(z.shape), self.weight, self.learned, 0, usual, raw)
             parts = parts - usual
         contributions = np.where(np.isnan(z), 0.0, np.maximum(parts, 0.0))
         return Evidence(contributions, self.scaler.mean[row_of], z)
@@ -106,29 +105,23 @@ class FleetOneClassSVM(FleetDetector):
     def learn(self, batch: Batch) -> None:
         """One step of gradient descent a reading."""
         z = self.scaler.learn_scale(batch)
-        features = self._features(batch.row_of, z)
-        present = ~np.isnan(z)
-        for rows, at in batch.steps():
-            feature, weight, intercept = features[at], self.weight[rows], self.intercept[rows]
-            margin = fold(fold(feature * weight)) + intercept
-            slope = np.where(margin <= 1.0, -1.0, 0.0)  # the hinge loss's gradient for a reading that belongs
-            gradient = feature * slope[:, None, None] + self.l2 * weight
-            moved = weight - self.rate * gradient
-            self.weight[rows] = np.where(present[at][:, :, None], moved, weight)
-            self.intercept[rows] = intercept - (
-                self.intercept_rate * slope + 2.0 * self.intercept_rate * self.l2
-            )
-            self.learned[rows] += 1
+        state = (self.weight, self.intercept, self.learned)
+        _learn(*self._library, batch.row_of, z, *state, self.l2, self.rate, self.intercept_rate)
+
+    def _set_seed(self, row: int, seed: int) -> None:
+        self.seed[row] = seed
+        self.drawn[row] = self._draw(seed % self.share if self.share else seed)
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
-        for name in ("seed", "learned", "intercept", "weight"):
+        for name in ("seed", "drawn", "learned", "intercept", "weight"):
             setattr(self, name, grown(getattr(self, name), capacity))
         self.scaler.resize(capacity)
 
     def reset(self, row: int, seed: int) -> None:
         """Start ``row`` afresh."""
-        self.seed[row], self.learned[row] = seed, 0
+        self._set_seed(row, seed)
+        self.learned[row] = 0
         self.intercept[row], self.weight[row] = 1.0, 0.0
         self.scaler.reset(row, seed)
 
@@ -152,5 +145,84 @@ class FleetOneClassSVM(FleetDetector):
         self.scaler.load(
             row, {n.removeprefix("scaler."): v for n, v in state.items() if n.startswith("scaler.")}
         )
-        self.seed[row], self.learned[row] = state["seed"][0], state["learned"][0]
+        self._set_seed(row, int(state["seed"][0]))
+        self.learned[row] = state["learned"][0]
         self.intercept[row], self.weight[row] = state["intercept"][0], state["weight"]
+
+
+# -- kernels
+
+
+@compiled
+def _features(frequency: Floats, phase: Floats, place: int, j: int, z: float, out: Floats) -> None:
+    """What the model sees of the value ``z`` of sensor ``j``: its cosines, or itself when there are none."""
+    out[j, 0] = z
+    for term in range(phase.shape[1]):
+        out[j, term] = math.cos(z * frequency[place, j, term] + phase[place, term])
+
+
+@compiled
+def _score(
+    drawn: Ints,
+    frequency: Floats,
+    phase: Floats,
+    row_of: Ints,
+    z: Floats,
+    weight: Floats,
+    learned: Ints,
+    start: int,
+    parts: Floats,
+    raw: Floats,
+) -> None:
+    """Fill ``parts`` (n, k) with what each sensor adds to ``raw`` (n,), and that when it is known."""
+    width, terms = weight.shape[1], weight.shape[2]
+    sign = -1.0 if phase.shape[1] else 1.0
+    feature = np.empty((width, terms))
+    for i in range(len(z)):
+        row = row_of[i]
+        whole, known = 0.0, False
+        for j in range(width):
+            if z[i, j] == z[i, j]:
+                known = True
+                _features(frequency, phase, drawn[row], j, z[i, j], feature)
+                part = 0.0
+                for term in range(terms):
+                    part += feature[j, term] * weight[row, j, term]
+                parts[i, j] = sign * part
+                whole += part
+        if known and learned[row] >= start:
+            raw[i] = sign * whole
+
+
+@compiled
+def _learn(
+    drawn: Ints,
+    frequency: Floats,
+    phase: Floats,
+    row_of: Ints,
+    z: Floats,
+    weight: Floats,
+    intercept: Floats,
+    learned: Ints,
+    l2: float,
+    rate: float,
+    intercept_rate: float,
+) -> None:
+    width, terms = weight.shape[1], weight.shape[2]
+    feature = np.empty((width, terms))
+    for i in range(len(z)):
+        row = row_of[i]
+        margin = intercept[row]
+        for j in range(width):
+            if z[i, j] == z[i, j]:
+                _features(frequency, phase, drawn[row], j, z[i, j], feature)
+                for term in range(terms):
+                    margin += feature[j, term] * weight[row, j, term]
+        slope = -1.0 if margin <= 1.0 else 0.0  # the hinge loss's gradient for a reading that belongs
+        for j in range(width):
+            if z[i, j] == z[i, j]:
+                for term in range(terms):
+                    gradient = feature[j, term] * slope + l2 * weight[row, j, term]
+                    weight[row, j, term] -= rate * gradient
+        intercept[row] -= intercept_rate * slope + 2.0 * intercept_rate * l2
+        learned[row] += 1

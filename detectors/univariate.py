@@ -7,12 +7,14 @@ learned by mistake hardly moves them, and they follow slow change.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 
 from detectors.base import DeferredScores, Evidence, FleetDetector, State, grown
-from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
 
 BOUND = 3.0  # a reading pulls as if it were at most so many standard deviations away
 # E[min(z², BOUND²)] for a normal z: makes the bounded variance that of normal data.
@@ -44,7 +46,7 @@ class FleetRobustUnivariate(FleetDetector):
             raise ValueError(
                 f"robust-univariate: start ({start}) must be 4 or more, memory ({memory}) ≥ start"
             )
-        self.start, self.memory = start, memory
+        self.start, self.memory = start, float(memory)
         self.count = np.zeros((0, width), dtype=np.int64)
         self.first = np.zeros((0, start, width))
         self.location = np.zeros((0, width))
@@ -52,19 +54,11 @@ class FleetRobustUnivariate(FleetDetector):
 
     def score(self, batch: Batch) -> DeferredScores:
         """The largest |z| over the sensors that are there and known; NaN when none is."""
-        z = self._z(batch.row_of, batch.x)
-        raw = np.full(len(batch), np.nan)
-        for column in range(self.width):
-            np.fmax(raw, np.abs(z[:, column]), out=raw)
-        return DeferredScores(raw, lambda at: self._explain(batch.row_of[at], z[at]))
-
-    def _z(self, row_of: Ints, x: Floats) -> Floats:
-        variance = self.variance[row_of]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            z: Floats = (x - self.location[row_of]) / np.sqrt(variance)
-        z[(variance == 0.0) & ~np.isnan(x)] = 0.0
-        z[self.count[row_of] < self.start] = np.nan
-        return z
+        row_of = batch.row_of
+        z, raw = np.full(batch.x.shape, np.nan), np.full(len(batch), np.nan)
+        x = np.ascontiguousarray(batch.x)
+        _score(self.count, self.location, self.variance, self.start, row_of, x, z, raw)
+        return DeferredScores(raw, lambda at: self._explain(row_of[at], z[at]))
 
     def _explain(self, row_of: Ints, z: Floats) -> Evidence:
         known = self.count[row_of] >= self.start
@@ -73,41 +67,8 @@ class FleetRobustUnivariate(FleetDetector):
 
     def learn(self, batch: Batch) -> None:
         """Move location and scale of each sensor towards each reading."""
-        for rows, at in batch.steps():
-            self._learn_step(rows, batch.x[at])
-
-    def _learn_step(self, rows: Ints, x: Floats) -> None:
-        present = ~np.isnan(x)
-        count = self.count[rows]
-        known = present & (count >= self.start)
-        if known.any():
-            rate = np.maximum(1.0 / (count + 1), 1.0 / self.memory)
-            location, variance = self.location[rows], self.variance[rows]
-            bound = BOUND * np.sqrt(variance)
-            off = x - location
-            pulled = np.where(variance > 0.0, np.clip(off, -bound, bound), off)
-            self.location[rows] = np.where(known, location + rate * pulled, location)
-            moved = variance + rate * (pulled * pulled / _SHARE - variance)
-            self.variance[rows] = np.where(known, moved, variance)
-        count = count + present
-        self.count[rows] = count
-        if (count <= self.start).any():
-            self._begin(rows, x, present, count)
-
-    def _begin(self, rows: Ints, x: Floats, present: Bools, count: Ints) -> None:
-        """Gather the first values, and estimate from them when there are enough."""
-        places, columns = np.nonzero(present & (count <= self.start))
-        self.first[rows[places], count[places, columns] - 1, columns] = x[places, columns]
-        for place, column in np.argwhere(present & (count == self.start)).tolist():
-            row = rows[place]
-            values = self.first[row, :, column]
-            location = np.median(values)
-            off = np.abs(values - location)
-            deviation = 1.4826 * np.median(off)
-            if deviation == 0.0:  # most values are the same: what the others do says how far it goes
-                deviation = np.sqrt(np.mean(off * off))
-            self.location[row, column] = location
-            self.variance[row, column] = deviation * deviation
+        x = np.ascontiguousarray(batch.x)
+        _learn(self.count, self.first, self.location, self.variance, self.memory, batch.row_of, x)
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -132,3 +93,85 @@ class FleetRobustUnivariate(FleetDetector):
             )
         for name in ("count", "first", "location", "variance"):
             getattr(self, name)[row] = state[name]
+
+
+# -- kernels
+
+
+@compiled
+def _score(
+    count: Ints,
+    location: Floats,
+    variance: Floats,
+    start: int,
+    row_of: Ints,
+    x: Floats,
+    z: Floats,
+    raw: Floats,
+) -> None:
+    """Fill ``z`` (n, k) and ``raw`` (n,), which hold NaN, where they are known."""
+    for i in range(len(x)):
+        row = row_of[i]
+        for j in range(x.shape[1]):
+            if x[i, j] == x[i, j] and count[row, j] >= start:
+                z[i, j] = 0.0
+                if variance[row, j] != 0.0:
+                    z[i, j] = (x[i, j] - location[row, j]) / math.sqrt(variance[row, j])
+                if not raw[i] > abs(z[i, j]):
+                    raw[i] = abs(z[i, j])
+
+
+@compiled
+def _learn(
+    count: Ints, first: Floats, location: Floats, variance: Floats, memory: float, row_of: Ints, x: Floats
+) -> None:
+    start = first.shape[1]
+    for i in range(len(x)):
+        row = row_of[i]
+        for j in range(x.shape[1]):
+            if x[i, j] != x[i, j]:
+                continue
+            count[row, j] += 1
+            seen = count[row, j]
+            if seen <= start:
+                first[row, seen - 1, j] = x[i, j]
+                if seen == start:
+                    location[row, j], deviation = _estimate(first[row, :, j].copy())
+                    variance[row, j] = deviation * deviation
+            else:
+                rate = max(1.0 / seen, 1.0 / memory)
+                pulled = x[i, j] - location[row, j]
+                if variance[row, j] > 0.0:
+                    bound = BOUND * math.sqrt(variance[row, j])
+                    pulled = min(max(pulled, -bound), bound)
+                location[row, j] += rate * pulled
+                variance[row, j] += rate * (pulled * pulled / _SHARE - variance[row, j])
+
+
+@compiled
+def _estimate(values: Floats) -> tuple[float, float]:
+    """Location and deviation of a sensor's first values (which are overwritten): by medians."""
+    location = _median(values)
+    for i in range(len(values)):
+        values[i] = abs(values[i] - location)
+    deviation = 1.4826 * _median(values)
+    if deviation == 0.0:  # most values are the same: what the others do says how far it goes
+        total = 0.0
+        for off in values:
+            total += off * off
+        deviation = math.sqrt(total / len(values))
+    return location, deviation
+
+
+@compiled
+def _median(values: Floats) -> float:
+    """The median; sorts ``values``."""
+    for i in range(1, len(values)):
+        value, place = values[i], i
+        while place > 0 and values[place - 1] > value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value
+    middle = len(values) // 2
+    lower = values[middle] if len(values) % 2 else values[middle - 1]
+    return float(lower + values[middle]) / 2
