@@ -85,7 +85,8 @@ def learn(of: Model, rows: Ints, counts: Ints, time: Ints, x: Floats) -> None:
                 continue
             if since[row] < 0:
                 since[row] = time[i]
-                origin[row] = x[i]
+                for s in range(width):
+                    origin[row, s] = x[i, s]
             for s in range(width):
                 value[s] = x[i, s] - origin[row, s]
                 sums[row, s] += value[s]
@@ -124,7 +125,7 @@ def _learn_return(of: Model, row: int) -> None:
 def _learn_usual(of: Model, row: int) -> None:
     """See how far off the slow means of what is learned are."""
     usual, scale, width = of.usual, of.scale, of.usual.shape[1]
-    if not (scale[row] < inf).any():
+    if scale[row].min() == inf:  # there is no model yet
         return
     off, share = np.zeros(width), np.zeros(width)
     off_the_others(of.precision[row], of.learned_slow[row], off, share)
