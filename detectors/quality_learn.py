@@ -22,6 +22,11 @@ def learn(of: Sensors, rows: Ints, counts: Ints, time: Ints, x: Floats) -> None:
         row = rows[m]
         start, stop = stop, stop + counts[m]
         readings[row] += counts[m]
+        # a rest that comes back a third time is how this machine is run, and no fault
+        for s in range(x.shape[1]):
+            if start < stop and rested[row, s] > 0:
+                longest[row, s] = max(longest[row, s], (longest[row, s] + rested[row, s] // 3) // 2)
+                rested[row, s] = 0
         for i in range(start, stop):
             for s in range(x.shape[1]):
                 value, previous = x[i, s], last[row, s]
@@ -43,9 +48,4 @@ def learn(of: Sensors, rows: Ints, counts: Ints, time: Ints, x: Floats) -> None:
                 highest[row, s] = max(highest[row, s], value)
                 missing[row, s] = 0
                 last[row, s] = value
-        # a rest that comes back a third time is how this machine is run, and no fault
-        for s in range(x.shape[1]):
-            if start < stop and rested[row, s] > 0:
-                longest[row, s] = max(longest[row, s], (longest[row, s] + rested[row, s] // 3) // 2)
-                rested[row, s] = 0
     learn_times(of, rows, counts, time)

@@ -42,6 +42,10 @@ def learn_times(of: Sensors, rows: Ints, counts: Ints, time: Ints) -> None:
     for m in range(len(rows)):
         row = rows[m]
         start, stop = stop, stop + counts[m]
+        # a pause that comes back a third time is how this machine is run, and no fault
+        if start < stop and paused[row] > 0.0:
+            longest[row] = max(longest[row], (longest[row] + paused[row] / 2.5) / 2.0)
+            paused[row] = 0.0
         for i in range(start, stop):
             dt = float(time[i] - last[row])
             if last[row] >= 0 and dt > 0.0:
@@ -50,10 +54,6 @@ def learn_times(of: Sensors, rows: Ints, counts: Ints, time: Ints) -> None:
                 if dt <= 10.0 * weight[row] / pace[row]:
                     longest[row] = max(longest[row], dt)
             last[row] = time[i]
-        # a pause that comes back a third time is how this machine is run, and no fault
-        if start < stop and paused[row] > 0.0:
-            longest[row] = max(longest[row], (longest[row] + paused[row] / 2.5) / 2.0)
-            paused[row] = 0.0
 
 
 def silent(of: Sensors, rows: Ints, now: int) -> Ints:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.batch import Floats
+from detectors.batch import Batch, Floats
 from detectors.quality import Fault, FleetQuality, QualityTransition
 from tests.detectors.fleets import START, batch_of, cuts
 
@@ -164,7 +164,11 @@ def test_the_split_into_batches_changes_nothing(a: Floats, b: Floats, seed: int)
         quality.learn(batch_of({0: history, 2: history}))
         quality.check(batch_of({0: history, 2: history}))
     batch = batch_of({2: a, 0: b}, first={2: 200, 0: 203})
+    late = np.cumsum(rng.choice([0, 7_000, 90_000], len(batch), p=[0.9, 0.05, 0.05]))
+    batch = Batch(batch.rows, batch.counts, batch.time + late, batch.x)
     expected = whole.check(batch)
+    places = [(t.index, t.sensor) for t in expected.transitions]
+    assert places == sorted(places)
     ok, transitions = np.empty_like(expected.ok), []
     for part, at in cuts(batch, rng):
         checked = parts.check(part)
