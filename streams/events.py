@@ -76,16 +76,14 @@ def quality_event(
 ) -> AlarmEvent:
     """A sensor can no longer be trusted, or can be again."""
     sensor = sensors[transition.sensor] if transition.sensor >= 0 else None
-    return AlarmEvent(
-        id=alarm_id(machine, AlarmKind.QUALITY, f"{sensor}\n{transition.kind}", transition.onset),
-        machine=machine,
-        machine_class=machine_class,
-        kind=AlarmKind.QUALITY,
-        phase=AlarmPhase.RAISED if transition.raised else AlarmPhase.CLEARED,
+    return _certain(
+        machine,
+        machine_class,
+        AlarmKind.QUALITY,
+        f"{sensor}\n{transition.kind}",
+        raised=transition.raised,
         onset=transition.onset,
         time=transition.time,
-        score=1.0,
-        threshold=1.0,
         severity=QUALITY_SEVERITY,
         sensor=sensor,
         detail=f"{transition.kind}: {transition.detail}" if transition.detail else transition.kind,
@@ -96,38 +94,73 @@ def limit_event(machine: str, machine_class: str, sensors: Layout, transition: L
     """A fixed limit of a sensor is crossed, or the value is back."""
     limit = transition.limit
     sensor = sensors[limit.sensor]
-    return AlarmEvent(
-        id=alarm_id(machine, AlarmKind.LIMIT, f"{sensor}\n{limit.name}", transition.onset),
-        machine=machine,
-        machine_class=machine_class,
-        kind=AlarmKind.LIMIT,
-        phase=AlarmPhase.RAISED if transition.raised else AlarmPhase.CLEARED,
+    return _certain(
+        machine,
+        machine_class,
+        AlarmKind.LIMIT,
+        f"{sensor}\n{limit.name}",
+        raised=transition.raised,
         onset=transition.onset,
         time=transition.time,
-        score=1.0,
-        threshold=1.0,
         severity=limit.severity,
         sensor=sensor,
         detail=f"{limit.name}: {transition.value:g}, limit {limit.value:g}",
     )
 
 
-#: How the detail of an alarm begins that tells of a machine from which nothing comes.
-SILENCE = "silence"
+#: What an alarm is about that tells of a machine from which nothing comes.
+_SILENCE = "silence"
 
 
 def silence_event(machine: str, machine_class: str, last: int, waited: int) -> AlarmEvent:
     """Nothing has come of a machine for ``waited`` ms since its reading at ``last``."""
-    return AlarmEvent(
-        id=alarm_id(machine, AlarmKind.QUALITY, SILENCE, last),
-        machine=machine,
-        machine_class=machine_class,
-        kind=AlarmKind.QUALITY,
-        phase=AlarmPhase.RAISED,
+    return _certain(
+        machine,
+        machine_class,
+        AlarmKind.QUALITY,
+        _SILENCE,
+        raised=True,
         onset=last,
         time=last + waited,
+        severity=QUALITY_SEVERITY,
+        detail=f"{_SILENCE}: no reading for {waited / 1000:.0f} s. Check power, gateway and network.",
+    )
+
+
+def tells_of_silence(event: AlarmEvent) -> bool:
+    """Whether it is a `silence_event`: a reading of the machine clears it.
+
+    >>> tells_of_silence(silence_event("a/b/c/d/e", "", 0, 60_000))
+    True
+    """
+    return event.id == alarm_id(event.machine, AlarmKind.QUALITY, _SILENCE, event.onset)
+
+
+def _certain(
+    machine: str,
+    machine_class: str,
+    kind: AlarmKind,
+    subject: str,
+    *,
+    raised: bool,
+    onset: int,
+    time: int,
+    severity: int,
+    sensor: str | None = None,
+    detail: str,
+) -> AlarmEvent:
+    """An alarm that is a matter of fact, not of probability: its score is 1. ``subject``: see `alarm_id`."""
+    return AlarmEvent(
+        id=alarm_id(machine, kind, subject, onset),
+        machine=machine,
+        machine_class=machine_class,
+        kind=kind,
+        phase=AlarmPhase.RAISED if raised else AlarmPhase.CLEARED,
+        onset=onset,
+        time=time,
         score=1.0,
         threshold=1.0,
-        severity=QUALITY_SEVERITY,
-        detail=f"{SILENCE}: no reading for {waited / 1000:.0f} s. Check power, gateway and network.",
+        severity=severity,
+        sensor=sensor,
+        detail=detail,
     )

@@ -10,14 +10,13 @@ import numpy as np
 
 from detectors.batch import Batch
 from streams.condition import Change
-from streams.events import SILENCE, condition_event, limit_event, quality_event, silence_event
+from streams.events import condition_event, limit_event, quality_event, silence_event, tells_of_silence
 from streams.intake import Clock, admit
 from streams.layout import Layout, align, strangers, union
 from streams.monitor import Monitor
 from streams.prior import Prior, short, warm
 from streams.records import (
     AlarmEvent,
-    AlarmKind,
     AlarmPhase,
     Floats,
     Frame,
@@ -343,7 +342,7 @@ class Pipeline:
     def _heard(self, machine: Machine, time: int, results: Results) -> None:
         """A machine that was silent speaks again."""
         for event in list(machine.open.values()):
-            if event.kind is AlarmKind.QUALITY and event.detail.startswith(SILENCE):
+            if tells_of_silence(event):
                 self._emit(machine, replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
     def silent(self, now: int) -> Results:

@@ -32,9 +32,9 @@ def life(
     its first row to its last, the soonest to fail comes first.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from streams.cli.errors import CommandError
+    from streams.cli.lives_table import lives_table
     from streams.remaining import remaining_of
     from streams.runs_file import RunsFileError
 
@@ -42,11 +42,5 @@ def life(
         told = remaining_of(history, now, cap, coverage)
     except (RunsFileError, OSError, UnicodeDecodeError) as error:
         raise CommandError(str(error)) from error
-    table = Table(title=f"remaining life ({coverage:.0%} interval; {cap:g} = {cap:g} or more)")
-    for column in ("machine", "age", "remaining", "from", "to"):
-        table.add_column(column, justify="left" if column == "machine" else "right")
-    for one in told:
-        table.add_row(
-            one.machine, f"{one.age:g}", f"{one.remaining:.0f}", f"{one.low:.0f}", f"{one.high:.0f}"
-        )
-    Console().print(table)
+    title = f"remaining life ({coverage:.0%} interval; {cap:g} = {cap:g} or more)"
+    Console().print(lives_table(told, title, "age", "remaining"))

@@ -37,16 +37,10 @@ def remaining(
     work ended are left out (docs/health.md).
     """
     from rich.console import Console
-    from rich.table import Table
 
+    from streams.cli.lives_table import lives_table
     from streams.cli.run_remaining import remaining_of_class
 
     told, lives = remaining_of_class(machine_class, data, store, influx, cap, coverage)
-    table = Table(title=f"hours left, learned from {lives} lives ({coverage:.0%} interval, {cap:g} = more)")
-    for column in ("machine", "hours since repair", "left", "from", "to"):
-        table.add_column(column, justify="left" if column == "machine" else "right")
-    for one in told:
-        table.add_row(
-            one.machine, f"{one.age:.0f}", f"{one.remaining:.0f}", f"{one.low:.0f}", f"{one.high:.0f}"
-        )
-    Console().print(table)
+    title = f"hours left, learned from {lives} lives ({coverage:.0%} interval, {cap:g} = more)"
+    Console().print(lives_table(told, title, "hours since repair", "left"))

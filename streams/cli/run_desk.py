@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import structlog
 
@@ -18,6 +15,7 @@ from connectors.desk_runner import DeskRunner, only_runner
 from connectors.desk_service import Desk, desk_path
 from connectors.history import History, HistoryUnavailableError
 from connectors.influx_desk import measurer
+from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
 from streams.settings import Settings
 
@@ -29,8 +27,8 @@ def run_desk(settings: Settings, *, kafka: bool) -> None:
 
     Raises `StoreError` when another desk runs on the same file.
     """
-    ended = threading.Event()
     with ExitStack() as stack:
+        ending = stack.enter_context(ended_by_signals())
         outlet = KafkaOutlet(settings.kafka) if kafka else None
         if outlet is not None:
             stack.callback(outlet.close)
@@ -40,7 +38,7 @@ def run_desk(settings: Settings, *, kafka: bool) -> None:
         print(f"Alarms   {settings.kafka.alerts if kafka else 'fed in by other programs'}", flush=True)
         for name, channel in settings.notify.channels.items():
             print(f"Channel  {name} ({channel.kind})", flush=True)
-        _wait(ended)
+        ending.wait()
 
 
 def started_desk(
@@ -111,16 +109,3 @@ def _history(settings: Settings, stack: ExitStack) -> History | None:
     history = InfluxHistory(settings.influx)
     stack.callback(history.close)
     return history
-
-
-def _wait(ended: threading.Event) -> None:
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        while not ended.wait(1.0):
-            pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

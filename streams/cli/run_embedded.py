@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from queue import SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from connectors.base import SinkUnavailableError
@@ -18,6 +15,7 @@ from connectors.desk_beside import DeskBeside, Verdicts
 from connectors.prior_files import adopted_priors
 from connectors.sqlite_store import SqliteSink
 from detectors.compiled import kept
+from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
 from streams.cli.terminal import Terminal
@@ -72,11 +70,10 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
     for prior in adopted_priors(settings.data):
         pipeline.adopt(prior)
     with ExitStack() as stack:
-        # Before anything is started: an interrupt amid the start would leave threads behind.
-        ending = stack.enter_context(_ended_by_signals())
+        ending = stack.enter_context(ended_by_signals())
         watcher = _with_desk(settings, how.store, pipeline, terminal, stack) if how.desk else terminal
         run = EmbeddedRun(chosen.source, pipeline, sink, watcher, keep_state=chosen.keep_state)
-        ending.runs(run)
+        ending.stops(run.stop)
         terminal.say(f"Reading {chosen.title}", "bold")
         for note in chosen.notes:
             terminal.say(f"  {note}", "yellow")
@@ -149,46 +146,3 @@ def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
         raise CommandError(f"{error} Or give --no-page.") from error
     stack.callback(page.stop)
     return page
-
-
-class _Ending:
-    """The first SIGINT or SIGTERM ends the run with everything saved; the second one at once.
-
-    The handler runs in the main thread between any two of its steps, so it takes no lock that the main
-    thread may hold: of the standard queues only `SimpleQueue` may be used so.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._woken: SimpleQueue[None] = SimpleQueue()
-        self._run: EmbeddedRun | None = None
-
-    def runs(self, run: EmbeddedRun) -> None:
-        """What is to be ended."""
-        self._run = run
-        if self.asked:
-            run.stop()
-
-    def handle(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler."""
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        self._woken.put(None)
-        if self._run is not None:
-            self._run.stop()
-
-    def wait(self) -> None:
-        """Return once a signal has come."""
-        self._woken.get()
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[_Ending]:
-    ending = _Ending()
-    before = {number: signal.signal(number, ending.handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield ending
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
