@@ -106,6 +106,28 @@ def test_a_vanished_sensor_is_no_evidence() -> None:
     assert np.quantile(raw[20:], 0.9) < 1.5 * np.quantile(usual, 0.9)
 
 
+def test_what_is_missing_has_no_part_though_it_still_counts() -> None:
+    rng = np.random.default_rng(9)
+    x = correlated(rng, 640)
+    x[600:, 2] += 1.0  # clear evidence …
+    x[630:, 2] = np.nan  # … that fades, rather than ends, with the sensor
+    found = taught(x[:600]).score(batch_of({0: x[600:]}))
+    assert (found.contributions[30:, 2] == 0).all()
+    assert found.contributions[29, 2] > 0.5 * found.raw[29]
+    assert found.raw[30] > 2 * found.contributions[30].sum()
+
+
+def test_a_sensor_that_is_missing_at_first_is_learned_alike_in_any_batch() -> None:
+    rng = np.random.default_rng(10)
+    x = correlated(rng, 200)
+    x[:11, 1] = np.nan
+    one, other = taught(x), taught(x[:3])
+    for at in range(3, 200):
+        other.learn(batch_of({0: x[at : at + 1]}))
+    for name, values in one.dump(0).items():
+        np.testing.assert_array_equal(values, other.dump(0)[name], err_msg=name)
+
+
 def test_wrong_parameters_are_refused() -> None:
     with pytest.raises(ValueError, match="smooth"):
         FleetMspc(2, smooth=0.5)
