@@ -74,7 +74,7 @@ def follow(
     redundant, usual, checks, since = of.redundant, of.usual, of.checks, of.since
     slow, fast, jumped, drifting, peak = of.slow, of.fast, of.jumped, of.drifting, of.peak
     width = x.shape[1]
-    off, blamed, off_fast, _ = np.zeros(width), np.zeros(width), np.zeros(width), np.zeros(width)
+    off, off_fast = np.zeros(width), np.zeros(width)
     told = [(0, 0, False)]
     told.clear()
     stop = 0
@@ -88,8 +88,8 @@ def follow(
                     z = standard(x[i, s], mean[row, s], scale[row, s])
                     slow[row, s] = SLOW * z + (1.0 - SLOW) * slow[row, s]
                     fast[row, s] = _FAST * z + (1.0 - _FAST) * fast[row, s]
-                off_the_others(precision[row], slow[row], off, blamed)
-                off_the_others(precision[row], fast[row], off_fast, _)
+                total = off_the_others(precision[row], slow[row], off)
+                off_the_others(precision[row], fast[row], off_fast)
                 for s in range(width):
                     far, far_fast = abs(off[s]), abs(off_fast[s])
                     jump = far_fast > _JUMP and far_fast > 2.0 * far
@@ -99,7 +99,7 @@ def follow(
                         and redundant[row, s]
                         and not jumped[row, s]
                         and far > max(_RAISE, 2.0 * usual[row, s])
-                        and blamed[s] > _BLAMED
+                        and far * far / total > _BLAMED
                     )
                     drifts = begins or (drifting[row, s] and not far < _CLEAR)
                     if drifts:

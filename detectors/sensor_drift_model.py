@@ -53,8 +53,8 @@ def standard(value: float, mean: float, scale: float) -> float:
 
 
 @compiled
-def off_the_others(precision: Floats, z: Floats, off: Floats, share: Floats) -> None:
-    """Fill ``off`` (k,), standard deviations off what the others foretell, and its ``share`` of them."""
+def off_the_others(precision: Floats, z: Floats, off: Floats) -> float:
+    """Fill ``off`` (k,), how far each is off what the others foretell; give the joint deviation zᵀC⁻¹z."""
     total = 0.0
     for j in range(len(z)):
         u = 0.0
@@ -62,8 +62,7 @@ def off_the_others(precision: Floats, z: Floats, off: Floats, share: Floats) -> 
             u += precision[j, s] * z[s]
         total += u * z[j]
         off[j] = u / sqrt(precision[j, j]) if precision[j, j] > 0.0 else 0.0
-    for j in range(len(z)):
-        share[j] = off[j] * off[j] / total if total > 0.0 else 0.0
+    return total
 
 
 @compiled
@@ -127,8 +126,8 @@ def _learn_usual(of: Model, row: int) -> None:
     usual, scale, width = of.usual, of.scale, of.usual.shape[1]
     if scale[row].min() == inf:  # there is no model yet
         return
-    off, share = np.zeros(width), np.zeros(width)
-    off_the_others(of.precision[row], of.learned_slow[row], off, share)
+    off = np.zeros(width)
+    off_the_others(of.precision[row], of.learned_slow[row], off)
     for s in range(width):
         usual[row, s] = max(abs(off[s]), usual[row, s] * _FADE)
     of.checks[row] += 1
