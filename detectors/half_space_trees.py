@@ -237,6 +237,10 @@ class FleetHalfSpaceTrees(FleetDetector):
                 f"saved masses are {state['now'].shape} {state['now'].dtype}, this class has "
                 f"{trees.now[row].shape} {trees.now.dtype}: n_trees, height or window_size were changed"
             )
+        kept = _of("forest", state)
+        forest = self.forests.load(kept) if kept else 0
+        if int(self.forests.feature[forest].max()) >= self.width:  # the kernels trust it
+            raise ValueError(f"the saved trees look at more sensors than the {self.width} there are")
         if self.scaler:
             self.scaler.load(row, _of("scaler", state))
         moments = _of("moments", state)
@@ -245,8 +249,7 @@ class FleetHalfSpaceTrees(FleetDetector):
         self.seed[row] = state["seed"][0]
         trees.counter[row], trees.ready[row] = state["counter"][0], state["ready"][0]
         trees.now[row], trees.last[row] = state["now"], state["last"]
-        forest = _of("forest", state)
-        trees.forest[row] = self.forests.load(forest) if forest else 0
+        trees.forest[row] = forest
         tabulate(trees, row)
 
 

@@ -140,7 +140,7 @@ def pass_readings(
                 if telling:
                     add_to_moments(centre, missed, sums, row, x, i)
                 counter[row] += 1
-                if counter[row] == window:
+                if counter[row] >= window:
                     _turn(trees, row, telling)
 
 

@@ -125,6 +125,17 @@ def test_a_dump_of_trees_from_elsewhere_holds_them() -> None:
     go_on(moved, model, stream(120, scaled=True), 0, 1)
 
 
+def test_a_dump_of_trees_over_more_sensors_is_refused() -> None:
+    wide = trees(scaled=False, moments=False)
+    narrow = FleetHalfSpaceTrees(1, n_trees=4, height=5, window_size=30, scaled=False, moments=False)
+    for made in (wide, narrow):
+        made.resize(1)
+        made.reset(0, SEED)
+    wide.learn(batch_of(np.array([0]), stream(40, scaled=False), np.array([0]), np.array([40])))
+    with pytest.raises(ValueError, match="more sensors than the 1"):
+        narrow.load(0, wide.dump(0))
+
+
 def test_what_does_not_fit_is_refused_and_changes_nothing() -> None:
     detector, x = fleet("trees"), stream(60, scaled=True)
     detector.learn(batch_of(np.array([ROW]), x, np.array([0]), np.array([60])))
