@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from detectors.base import FleetState, State, grown
 from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.compiled import compiled
-from detectors.sums import fold_row
 
 #: Shares of the healthy readings between which the score is interpolated, in −ln(1 − share).
 _SHARES = np.array([0.25, 0.5, 0.7, 0.8, 0.85, 0.9])
@@ -93,6 +92,15 @@ class FleetCalibrator(FleetState):
         score = np.empty(len(raw))
         _score(self._of, batch.rows, batch.starts, batch.counts, raw, score)
         return score
+
+    def evidence(self, batch: Batch, raw: Floats, most: float) -> Floats:
+        """(m,) each machine's mean −ln(1 − score) of raw scores (n,), none counted over ``most``.
+
+        1 on average in health. NaN where a score is, or where there is none.
+        """
+        mean = np.empty(len(batch.rows))
+        _mean_evidence(self._of, batch.rows, batch.starts, batch.counts, raw, most, mean)
+        return mean
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -206,16 +214,15 @@ def _refresh(of: _Rows, row: int, least: int, heaviest: float) -> None:
     for i in range(len(_SHARES)):
         # The conformal quantile: of n scores the ⌈(n + 1) share⌉-th smallest.
         knots[i] = kept[order[min(math.ceil((known + 1) * _SHARES[i]), known) - 1]]
-    # The tail: at most a tenth of the values; as wide for all, so that its sums are too.
-    first = min(math.ceil((known + 1) * _SHARES[-1]), known)
+    first = min(math.ceil((known + 1) * _SHARES[-1]), known)  # the tail: at most a tenth of the values
     count = max(known - first, 1)
     # Probability-weighted moments (Hosking & Wallis 1987): a0 the mean, a1 the mean weighted by the
     # empirical share above; both robust for few values, unlike the likelihood.
-    over, weighted = np.zeros(len(kept) // 10 + 1), np.zeros(len(kept) // 10 + 1)
+    a0 = a1 = 0.0
     for place in range(first, known):
-        over[place - first] = kept[order[place]] - knots[-1]
-        weighted[place - first] = over[place - first] * ((known - place - 0.65) / count)
-    a0, a1 = fold_row(over) / count, fold_row(weighted) / count
+        over = (kept[order[place]] - knots[-1]) / count
+        a0 += over
+        a1 += over * (known - place - 0.65) / count
     gap = a0 - 2 * a1
     shape = a0 / gap - 2 if gap > 0 else 0.0  # < 0 = heavier than exponential
     heavy = min(max(-shape, 0.0), heaviest)
@@ -256,3 +263,19 @@ def _evidence(knots: Floats, row: int, scale: float, heavy: float, raw: float) -
         over = (raw - knots[row, -1]) / scale
         evidence += np.log1p(heavy * over) / heavy if heavy > 0 else over
     return evidence
+
+
+@compiled
+def _mean_evidence(
+    of: _Rows, rows: Ints, starts: Ints, counts: Ints, raw: Floats, most: float, mean: Floats
+) -> None:
+    """Fill in ``mean`` (m,)."""
+    knots, scale, shape, ready = of.knots, of.scale, of.shape, of.ready
+    for m in range(len(rows)):
+        row, total = rows[m], 0.0
+        for i in range(starts[m], starts[m] + counts[m]):
+            if ready[row] and not np.isnan(raw[i]):
+                total += min(_evidence(knots, row, scale[row], shape[row], raw[i]), most)
+            else:
+                total = np.nan
+        mean[m] = total / counts[m]

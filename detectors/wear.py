@@ -90,6 +90,7 @@ def _update(
     """Fill in ``distance`` (n,)."""
     position, started, troubled = of.position, of.started, of.alarmed
     origin, sums, squares, numbers = of.origin, of.sum, of.square, of.number
+    means = np.empty(x.shape[1])  # of the block that is closed
     for m in range(len(rows)):
         row = rows[m]
         largest = of.distance[row].max()
@@ -108,80 +109,102 @@ def _update(
             troubled[row] |= alarmed[i]
             position[row] += 1
             if position[row] == BLOCK:
-                _close(of, row, time[i])
+                _close(of, row, time[i], means)
                 largest = of.distance[row].max()
             distance[i] = largest
 
 
 @compiled
-def _close(of: _Wear, row: int, time: int) -> None:
+def _close(of: _Wear, row: int, time: int, means: Floats) -> None:
     """The block of ``row`` is complete."""
+    sums, squares, numbers, slow = of.sum[row], of.square[row], of.number[row], of.slow[row]
+    its_sum, its_square, its_number = (
+        of.reference_sum[row],
+        of.reference_square[row],
+        of.reference_number[row],
+    )
     healthy = not of.alarmed[row]
+    means[:] = np.nan
+    for column in range(len(means)):
+        if numbers[column] < BLOCK // 2:
+            continue
+        mean = sums[column] / numbers[column]
+        slow[column] = mean if np.isnan(slow[column]) else slow[column] + _FOLLOW * (mean - slow[column])
+        if healthy:
+            means[column] = mean
+        if healthy and its_number[column] < BLOCK * _COMMISSIONING:
+            its_sum[column] += sums[column]
+            its_square[column] += squares[column]
+            its_number[column] += numbers[column]
     of.blocks[row] += 1
-    settled = of.blocks[row] >= _SETTLED and time - of.started[row] >= _SETTLED_MS
-    for column in range(of.sum.shape[1]):
-        number, mean = of.number[row, column], np.nan
-        if number >= BLOCK // 2:
-            mean = of.sum[row, column] / number
-            slow = of.slow[row, column]
-            of.slow[row, column] = mean if np.isnan(slow) else slow + _FOLLOW * (mean - slow)
-            if healthy and of.reference_number[row, column] < BLOCK * _COMMISSIONING:
-                of.reference_sum[row, column] += of.sum[row, column]
-                of.reference_square[row, column] += of.square[row, column]
-                of.reference_number[row, column] += number
-        _wander(of, row, column, mean if healthy else np.nan)
-        of.distance[row, column] = _distance(of, row, column, settled)
-        of.sum[row, column] = of.square[row, column] = of.number[row, column] = 0.0
+    _wander(of, row, means)
+    _measure(of, row, time)
+    sums[:] = squares[:] = numbers[:] = 0.0
     of.position[row] = 0
     of.alarmed[row] = False
 
 
 @compiled
-def _wander(of: _Wear, row: int, column: int, mean: float) -> None:
-    """Put a block's mean into the variances, level by level."""
+def _wander(of: _Wear, row: int, means: Floats) -> None:
+    """Put a block's ``means`` (k,) into the variances, level by level. ``means`` is used up."""
+    lasts, befores, sums, numbers = (
+        of.level_last[row],
+        of.level_before[row],
+        of.level_sum[row],
+        of.level_number[row],
+    )
+    allan, allan_number = of.allan[row], of.allan_number[row]
+    hadamard, hadamard_number = of.hadamard[row], of.hadamard_number[row]
     for level in range(LEVELS):
-        last, before = of.level_last[row, level, column], of.level_before[row, level, column]
-        allan, hadamard = mean - last, mean - 2.0 * last + before
-        _differ(of.allan[row, level], of.allan_number[row, level], column, allan * allan / 2.0)
-        _differ(of.hadamard[row, level], of.hadamard_number[row, level], column, hadamard * hadamard / 6.0)
-        of.level_before[row, level, column] = last
-        of.level_last[row, level, column] = mean
-        if not np.isnan(mean):
-            of.level_sum[row, level, column] += mean
-            of.level_number[row, level, column] += 1.0
-        if of.blocks[row] % _STEP ** (level + 1) or level == LEVELS - 1:
+        done = of.blocks[row] % _STEP ** (level + 1) == 0 and level < LEVELS - 1
+        for column in range(len(means)):
+            mean, last, before = means[column], lasts[level, column], befores[level, column]
+            first, second = mean - last, mean - 2.0 * last + before
+            _differ(allan, allan_number, level, column, first * first / 2.0)
+            _differ(hadamard, hadamard_number, level, column, second * second / 6.0)
+            befores[level, column], lasts[level, column] = last, mean
+            if not np.isnan(mean):
+                sums[level, column] += mean
+                numbers[level, column] += 1.0
+            if done:
+                number = numbers[level, column]
+                means[column] = sums[level, column] / number if number >= _STEP // 2 else np.nan
+                sums[level, column] = numbers[level, column] = 0.0
+        if not done:
             return
-        number = of.level_number[row, level, column]
-        mean = of.level_sum[row, level, column] / number if number >= _STEP // 2 else np.nan
-        of.level_sum[row, level, column] = of.level_number[row, level, column] = 0.0
 
 
 @compiled
-def _differ(total: Floats, number: Floats, column: int, square: float) -> None:
+def _differ(total: Floats, number: Floats, level: int, column: int, square: float) -> None:
     """Add the square of a difference, if there is one, to a variance."""
     if np.isnan(square):
         return
-    if number[column] >= _LEAST:  # one jump (a repair, a fault) is not how far the sensor wanders day by day
-        square = min(square, _BOUND * total[column] / number[column])
-    total[column] += square
-    number[column] += 1.0
+    known = number[level, column]
+    if known >= _LEAST:  # one jump (a repair, a fault) is not how far the sensor wanders day by day
+        square = min(square, _BOUND * total[level, column] / known)
+    total[level, column] += square
+    number[level, column] += 1.0
 
 
 @compiled
-def _distance(of: _Wear, row: int, column: int, settled: bool) -> float:
-    """|Slow mean − reference| in the standard deviations that its age allows."""
-    number = of.reference_number[row, column]
-    if number < BLOCK * _COMMISSIONING:
-        return 0.0
-    reference = of.reference_sum[row, column] / number
-    noise = max(0.0, of.reference_square[row, column] / number - reference * reference)
+def _measure(of: _Wear, row: int, time: int) -> None:
+    """|Slow mean − reference| of each sensor, in the standard deviations that its age allows."""
+    sums, squares, numbers = of.reference_sum[row], of.reference_square[row], of.reference_number[row]
+    slow, distances, blocks = of.slow[row], of.distance[row], of.blocks[row]
+    settled = blocks >= _SETTLED and time - of.started[row] >= _SETTLED_MS
+    total, number, steepest = of.allan[row], of.allan_number[row], 2.0
     if settled:
-        wandered = _wandered(of.hadamard[row], of.hadamard_number[row], column, of.blocks[row], 1.0)
-    else:
-        wandered = _wandered(of.allan[row], of.allan_number[row], column, of.blocks[row], 2.0)
-    tolerance = noise + wandered
-    distance = abs(of.slow[row, column] - reference) / np.sqrt(tolerance)
-    return distance if tolerance > 0.0 and np.isfinite(distance) else 0.0
+        total, number, steepest = of.hadamard[row], of.hadamard_number[row], 1.0
+    for column in range(len(distances)):
+        distances[column] = 0.0
+        known = numbers[column]
+        if known >= BLOCK * _COMMISSIONING:
+            reference = sums[column] / known
+            noise = max(0.0, squares[column] / known - reference * reference)
+            tolerance = noise + _wandered(total, number, column, blocks, steepest)
+            distance = abs(slow[column] - reference) / np.sqrt(tolerance)
+            if tolerance > 0.0 and np.isfinite(distance):
+                distances[column] = distance
 
 
 @compiled

@@ -239,9 +239,7 @@ class Monitor:
         """
         if self.settings.learning.settle:
             return
-        score = self.calibrators[i].score(batch, raw)
-        evidence = np.minimum(-np.log1p(-score), _EVIDENT)  # should be 1 on average
-        mean = evidence.reshape(len(batch.rows), -1).sum(axis=1) / self.learning.block
+        mean = self.calibrators[i].evidence(batch, raw, _EVIDENT)
         self.calibrators[i].quicken(batch.rows[self.drifts[i].update(batch.rows, mean)])
 
     def _alarms(
