@@ -259,23 +259,25 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
     noise, noise_mass = models.noise[row], models.noise_mass[row]
     forecast, scale = found.forecast[row], found.scale[row]
     growth, drifting = found.growth[row], found.drifting[row]
-    z = np.zeros(len(x))
+    weight, bound = 1.0 / params.forget, params.bound
+    learning = (weight, params.few, bound)
+    z = np.empty(len(x))
     known = False
     for c in range(len(x)):
         fast = follow[0, c]
         for j in range(len(level)):
             if number > _SHORT:
                 off = fast - past[(number - _SHORT) % _KEPT, j, c]
-                _average(error[0, j], error_mass[0, j], c, off * off, params)
+                _average(error[0, j], error_mass[0, j], c, off * off, *learning)
             if number > _LONG:
                 off = fast - past[(number - _LONG) % _KEPT, j, c]
-                _average(error[1, j], error_mass[1, j], c, off * off, params)
+                _average(error[1, j], error_mass[1, j], c, off * off, *learning)
         if number > 4:
-            _average(track, track_mass, c, _trend_error(follow, c) ** 2, params)
-        _average(noise, noise_mass, c, (x[c] - fast) ** 2, params)
+            _average(track, track_mass, c, _trend_error(follow, c) ** 2, *learning)
+        _average(noise, noise_mass, c, (x[c] - fast) ** 2, *learning)
         off = (fast - forecast[c]) / scale[c]  # of the forecast as it stood, before it is renewed
         known |= isfinite(off)
-        z[c] = 0.0 if isnan(off) else min(max(off, -params.bound), params.bound)
+        z[c] = 0.0 if isnan(off) else min(max(off, -bound), bound)
         past[number % _KEPT, :, c] = level[:, c] / mass[:, c]
         scatter = noise[c] / noise_mass[c] if noise_mass[c] > 0.0 else 0.0
         forecast[c], scale[c], growth[c], drifting[c] = _conclude(
@@ -283,7 +285,7 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
         )
     products = found.products
     if known:
-        product, weight = models.product[row], 1.0 / params.forget
+        product = models.product[row]
         for i in range(len(x)):
             for c in range(len(x)):
                 product[i, c] += weight * (z[i] * z[c] - product[i, c])
@@ -295,15 +297,16 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
 
 
 @compiled
-def _average(total: Floats, mass: Floats, c: int, error: float, params: Params) -> None:
+def _average(
+    total: Floats, mass: Floats, c: int, error: float, weight: float, few: float, bound: float
+) -> None:
     """Take a squared error into its running mean, total[c] / mass[c]; none beyond belief."""
     if isnan(error):
         return
-    weight = 1.0 / params.forget
-    if mass[c] > params.few:
+    if mass[c] > few:
         usual = total[c] / mass[c]
         if usual > 0.0:
-            error = min(error, params.bound**2 * usual)
+            error = min(error, bound**2 * usual)
     total[c] += weight * (error - total[c])
     mass[c] += weight * (1.0 - mass[c])
 
