@@ -86,8 +86,6 @@ class FleetLimits(KernelTable[Crossings]):
 
     def check(self, batch: Batch) -> list[LimitTransition]:
         """Which limits were crossed, and which values came back, in the batch's order."""
-        if not self.limits:
-            return []
         x = np.ascontiguousarray(batch.x)
         delays = (self.on_delay, self.off_delay, self.min_readings)
         told = compare(self.columns, self.rules, *delays, batch.rows, batch.counts, batch.time, x)
