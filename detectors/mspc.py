@@ -16,18 +16,25 @@ from detectors.base import FleetDetector, RawScores, State
 from detectors.batch import Batch
 from detectors.table import KernelTable
 
+#: What dumps of an older Yeji do not have: it begins afresh.
+_LATER = ("_fourth", "_tail", "_slow", "_slow_mass")
+
 
 class FleetMspc(FleetDetector):
     """MSPC of machines with ``width`` sensors.
 
-    * Each sensor is smoothed over about ``smooth`` readings (F).
+    * Each sensor is smoothed over about ``smooth`` readings (F), and over three times as many (F's mean).
     * Its level is forecast from what was learned, by means over the past ``memories`` of readings; the
       one that forecasts a sensor best counts most. A steady sensor is held to its long mean, a wandering
       one to its latest.
-    * z = (F − forecast) / the forecast's usual error, which is learned too. When nothing is learned for a
-      while (an alarm lasts), the error of a wandering sensor's forecast grows as its own past shows.
+    * z = (F − forecast) / the forecast's usual error, which is learned too; or the same of F's mean, where
+      that is farther: F is quick with large faults, its mean sees small ones that last. When nothing is
+      learned for a while (an alarm lasts), the error of a wandering sensor's forecast grows as its own past
+      shows.
     * The more a sensor wanders, the more it is held to its latest trend instead (Brown's double
       exponential smoothing): it must then move faster than ever, not just be elsewhere.
+    * Sensors stray differently far: z is divided by the fourth root of its mean fourth power, as far as that
+      is beyond a normal variable's. So one that makes excursions at times does not hide a steady one.
     * raw = T² + Q/σ² = zᵀC⁻¹z, C being the correlations of z, learned with forgetting, shrunk towards
       independence as long as little is known, of full rank by its floor σ² (probabilistic PCA, Tipping &
       Bishop 1999). ``C^(−½) z`` squared splits raw into the sensors' parts (Garthwaite & Koch 2016).
@@ -41,7 +48,7 @@ class FleetMspc(FleetDetector):
     def __init__(
         self,
         width: int,
-        smooth: float = 6.0,
+        smooth: float = 3.0,
         memories: tuple[float, ...] = (16.0, 64.0, 256.0, 4096.0),
         forget: float = 64.0,
         explained: float = 0.9,
@@ -100,11 +107,13 @@ class FleetMspc(FleetDetector):
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when sensors or parameters differ."""
         own = {f"_{name}": values for t in self._tables for name, values in t.columns._asdict().items()}
+        own = {name: values for name, values in own.items() if name in state or name not in _LATER}
         for name, values in own.items():
             if state[name].shape[1:] != values.shape[1:]:
                 raise ValueError(
                     f"saved {name} is {state[name].shape[1:]}, not {values.shape[1:]}: "
                     "the sensors or mspc's memories were changed"
                 )
+        self.reset(row, 0)
         for name, values in own.items():
             values[row] = state[name][0]

@@ -22,6 +22,8 @@ _KEPT = 16
 _WANDERS, _WANDERS_RANGE, _VISIBLE = 0.1, 0.2, 0.5
 _LEAST_GROWTH = 0.2
 _FARTHEST = 40.0
+#: The mean fourth power of a standard normal variable; how many bounds far a deviation counts in it.
+_NORMAL, _FAR = 3.0, 4.0
 _CLEAR = 4.0
 _SWEEPS = 4
 _NAN = float("nan")
@@ -59,6 +61,7 @@ class Models(NamedTuple):
     noise: Annotated[Floats, Column(("k",))]  # squared distances of single readings from F
     noise_mass: Annotated[Floats, Column(("k",))]
     product: Annotated[Floats, Column(("k", "k"))]  # z zᵀ
+    fourth: Annotated[Floats, Column(("k",))]  # fourth powers of deviations
 
 
 class Conclusions(NamedTuple):
@@ -70,8 +73,11 @@ class Conclusions(NamedTuple):
     drifting: Annotated[Floats, Column(("k",))]  # how much of a wanderer each sensor is, 0 .. 1
     track: Annotated[Floats, Column(("k",))]  # squared errors of following the latest trend: sums …
     track_mass: Annotated[Floats, Column(("k",))]  # … and weights
+    slow: Annotated[Floats, Column(("k",))]  # squared errors of F's mean against the forecast, likewise
+    slow_mass: Annotated[Floats, Column(("k",))]
+    tail: Annotated[Floats, Column(("k",), 1.0)]  # how much farther than a normal variable's z strays
     whitener: Annotated[Floats, Column(("k", "k"))]
-    products: Annotated[Floats, Column((), 0.0)]  # the weight of Models.product
+    products: Annotated[Floats, Column((), 0.0)]  # the weight of Models.product and .fourth
 
 
 # -- score
@@ -84,11 +90,12 @@ def score(
     """Raw scores (n,), contributions, expected values and deviations (n, k) of readings ``x`` (n, k)."""
     n, k = x.shape
     raw, parts, expected, deviation = np.empty(n), np.empty((n, k)), np.empty((n, k)), np.empty((n, k))
-    z, white, usual = np.empty(k), np.empty(k), np.empty(k)
+    z, white, usual, slow = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
     known, precision = np.empty(k, dtype=np.bool_), np.empty((k, k))
     all_filter, all_there, idle = filters.filter, filters.there, filters.idle
     all_forecast, all_scale, all_growth = found.forecast, found.scale, found.growth
-    all_drifting, track, track_mass = found.drifting, found.track, found.track_mass
+    all_drifting, track, track_mass, all_tail = found.drifting, found.track, found.track_mass, found.tail
+    slow_sum, slow_mass = found.slow, found.slow_mass
     all_whitener, products = found.whitener, found.products
     weight = 0.25 / params.smooth
     stop = 0
@@ -96,11 +103,12 @@ def score(
         row = rows[m]
         start, stop = stop, stop + counts[m]
         filtered, there, whitener = all_filter[row], all_there[row], all_whitener[row]
-        forecast, scale, growth, drifting = (
-            all_forecast[row], all_scale[row], all_growth[row], all_drifting[row],
+        forecast, scale, growth, drifting, tail = (
+            all_forecast[row], all_scale[row], all_growth[row], all_drifting[row], all_tail[row],
         )  # fmt: skip
         for c in range(k):
             usual[c] = sqrt(track[row, c] / track_mass[row, c])
+            slow[c] = sqrt(slow_sum[row, c] / slow_mass[row, c])
             for f in range(3):
                 if isnan(filtered[f, c]):  # a filter starts at the forecast, not at 0
                     filtered[f, c] = forecast[c]
@@ -115,12 +123,11 @@ def score(
                 complete &= known[c]
                 there[c] = weight * known[c] + (1.0 - weight) * there[c]
                 _smooth(filtered, c, value, params.smooth)
-                off = (filtered[0, c] - forecast[c]) / scale[c]
-                if age > 1.0:
-                    off /= age ** growth[c]
-                if drifting[c] > 0.0:
-                    moving = abs(_trend_error(filtered, c)) / usual[c] if usual[c] > 0.0 else nan
-                    off = np.sign(off) * abs(off) ** (1.0 - drifting[c]) * moving ** drifting[c]
+                ageing = age ** growth[c] if age > 1.0 else 1.0
+                off = _deviation(
+                    filtered, c, forecast[c], scale[c] * ageing, slow[c] * ageing, drifting[c], usual[c]
+                )
+                off /= tail[c]
                 expected[i, c] = forecast[c]
                 deviation[i, c] = off if known[c] else nan
                 z[c] = 0.0 if isnan(off) else min(max(off, -_FARTHEST), _FARTHEST)
@@ -167,6 +174,25 @@ def _trend_error(filtered: Floats, c: int) -> float:
     """F of sensor ``c`` against its latest trend: Brown's double exponential smoothing."""
     error: float = filtered[0, c] - (2.0 * filtered[1, c] - filtered[2, c])
     return error
+
+
+@compiled
+def _deviation(
+    filtered: Floats, c: int, forecast: float, scale: float, slow: float, drifting: float, usual: float
+) -> float:
+    """How many times its usual error sensor ``c`` is off: its forecast, and the more it wanders its trend.
+
+    Off its forecast is F or F's mean, whichever is farther: F is there first, the mean sees what is small.
+    """
+    off: float = (filtered[0, c] - forecast) / scale
+    if slow > 0.0:
+        lasting = (filtered[1, c] - forecast) / slow
+        if abs(lasting) > abs(off):
+            off = lasting
+    if drifting > 0.0:
+        moving = abs(_trend_error(filtered, c)) / usual if usual > 0.0 else nan
+        off = np.sign(off) * abs(off) ** (1.0 - drifting) * moving**drifting
+    return off
 
 
 @compiled
@@ -255,8 +281,9 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
     follow, past = models.follow[row], models.past[row]
     level, mass = models.level[row], models.mass[row]
     error, error_mass = models.error[row], models.error_mass[row]
-    track, track_mass = found.track[row], found.track_mass[row]
-    noise, noise_mass = models.noise[row], models.noise_mass[row]
+    track, track_mass, tail = found.track[row], found.track_mass[row], found.tail[row]
+    slow, slow_mass = found.slow[row], found.slow_mass[row]
+    noise, noise_mass, fourth = models.noise[row], models.noise_mass[row], models.fourth[row]
     forecast, scale = found.forecast[row], found.scale[row]
     growth, drifting = found.growth[row], found.drifting[row]
     weight, bound = 1.0 / params.forget, params.bound
@@ -265,6 +292,11 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
     known = False
     for c in range(len(x)):
         fast = follow[0, c]
+        # As `score` sees it: of the forecast as it stood, before it is renewed.
+        usual, lasting = sqrt(track[c] / track_mass[c]), sqrt(slow[c] / slow_mass[c])
+        off = _deviation(follow, c, forecast[c], scale[c], lasting, drifting[c], usual)
+        known |= isfinite(off)
+        z[c] = 0.0 if isnan(off) else off
         for j in range(len(level)):
             if number > _SHORT:
                 off = fast - past[(number - _SHORT) % _KEPT, j, c]
@@ -274,10 +306,8 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
                 _average(error[1, j], error_mass[1, j], c, off * off, *learning)
         if number > 4:
             _average(track, track_mass, c, _trend_error(follow, c) ** 2, *learning)
+        _average(slow, slow_mass, c, (follow[1, c] - forecast[c]) ** 2, *learning)
         _average(noise, noise_mass, c, (x[c] - fast) ** 2, *learning)
-        off = (fast - forecast[c]) / scale[c]  # of the forecast as it stood, before it is renewed
-        known |= isfinite(off)
-        z[c] = 0.0 if isnan(off) else min(max(off, -bound), bound)
         past[number % _KEPT, :, c] = level[:, c] / mass[:, c]
         scatter = noise[c] / noise_mass[c] if noise_mass[c] > 0.0 else 0.0
         forecast[c], scale[c], growth[c], drifting[c] = _conclude(
@@ -286,10 +316,15 @@ def _end_epoch(params: Params, models: Models, found: Conclusions, row: int, x: 
     products = found.products
     if known:
         product = models.product[row]
+        products[row] += weight * (1.0 - products[row])
+        for c in range(len(x)):
+            far = min(max(z[c], -_FAR * bound), _FAR * bound)
+            fourth[c] += weight * (far**4 - fourth[c])
+            tail[c] = max((fourth[c] / products[row] / _NORMAL) ** 0.25, 1.0)
+            z[c] = min(max(z[c] / tail[c], -bound), bound)
         for i in range(len(x)):
             for c in range(len(x)):
                 product[i, c] += weight * (z[i] * z[c] - product[i, c])
-        products[row] += weight * (1.0 - products[row])
     if products[row] > 0.0 and (number < 64 or number % 8 == 0):
         # Samples that count: two epochs' errors still resemble each other.
         samples = min(float(number), 2.0 * params.forget) / 2.0

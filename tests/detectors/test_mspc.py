@@ -142,3 +142,69 @@ def test_a_dump_with_other_sensors_is_refused() -> None:
     other.resize(1)
     with pytest.raises(ValueError, match="were changed"):
         other.load(0, saved)
+
+
+def burst(rng: np.random.Generator, n: int) -> Floats:
+    """A sensor that makes an excursion for 12 readings every 200 or so, and two steady ones."""
+    x = rng.normal(size=(n, 3))
+    for at in range(100, n - 12, 200):
+        x[at : at + 12, 0] += rng.choice((-1, 1)) * 8
+    return x
+
+
+def test_a_sensor_that_strays_at_times_does_not_hide_a_steady_one() -> None:
+    rng = np.random.default_rng(11)
+    x = burst(rng, 3000)
+    strays, steps = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
+    strays[40:52, 0] += 8  # as often before
+    steps[40:52, 1] += 5  # never before
+    usual = taught(x).score(batch_of({0: strays})).raw[40:52].max()
+    odd = taught(x).score(batch_of({0: steps})).raw[40:52].max()
+    assert odd > 4 * usual
+
+
+def test_a_healthy_machine_scores_as_many_as_it_has_sensors_though_one_wanders() -> None:
+    rng = np.random.default_rng(12)
+    n = 4000
+    turns = np.cumsum(np.repeat(rng.normal(size=n // 40), 40)) * 0.1  # a slope that changes
+    x = np.column_stack([turns, rng.normal(size=n), rng.normal(size=n)])
+    x[:, 0] += 0.05 * rng.normal(size=n)
+    one = taught(x[:2000])
+    raw = []
+    for start in range(2000, n, 16):
+        part = batch_of({0: x[start : start + 16]})
+        raw.append(one.score(part).raw)
+        one.learn(part)
+    assert 2 < np.mean(np.concatenate(raw)) < 5
+
+
+def test_a_small_step_that_lasts_is_seen() -> None:
+    rng = np.random.default_rng(13)
+    x = rng.normal(size=(2000, 3))
+    usual = taught(x[:1000]).score(batch_of({0: x[1000:]})).raw
+    x[1000:, 1] += 1.5  # little beyond the scatter of single readings
+    step = taught(x[:1000]).score(batch_of({0: x[1000:]})).raw
+    assert np.median(step[40:]) > np.quantile(usual, 0.99)
+
+
+def test_a_large_step_is_seen_at_once() -> None:
+    rng = np.random.default_rng(14)
+    x = rng.normal(size=(1060, 3))
+    usual = taught(x[:1000]).score(batch_of({0: x[1000:]})).raw
+    x[1030:, 1] += 8
+    step = taught(x[:1000]).score(batch_of({0: x[1000:]})).raw
+    assert step[31] > 2 * usual.max()
+
+
+def test_a_dump_of_an_older_yeji_is_taken_up() -> None:
+    rng = np.random.default_rng(15)
+    x = correlated(rng, 800)
+    old = taught(x[:700])
+    saved = {n: v for n, v in old.dump(0).items() if n not in ("_fourth", "_tail", "_slow", "_slow_mass")}
+    new = FleetMspc(3)
+    new.resize(1)
+    new.load(0, saved)
+    raw = new.score(batch_of({0: x[700:]})).raw
+    assert np.median(raw) == pytest.approx(np.median(old.score(batch_of({0: x[700:]})).raw), rel=0.5)
+    new.learn(batch_of({0: x[700:]}))
+    assert np.isfinite(new.score(batch_of({0: x[700:]})).raw).all()
