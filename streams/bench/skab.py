@@ -29,7 +29,7 @@ def preset(recording: Recording) -> ClassSettings:
     return ClassSettings(
         detectors=[DetectorSettings(kind="mspc")],
         learning=LearningSettings(warmup=400),
-        alarm=AlarmSettings(threshold=0.999, clear=0.984, on_delay=4, off_delay=60, min_readings=3),
+        alarm=AlarmSettings(threshold=0.999, clear=0.984, on_delay=2, off_delay=30, min_readings=2),
     )
 
 
