@@ -76,7 +76,7 @@ def test_states_stay_within_their_number(rng):
     model.reset(0, 0)
     corners = rng.uniform(-1, 1, (4000, 2))
     model.learn(batch_of({0: corners}))
-    assert model._of["count"][0] == 6
+    assert model._of["used"][0] == 6
     kept = model._of["state"][0]
     assert np.isfinite(kept).all()
     assert (np.abs(kept) <= 1).all()
