@@ -7,16 +7,40 @@ records grow rare by themselves, and one that goes beyond the known range by a g
 
 from __future__ import annotations
 
-from typing import ClassVar
+from math import isnan, nan
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
 from detectors.base import FleetDetector, RawScores, State
-from detectors.batch import Batch
-from detectors.table import Column, FleetTable
+from detectors.batch import Batch, Floats, Ints
+from detectors.compiled import compiled
+from detectors.table import Column, KernelTable
 
 #: What a true record is raised by: no healthy tail reaches so far.
 _FAR = 100.0
+_EACH = ("scales", "width")
+_NAN = float("nan")
+
+
+class Ranges(NamedTuple):
+    """What each sensor has shown, at each speed of smoothing."""
+
+    mean: Annotated[Floats, Column(_EACH, _NAN)]
+    low: Annotated[Floats, Column(_EACH, _NAN)]
+    high: Annotated[Floats, Column(_EACH, _NAN)]
+    seen: Annotated[Ints, Column(("width",), 0)]
+    until: Annotated[Ints, Column((), -1)]  # event time of the latest reading that was followed
+
+
+class Params(NamedTuple):
+    """Of `FleetRecords`: 1 / scales, 1 / memory, and the edge that margin makes, in half ranges."""
+
+    weights: Floats
+    shrink: float
+    edge: float
+    least: int
+    settle: int
 
 
 class FleetRecords(FleetDetector):
@@ -47,20 +71,9 @@ class FleetRecords(FleetDetector):
                 f"records: scales ({scales}) and memory ({memory}) must be at least 1, "
                 f"margin ({margin}) not under 0"
             )
-        self.scales = np.array([float(scale) for scale in scales])
-        self.edge = 1 + 2 * margin  # in half ranges
-        self.memory, self.least, self.settle = memory, least, settle
-        each = (len(scales), width)
-        nan = float("nan")
-        self._own = FleetTable(
-            {
-                "mean": Column(each, nan),
-                "low": Column(each, nan),
-                "high": Column(each, nan),
-                "seen": Column((width,), 0),
-                "until": Column((), -1),  # event time of the latest reading that was followed
-            }
-        )
+        weights = np.array([1 / scale for scale in scales])
+        self._params = Params(weights, 1 / memory, 1 + 2 * margin, least, settle)
+        self._own = KernelTable(Ranges, scales=len(scales), width=width)
 
     def score(self, batch: Batch) -> RawScores:
         """How far each reading lies from the middle of what was seen before it."""
@@ -73,43 +86,8 @@ class FleetRecords(FleetDetector):
             self._follow(batch.select(unseen))
 
     def _follow(self, batch: Batch) -> RawScores:
-        own, rows = self._own, batch.rows
-        mean, low, high = own["mean"][rows], own["low"][rows], own["high"][rows]
-        seen = own["seen"][rows]
-        steps = batch.dense(batch.x)
-        shape = (len(steps), len(rows), self.width)
-        far, middle, sign = np.zeros(shape), np.full(shape, np.nan), np.zeros(shape)
-        young = np.zeros(shape)
-        weight, shrink = 1 / self.scales[:, None], 1 / self.memory
-        for i, x in enumerate(steps):
-            known = ~np.isnan(x)
-            value = x[:, None]
-            mean = np.where(np.isnan(mean), value, mean)
-            mean = np.where(known[:, None], mean + weight * (value - mean), mean)
-            centre, half = (low + high) / 2, (high - low) / 2
-            with np.errstate(invalid="ignore", divide="ignore"):
-                off = np.where(half > 0, (mean - centre) / half, 0.0)
-            ready = known & (seen >= self.least)
-            far[i] = np.where(ready, np.abs(off).max(axis=1), np.nan)
-            middle[i], young[i] = centre[:, 0], seen < self.settle
-            sign[i] = np.sign(off[:, 0])
-            drawn = np.where(known[:, None], shrink, 0.0)
-            low, high = low + drawn * (centre - low), high + drawn * (centre - high)
-            low, high = np.fmin(low, mean), np.fmax(high, mean)
-            seen = seen + known
-        own["mean"][rows], own["low"][rows], own["high"][rows] = mean, low, high
-        own["seen"][rows] = seen
-        some = batch.counts > 0
-        own["until"][rows[some]] = batch.time[(batch.starts + batch.counts - 1)[some]]
-        parts = batch.flat(far)
-        says = ~np.isnan(parts).all(axis=1)
-        parts = np.where(np.isnan(parts), 0.0, parts)
-        deviation = parts * batch.flat(sign)
-        record = parts > self.edge
-        says &= ~(record & (batch.flat(young) > 0)).any(axis=1)
-        parts = np.where(record, _FAR + parts, parts)
-        raw = parts.max(axis=1, initial=0.0)
-        return RawScores(np.where(says, raw, np.nan), parts, batch.flat(middle), deviation)
+        x = np.ascontiguousarray(batch.x)
+        return RawScores(*follow(self._own.columns, self._params, batch.rows, batch.counts, batch.time, x))
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -126,3 +104,53 @@ class FleetRecords(FleetDetector):
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when it does not fit."""
         self._own.load(row, state)
+
+
+@compiled
+def follow(
+    own: Ranges, params: Params, rows: Ints, counts: Ints, time: Ints, x: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Raw scores (n,), contributions, middles of the ranges, and signed distances from them (n, k)."""
+    n, k = x.shape
+    raw, parts, middle, deviation = np.empty(n), np.zeros((n, k)), np.empty((n, k)), np.zeros((n, k))
+    all_mean, all_low, all_high, all_seen, until = own.mean, own.low, own.high, own.seen, own.until
+    weights, shrink, edge = params.weights, params.shrink, params.edge
+    least, settle = params.least, params.settle
+    stop = 0
+    for m in range(len(rows)):
+        row = rows[m]
+        start, stop = stop, stop + counts[m]
+        mean, low, high, seen = all_mean[row], all_low[row], all_high[row], all_seen[row]
+        for i in range(start, stop):
+            says, early, highest = False, False, 0.0
+            for c in range(k):
+                middle[i, c] = (low[0, c] + high[0, c]) / 2.0
+                value = x[i, c]
+                if isnan(value):
+                    continue
+                far = 0.0
+                for s in range(len(weights)):
+                    if isnan(mean[s, c]):  # the first value
+                        mean[s, c] = low[s, c] = high[s, c] = value
+                        continue
+                    mean[s, c] += weights[s] * (value - mean[s, c])
+                    centre, half = (low[s, c] + high[s, c]) / 2.0, (high[s, c] - low[s, c]) / 2.0
+                    off = (mean[s, c] - centre) / half if half > 0.0 else 0.0
+                    far = max(far, abs(off))
+                    if s == 0:
+                        deviation[i, c] = np.sign(off)
+                    low[s, c] = min(low[s, c] + shrink * (centre - low[s, c]), mean[s, c])
+                    high[s, c] = max(high[s, c] + shrink * (centre - high[s, c]), mean[s, c])
+                if seen[c] >= least:
+                    says = True
+                    deviation[i, c] *= far
+                    record = far > edge
+                    early |= record and seen[c] < settle
+                    parts[i, c] = _FAR + far if record else far
+                    highest = max(highest, parts[i, c])
+                else:
+                    deviation[i, c] = 0.0
+                seen[c] += 1
+            raw[i] = highest if says and not early else nan
+            until[row] = time[i]
+    return raw, parts, middle, deviation

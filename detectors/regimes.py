@@ -6,18 +6,39 @@ sensor's whole spread: a change of regime moves most sensors at once, a fault on
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from math import inf, isnan, nan, sqrt
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from detectors.base import DeferredScores, FleetDetector, State
 from detectors.batch import Batch, Bools, Floats, Ints
-from detectors.table import Column, FleetTable
+from detectors.compiled import compiled
+from detectors.table import Column, KernelTable
 
 _EPOCH = 8
 _FAR = 1.5  # mean distance, in spreads, beyond which a stretch belongs to no known regime
 _CAP = 3.0  # what one sensor counts at most
 _HOUR = 3_600_000
+_EACH = ("width",)
+_NAN = float("nan")
+
+
+class Regimes(NamedTuple):
+    """What is known of each machine's regimes."""
+
+    first: Annotated[Ints, Column((), -1)]  # event time of the first reading
+    accept: Annotated[Bools, Column((), False)]  # a crew's word: the next unknown regime is healthy
+    learned: Annotated[Ints, Column((), 0)]
+    known: Annotated[Ints, Column((), 0)]  # regimes
+    centre: Annotated[Floats, Column(("most", "width"), _NAN)]
+    visits: Annotated[Ints, Column(("most",), 0)]  # epochs
+    sum: Annotated[Floats, Column(_EACH)]  # of the running epoch
+    square: Annotated[Floats, Column(_EACH)]
+    seen: Annotated[Ints, Column(_EACH, 0)]
+    total: Annotated[Floats, Column(_EACH)]  # means over everything: sum …
+    total_square: Annotated[Floats, Column(_EACH)]
+    total_seen: Annotated[Ints, Column(_EACH, 0)]  # … and count
 
 
 class FleetRegimes(FleetDetector):
@@ -51,165 +72,43 @@ class FleetRegimes(FleetDetector):
             )
         if inner == self.kind:
             raise ValueError("regimes: inner must be another kind")
-        self.most, self.tag, self.least = most, tag, least
+        self.most, self.least = most, least
+        self._columns = np.arange(width) if tag is None else np.array([tag])  # that tell the regime
         self.commissioning = round(commissioning * _HOUR)
         self.inner = build(inner, width, **(params or {}))
-        each = (width,)
-        self._own = FleetTable(
-            {
-                "first": Column((), -1),  # event time of the first reading
-                "accept": Column((), False),  # a crew's word: the next unknown regime is healthy
-                "count": Column((), 0),
-                "known": Column((), 0),  # regimes
-                "centre": Column((most, width), float("nan")),
-                "visits": Column((most,), 0),  # epochs
-                "sum": Column(each),  # of the running epoch
-                "square": Column(each),
-                "seen": Column(each, 0),
-                "total": Column(each),  # means over everything: sum …
-                "total_square": Column(each),
-                "total_seen": Column(each, 0),  # … and count
-            }
-        )
-
-    # -- which regime
-
-    def _spread(self, rows: Ints) -> Floats:
-        """(m, k) each sensor's standard deviation over everything that was learned; NaN = never varied."""
-        own = self._own
-        count = np.maximum(own["total_seen"][rows], 1)
-        mean = own["total"][rows] / count
-        variance = own["total_square"][rows] / count - mean * mean
-        return np.where(variance > 1e-12 * mean * mean, np.sqrt(np.maximum(variance, 0.0)), np.nan)
-
-    def _distances(self, x: Floats, centre: Floats, spread: Floats) -> Floats:
-        """(n, most) mean distance of each x (n, k) from each centre (n, most, k); inf where there is none."""
-        if self.tag is not None:
-            x, centre, spread = x[:, [self.tag]], centre[..., [self.tag]], spread[:, [self.tag]]
-        total, count = np.zeros(centre.shape[:2]), np.zeros(centre.shape[:2])
-        for j in range(x.shape[1]):
-            off = np.abs(x[:, j : j + 1] - centre[..., j]) / spread[:, j : j + 1]
-            there = ~np.isnan(off)
-            total += np.where(there, np.minimum(off, _CAP), 0.0)
-            count += there
-        found = ~np.isnan(centre).all(axis=2)
-        return np.where(found, total / np.maximum(count, 1), np.inf)
-
-    def _assign(self, batch: Batch) -> tuple[Ints, Bools]:
-        """Each reading's regime, and whether it is near enough to belong there."""
-        rows = batch.rows
-        centre, spread = self._own["centre"][rows], self._spread(rows)
-        distance = self._distances(batch.x, centre[batch.column_of], spread[batch.column_of])
-        regime = np.argmin(distance, axis=1).astype(np.int64)
-        nearest = distance[np.arange(len(batch)), regime]
-        return regime, (nearest <= _FAR) | np.isinf(nearest)
+        self._own = KernelTable(Regimes, most=most, width=width)
 
     def _by_regime(self, batch: Batch, regime: Ints) -> tuple[Batch, Ints]:
         """The batch with a row a machine and regime, and where its readings stood."""
         key = batch.column_of * self.most + regime
         order = np.argsort(key, kind="stable")
-        keys, counts = np.unique(key, return_counts=True)
+        counts = np.bincount(key)
+        keys = np.flatnonzero(counts)
         rows = batch.rows[keys // self.most] * self.most + keys % self.most
-        return Batch(rows, counts.astype(np.int64), batch.time[order], batch.x[order]), order
-
-    # -- score and learn
+        return Batch(rows, counts[keys], batch.time[order], batch.x[order]), order
 
     def score(self, batch: Batch) -> DeferredScores:
         """Score each reading in its regime; NaN in one that is not learned yet."""
-        regime, near = self._assign(batch)
+        regime, new = assign(
+            self._own.columns, self._columns, self.commissioning, self.least, *_arrays(batch)
+        )
         within, order = self._by_regime(batch, regime)
         found = self.inner.score(within)
-        raw = np.empty(len(batch))
+        raw, place = np.empty(len(batch)), np.empty_like(order)
         raw[order] = found.raw
-        new = self._own["visits"][batch.row_of, regime] < self.least
-        new |= ~near & self._open(batch.row_of, batch.time)
-        place = np.empty_like(order)
         place[order] = np.arange(len(order))
         return DeferredScores(np.where(new, np.nan, raw), lambda at: found.evidence(place[at]))
 
-    def _open(self, rows: Ints, time: Ints) -> Bools:
-        """Whether an unknown regime would be taken for healthy."""
-        own = self._own
-        room = own["known"][rows] < self.most
-        young = time - own["first"][rows] < self.commissioning
-        free: Bools = room & (young | own["accept"][rows])
-        return free
-
     def learn(self, batch: Batch) -> None:
         """Learn readings believed healthy, each in its regime."""
-        own = self._own
-        fresh = (own["first"][batch.rows] < 0) & (batch.counts > 0)
-        own["first"][batch.rows[fresh]] = batch.time[batch.starts[fresh]]
-        into = own["count"][batch.row_of] % _EPOCH + batch.step_of
-        epoch = into // _EPOCH
-        for number in range(int(epoch.max(initial=-1)) + 1):
-            part = batch.select(epoch == number)
-            there = part.counts > 0
-            self._learn_within(Batch(part.rows[there], part.counts[there], part.time, part.x))
-
-    def _learn_within(self, batch: Batch) -> None:
-        regime, near = self._assign(batch)
-        self._learn_inner(batch, regime, near)
-        own, rows = self._own, batch.rows
-        for x in batch.dense(batch.x):
-            known = ~np.isnan(x)
-            x = np.where(known, x, 0.0)
-            own["sum"][rows] += x
-            own["square"][rows] += x * x
-            own["seen"][rows] += known
-        own["count"][rows] += batch.counts
-        ended = own["count"][rows] % _EPOCH == 0
-        self._end_epoch(rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
-
-    def _learn_inner(self, batch: Batch, regime: Ints, near: Bools) -> None:
-        kept = batch.select(near)
-        there = kept.counts > 0
-        if not there.any():
-            return
-        kept = Batch(kept.rows[there], kept.counts[there], kept.time, kept.x)
-        within, _ = self._by_regime(kept, regime[near])
-        self.inner.learn(within)
-
-    def _end_epoch(self, rows: Ints, time: Ints) -> None:
-        if not len(rows):
-            return
-        own = self._own
-        seen = own["seen"][rows]
-        for name, part in (("total", "sum"), ("total_square", "square"), ("total_seen", "seen")):
-            own[name][rows] += own[part][rows]
-        with np.errstate(invalid="ignore"):
-            mean = np.where(seen > 0, own["sum"][rows] / np.maximum(seen, 1), np.nan)
-        for part in ("sum", "square", "seen"):
-            own[part][rows] = 0
-        distance = self._distances(mean, own["centre"][rows], self._spread(rows))
-        nearest = np.argmin(distance, axis=1)
-        far = distance[np.arange(len(rows)), nearest] > _FAR  # also when there is no regime yet
-        new = far & self._open(rows, time)
-        self._add(rows[new], mean[new])
-        old = ~far
-        self._move(rows[old], nearest[old], mean[old])
-
-    def _add(self, rows: Ints, mean: Floats) -> None:
-        own = self._own
-        place = own["known"][rows]
-        own["centre"][rows, place] = mean
-        own["visits"][rows, place] = 1
-        own["known"][rows] += 1
-        own["accept"][rows] = False
-
-    def _move(self, rows: Ints, regime: Ints, mean: Floats) -> None:
-        own = self._own
-        own["visits"][rows, regime] += 1
-        weight = 1.0 / np.minimum(own["visits"][rows, regime], 64)
-        centre = own["centre"][rows, regime]
-        moved = np.where(np.isnan(centre), mean, centre + weight[:, None] * (mean - centre))
-        own["centre"][rows, regime] = np.where(np.isnan(mean), centre, moved)
+        regime, near = learn(self._own.columns, self._columns, self.commissioning, *_arrays(batch))
+        if near.any():
+            within, _ = self._by_regime(batch.select(near), regime[near])
+            self.inner.learn(within)
 
     def accept(self, row: int) -> None:
         """A crew's word: the regime that the machine is in is healthy, though it was never seen."""
         self._own["accept"][row] = True
-
-    # -- rows
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
@@ -241,3 +140,134 @@ class FleetRegimes(FleetDetector):
 
 def _part(state: State, prefix: str) -> State:
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _arrays(batch: Batch) -> tuple[Ints, Ints, Ints, Floats]:
+    return batch.rows, batch.counts, batch.time, np.ascontiguousarray(batch.x)
+
+
+@compiled
+def assign(
+    own: Regimes,
+    columns: Ints,
+    commissioning: int,
+    least: int,
+    rows: Ints,
+    counts: Ints,
+    time: Ints,
+    x: Floats,
+) -> tuple[Ints, Bools]:
+    """Each reading's regime (n,), and whether it is one that is not known enough yet to have a score."""
+    regime, new = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.bool_)
+    all_centre, visits, spread = own.centre, own.visits, np.empty(x.shape[1])
+    stop = 0
+    for m in range(len(rows)):
+        row = rows[m]
+        start, stop = stop, stop + counts[m]
+        centre = all_centre[row]
+        _spread(own, row, spread)
+        for i in range(start, stop):
+            regime[i], distance = _nearest(x[i], centre, spread, columns)
+            new[i] = visits[row, regime[i]] < least
+            if _FAR < distance < inf and _open(own, row, time[i], commissioning):
+                new[i] = True
+    return regime, new
+
+
+@compiled
+def learn(
+    own: Regimes, columns: Ints, commissioning: int, rows: Ints, counts: Ints, time: Ints, x: Floats
+) -> tuple[Ints, Bools]:
+    """Each reading's regime (n,), and whether it is near enough to be learned there; regimes move."""
+    regime, near = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.bool_)
+    first, learned, all_centre = own.first, own.learned, own.centre
+    all_sum, all_square, all_seen = own.sum, own.square, own.seen
+    spread = np.empty(x.shape[1])
+    stop = 0
+    for m in range(len(rows)):
+        row = rows[m]
+        start, stop = stop, stop + counts[m]
+        centre, total, square, seen = all_centre[row], all_sum[row], all_square[row], all_seen[row]
+        _spread(own, row, spread)
+        for i in range(start, stop):
+            if first[row] < 0:
+                first[row] = time[i]
+            regime[i], distance = _nearest(x[i], centre, spread, columns)
+            near[i] = distance <= _FAR or distance == inf
+            for c in range(x.shape[1]):
+                if not isnan(x[i, c]):
+                    total[c] += x[i, c]
+                    square[c] += x[i, c] * x[i, c]
+                    seen[c] += 1
+            learned[row] += 1
+            if learned[row] % _EPOCH == 0:
+                _end_epoch(own, columns, row, _open(own, row, time[i], commissioning))
+                _spread(own, row, spread)
+    return regime, near
+
+
+@compiled
+def _spread(own: Regimes, row: int, spread: Floats) -> None:
+    """``spread`` (k,) = standard deviations over everything that was learned; NaN = never varied."""
+    total, square, seen = own.total[row], own.total_square[row], own.total_seen[row]
+    for c in range(len(spread)):
+        count = max(seen[c], 1)
+        mean = total[c] / count
+        variance = square[c] / count - mean * mean
+        spread[c] = sqrt(variance) if variance > 1e-12 * mean * mean else nan
+
+
+@compiled
+def _nearest(x: Floats, centre: Floats, spread: Floats, columns: Ints) -> tuple[int, float]:
+    """The nearest centre (most, k) to ``x`` (k,), and its mean distance; inf where there is none."""
+    regime, least = 0, inf
+    for r in range(len(centre)):
+        total, count, found = 0.0, 0, False
+        for c in columns:
+            found |= not isnan(centre[r, c])
+            off = abs(x[c] - centre[r, c]) / spread[c]
+            if not isnan(off):
+                total += min(off, _CAP)
+                count += 1
+        if found and total / max(count, 1) < least:
+            regime, least = r, total / max(count, 1)
+    return regime, least
+
+
+@compiled
+def _open(own: Regimes, row: int, time: int, commissioning: int) -> bool:
+    """Whether an unknown regime would be taken for healthy."""
+    young = time - own.first[row] < commissioning or own.accept[row]
+    room: bool = own.known[row] < own.centre.shape[1] and young
+    return room
+
+
+@compiled
+def _end_epoch(own: Regimes, columns: Ints, row: int, free: bool) -> None:
+    """Move the regime that the epoch's mean is near to; or begin a new one, where one is ``free``."""
+    k = own.sum.shape[1]
+    mean, spread = np.full(k, nan), np.empty(k)
+    for c in range(k):
+        if own.seen[row, c] > 0:
+            mean[c] = own.sum[row, c] / own.seen[row, c]
+        own.total[row, c] += own.sum[row, c]
+        own.total_square[row, c] += own.square[row, c]
+        own.total_seen[row, c] += own.seen[row, c]
+        own.sum[row, c], own.square[row, c], own.seen[row, c] = 0.0, 0.0, 0
+    _spread(own, row, spread)
+    centre, visits = own.centre[row], own.visits[row]
+    regime, distance = _nearest(mean, centre, spread, columns)
+    if distance <= _FAR:
+        visits[regime] += 1
+        weight = 1.0 / min(visits[regime], 64)
+        for c in range(k):
+            if isnan(centre[regime, c]):
+                centre[regime, c] = mean[c]
+            elif not isnan(mean[c]):
+                centre[regime, c] += weight * (mean[c] - centre[regime, c])
+    elif free:  # also when there is no regime yet
+        place = own.known[row]
+        centre[place] = mean
+        visits[place] = 1
+        own.known[row] += 1
+        own.accept[row] = False

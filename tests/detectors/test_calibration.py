@@ -74,6 +74,38 @@ def test_follows_what_is_healthy_now() -> None:
     assert 0.7 < after < 0.95
 
 
+def test_its_quantiles_are_those_of_the_scores_that_it_keeps() -> None:
+    rng, one = np.random.default_rng(7), calibrator(1)
+    for stretch in range(1, 400):
+        if stretch == 200:
+            one.quicken(np.array([0]))
+        one.learn(fleet(1, 16), rng.integers(0, 100, 16) + 0.5)  # many ties
+        kept, knots = np.sort(one.dump(0)["kept"]), one.dump(0)["tail"][:-2]
+        if len(kept) >= 20:
+            smallest = [int(np.ceil((len(kept) + 1) * share)) for share in (0.25, 0.5, 0.7, 0.8, 0.85, 0.9)]
+            assert knots.tolist() == [kept[number - 1] for number in smallest]
+    again = calibrator(1)
+    again.load(0, one.dump(0))
+    for both in (one, again):  # what is kept next goes where it belongs after a restart too
+        both.quicken(np.array([0]))
+        both.learn(fleet(1, 160), np.arange(160.0))
+    assert np.array_equal(one.dump(0)["tail"], again.dump(0)["tail"])
+
+
+def test_evidence_is_the_mean_of_what_scores_say() -> None:
+    rng, one = np.random.default_rng(8), calibrator(3)
+    one.learn(fleet(2, 320), rng.exponential(size=640))
+    batch, raw = (
+        batch_of({0: np.zeros((16, 1)), 1: np.zeros((9, 1)), 2: np.zeros((4, 1))}),
+        rng.exponential(size=29),
+    )
+    raw[20] = np.nan
+    score = one.score(batch, raw)
+    mean = one.evidence(batch, raw, most=2.0)
+    assert mean[0] == pytest.approx(np.minimum(-np.log1p(-score[:16]), 2.0).mean())
+    assert np.isnan(mean[1:]).all(), "one is missing; the third machine knows nothing yet"
+
+
 def test_cutting_batches_changes_no_bit_and_a_dump_goes_on() -> None:
     rng = np.random.default_rng(5)
     batch = batch_of({0: np.zeros((700, 1)), 3: np.zeros((90, 1)), 2: np.zeros((333, 1))})

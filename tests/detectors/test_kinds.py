@@ -98,6 +98,7 @@ def test_survives_missing_and_constant_sensors(kind: str, width: int) -> None:
         assert np.isfinite(known).mean() > 0.8
     assert np.isfinite(contributions).all()
     assert (contributions >= 0).all()
+    assert (contributions[~present] == 0).all(), "what is missing has no part"
 
 
 def test_survives_a_machine_that_never_moves(kind: str) -> None:

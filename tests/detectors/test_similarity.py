@@ -76,7 +76,7 @@ def test_states_stay_within_their_number(rng):
     model.reset(0, 0)
     corners = rng.uniform(-1, 1, (4000, 2))
     model.learn(batch_of({0: corners}))
-    assert model._of["count"][0] == 6
+    assert model._of["used"][0] == 6
     kept = model._of["state"][0]
     assert np.isfinite(kept).all()
     assert (np.abs(kept) <= 1).all()
@@ -86,11 +86,11 @@ def test_states_stay_within_their_number(rng):
 
 def test_one_reading_moves_the_usual_size_by_a_bounded_step(shifts):
     model = trained(shifts)
-    before = model._usual(np.array([0]))
+    before = model._of["usual"][0] / model._of["usual_mass"][0]  # squared
     wild = shifts[-160:].copy()
     wild[5] += 1e6
     model.learn(batch_of({0: wild}))
-    assert (model._usual(np.array([0])) < 3 * before).all()
+    assert (model._of["usual"][0] / model._of["usual_mass"][0] < 9 * before).all()
 
 
 def test_a_constant_sensor_and_a_missing_one_give_no_evidence(rng):
