@@ -9,7 +9,7 @@ Grammar: InfluxDB 2, "Line protocol", and what its parser takes (``models/points
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -175,3 +175,21 @@ def bodies(lines: bytes, max_lines: int, max_bytes: int) -> Iterator[bytes]:
         last = max(min(fitting, first + max_lines), first + 1)
         yield lines[start : int(ends[last - 1])]
         first, start = last, int(ends[last - 1])
+
+
+def joined(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Put pieces together to texts of at least ``size`` bytes (the last may be shorter), each given at once.
+
+    >>> list(joined([b"a\\n", b"", b"bb\\n", b"c\\n"], 4))
+    [b'a\\nbb\\n', b'c\\n']
+    """
+    held: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        held.append(piece)
+        length += len(piece)
+        if length >= size:
+            yield b"".join(held)
+            held, length = [], 0
+    if length:
+        yield b"".join(held)
