@@ -8,8 +8,9 @@
 ``findings`` stores what was found and not the sensors' values (``influx.readings = false``).
 
 Every program of a comparison reads the same readings of 8 sensors: in frames of 100, or one a message
-(``singly``), as a program that takes messages as they come is usually fed. Rates are of wall time, CPU is the program's own; "services" is what Kafka and InfluxDB used beside it. On a shared machine
-compare the columns of one run: each comparison is run side by side, and repeated.
+(``singly``), as a program that takes messages as they come is usually fed. Rates are of wall time, CPU is the
+program's own; "services'" is what Kafka and InfluxDB used beside it, µs a reading. On a shared machine compare
+the columns of one run: each comparison is run side by side, and repeated.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ class Feed:
 
 
 def fill(bench: Bench, machines: int, frames: int, size: int) -> Feed:
-    """A new topic with ``frames`` messages of each machine; ``size`` readings in each, 0 = single readings."""
+    """A new topic with ``frames`` messages of each machine, of ``size`` readings; 0 = single readings."""
     kafka = bench.kafka()
     return Feed(kafka, produce(kafka, machines, frames, size))
 
