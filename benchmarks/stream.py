@@ -9,8 +9,8 @@
 
 Every program of a comparison reads the same readings of 8 sensors: in frames of 100, or one a message
 (``singly``), as a program that takes messages as they come is usually fed. Rates are of wall time, CPU is the
-program's own; "services'" is what Kafka and InfluxDB used beside it, µs a reading. On a shared machine compare
-the columns of one run: each comparison is run side by side, and repeated.
+program's own; "services'" is what Kafka and InfluxDB used beside it, µs a reading. On a shared machine
+compare the columns of one run: each comparison is run side by side, and repeated.
 """
 
 from __future__ import annotations
