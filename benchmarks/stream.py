@@ -1,14 +1,15 @@
 """End to end on real Kafka and InfluxDB: the worker beside Faust + River, quixstreams + River, raw reading.
 
     make services
-    python benchmarks/stream.py               # all figures; about five minutes
+    python benchmarks/stream.py               # all figures; about ten minutes
     python benchmarks/stream.py --only frames
 
 ``yeji`` runs the default detectors and stores everything; ``trees`` only half-space trees, as the others do;
 ``findings`` stores what was found and not the sensors' values (``influx.readings = false``).
 
-Every program reads the same bytes: frames of 100 readings of 8 sensors, or single readings. Rates are of
-wall time, CPU is the program's own; "services" is what Kafka and InfluxDB used beside it. On a shared machine
+Every program of a comparison reads the same readings of 8 sensors: in frames of 100, or one a message
+(``singly``), as a program that takes messages as they come is usually fed. Rates are of wall time, CPU is the
+program's own; "services'" is what Kafka and InfluxDB used beside it, µs a reading. On a shared machine
 compare the columns of one run: each comparison is run side by side, and repeated.
 """
 
@@ -189,32 +190,39 @@ def services_cpu() -> dict[str, float]:
     return used
 
 
-def compare(
-    bench: Bench, title: str, machines: int, frames: int, size: int, programs: list[str], rounds: int
-) -> None:
-    """Run the programs in turn, ``rounds`` times, and print medians and ratios to the first."""
+@dataclass(frozen=True)
+class Feed:
+    """A topic that was filled: ``readings`` in all."""
+
+    kafka: KafkaSettings
+    readings: int
+
+
+def fill(bench: Bench, machines: int, frames: int, size: int) -> Feed:
+    """A new topic with ``frames`` messages of each machine, of ``size`` readings; 0 = single readings."""
     kafka = bench.kafka()
-    readings = produce(kafka, machines, frames, size)
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
+    return Feed(kafka, produce(kafka, machines, frames, size))
+
+
+def compare(bench: Bench, title: str, runs: list[tuple[str, Feed]], rounds: int) -> None:
+    """Run the programs in turn, ``rounds`` times, and print medians and ratios to the first."""
+    results: list[list[dict[str, float]]] = [[] for _ in runs]
     for _ in range(rounds):
-        for name in programs:
+        for (name, feed), some in zip(runs, results, strict=True):
             program, _, processes = name.partition(" x")
-            wanted = readings
-            results[name].append(run(bench, program, kafka, wanted, int(processes or 1)))
-    table = Table(title=f"{title}: {readings:,} readings of {machines} machines, median of {rounds}")
-    for column in ("program", "readings/s", "first is … times as fast", "CPU µs/reading", "services' CPU µs"):
+            some.append(run(bench, program, feed.kafka, feed.readings, int(processes or 1)))
+    table = Table(title=f"{title}, median of {rounds}")
+    headings = "program", "readings", "readings/s", "first is … times as fast", "CPU µs/reading", "services'"
+    for column in headings:
         table.add_column(column, justify="left" if column == "program" else "right")
-    ratios = {
-        name: statistics.median(
-            a["rate"] / b["rate"] for a, b in zip(results[programs[0]], some, strict=True)
-        )
-        for name, some in results.items()
-    }
-    for name, some in results.items():
+    for (name, feed), some in zip(runs, results, strict=True):
         rate, cpu, services = (
             statistics.median(one[key] for one in some) for key in ("rate", "cpu", "services")
         )
-        table.add_row(name, f"{rate:,.0f}", f"{ratios[name]:.2f}", f"{cpu:.2f}", f"{services:.2f}")
+        ratio = statistics.median(a["rate"] / b["rate"] for a, b in zip(results[0], some, strict=True))
+        table.add_row(
+            name, f"{feed.readings:,}", f"{rate:,.0f}", f"{ratio:.2f}", f"{cpu:.2f}", f"{services:.2f}"
+        )
     Console(width=110).print(table)
 
 
@@ -236,7 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("frames", "rivals", "single", "workers"))
+    parser.add_argument("--only", choices=("frames", "rivals", "singly", "single", "workers"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--machines", type=int, default=50)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of frames")
@@ -250,17 +258,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(settings, Path(folder))
         try:
+            if options.only in (None, "frames", "workers", "singly"):
+                many = fill(bench, m, frames(240), 100)
             if options.only in (None, "frames"):
                 programs = ["yeji", "yeji, trees", "yeji, trees, findings", "raw"]
-                compare(bench, "Frames of 100", m, frames(120), 100, programs, rounds)
+                compare(bench, "Frames of 100", [(name, many) for name in programs], rounds)
             if options.only in (None, "rivals"):
                 programs = ["yeji, trees", "faust-river", "quix-river"]
-                compare(bench, "Frames of 100", m, frames(12), 100, programs, rounds)
+                some = fill(bench, m, frames(80), 100)
+                compare(bench, "Frames of 100", [(name, some) for name in programs], rounds)
+            if options.only in (None, "single", "singly"):
+                few = fill(bench, m, frames(1000), 0)
+            if options.only in (None, "singly"):
+                runs = [("yeji, trees", many), ("faust-river", few), ("quix-river", few)]
+                compare(bench, "Frames for the first, one reading a message for the others", runs, rounds)
             if options.only in (None, "single"):
                 programs = ["yeji", "faust-empty", "raw"]
-                compare(bench, "Single readings", m, frames(1000), 0, programs, rounds)
+                compare(bench, "One reading a message", [(name, few) for name in programs], rounds)
             if options.only in (None, "workers"):
-                compare(bench, "Frames of 100", m, frames(120), 100, ["yeji", "yeji x2"], rounds)
+                compare(bench, "Frames of 100", [("yeji", many), ("yeji x2", many)], rounds)
         finally:
             bench.clean()
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.line_protocol import float_columns, head, int_column, point, table
+from connectors.line_protocol import head, point, table
 from streams.machine import LEVELS, parse_machine
 from streams.records import AlarmEvent, Floats, Ints, Prognosis, Rejection, Scored, State
 from streams.stats import WorkerStats
@@ -60,13 +60,6 @@ def _machine_head(measurement: str, machine: str, machine_class: str) -> bytes:
     return head(measurement, machine_tags(machine, machine_class))
 
 
-def _heads(measurement: str, scored: Sequence[Scored], counts: Iterable[int]) -> list[bytes]:
-    heads: list[bytes] = []
-    for one, count in zip(scored, counts, strict=True):
-        heads += [_machine_head(measurement, one.machine, one.machine_class)] * count
-    return heads
-
-
 def scored_lines(scored: Sequence[Scored], readings: bool = True) -> Iterator[bytes]:
     """Lines of `reading` and `contribution`; machines with the same sensors are built together.
 
@@ -86,15 +79,21 @@ def _group_lines(fields: Sequence[str], group: Sequence[Scored], readings: bool)
     counts = [len(one) for one in group]
     time: Ints = np.concatenate([one.time for one in group])
     state: NDArray[np.uint8] = np.concatenate([one.state for one in group])
-    columns = float_columns(fields, _stack(group, "values")) if readings else []
-    columns += float_columns(FOUND[:2], np.column_stack([_stack(group, name) for name in FOUND[:2]]))
-    columns.append(int_column(FOUND[2], state))
-    yield table(_heads("reading", group, counts), columns, time)
+    columns = [_stack(group, name)[:, None] for name in FOUND[:2]]
+    names = [*FOUND[:2]]
+    if readings:
+        columns.append(_stack(group, "values"))
+        names += fields
+    yield table(_heads("reading", group), counts, names, np.hstack(columns), time, (FOUND[2], state))
     raised = state >= State.SUSPECT
     if raised.any():
         parts = np.add.reduceat(raised, np.cumsum([0, *counts[:-1]]), dtype=np.int64).tolist()
-        heads = _heads("contribution", group, parts)
-        yield table(heads, float_columns(fields, _stack(group, "contributions")[raised]), time[raised])
+        shares = _stack(group, "contributions")[raised]
+        yield table(_heads("contribution", group), parts, fields, shares, time[raised])
+
+
+def _heads(measurement: str, group: Sequence[Scored]) -> list[bytes]:
+    return [_machine_head(measurement, one.machine, one.machine_class) for one in group]
 
 
 def _portions(group: Sequence[Scored]) -> Iterator[Sequence[Scored]]:

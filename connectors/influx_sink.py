@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,13 +30,15 @@ from connectors.influx_schema import (
     scored_lines,
     worker_line,
 )
-from connectors.line_protocol import bodies
+from connectors.line_protocol import bodies, joined
 from streams.records import Results
 from streams.settings import InfluxSettings
 from streams.stats import WorkerStats
 
 #: InfluxDB parses each request on one core: several at a time, none too long, keep it busy.
 MAX_LINES, MAX_BYTES, CONNECTIONS = 10_000, 5_000_000, 2
+#: Bodies that are ready before one of them has to be written: they take memory.
+WAITING = 2 * CONNECTIONS
 
 #: Refusals that are about the request, not about one line of it: the settings or the rights are wrong.
 _SETTINGS = {
@@ -97,11 +100,10 @@ class InfluxSink(Sink):
 
     def write(self, results: Results) -> None:
         """Write everything but the rejections' bytes (those go to `telemetry.rejected`)."""
-        lines = [*scored_lines(results.scored, self._settings.readings)]
-        lines += [alarm_line(alarm) for alarm in results.alarms]
-        lines += [prognosis_line(prognosis) for prognosis in results.prognoses]
-        self.write_lines(b"".join(lines), "ms")
-        self.write_lines(b"".join(rejected_lines(results.rejections)), "ns")
+        others = [alarm_line(alarm) for alarm in results.alarms]
+        others += [prognosis_line(prognosis) for prognosis in results.prognoses]
+        self._write(chain(scored_lines(results.scored, self._settings.readings), others), "ms")
+        self._write(rejected_lines(results.rejections), "ns")
 
     def write_stats(self, stats: WorkerStats) -> None:
         """Write what a worker says of itself."""
@@ -109,13 +111,20 @@ class InfluxSink(Sink):
 
     def write_lines(self, lines: bytes, precision: str) -> None:
         """Return when every line is durable or refused for good. Raises `SinkUnavailableError`."""
-        parts = list(bodies(lines, MAX_LINES, MAX_BYTES))
-        if len(parts) <= 1:
-            outcomes: Iterable[list[Refused]] = [self._write_body(part, precision) for part in parts]
-        else:
-            outcomes = list(self._pool.map(lambda part: self._write_body(part, precision), parts))
-        for refused in outcomes:
-            self._refused += refused
+        self._write([lines], precision)
+
+    def _write(self, pieces: Iterable[bytes], precision: str) -> None:
+        """Write pieces of whole lines; some are on their way while the next ones are being made."""
+        sent: list[Future[list[Refused]]] = []
+        try:
+            for lines in joined(pieces, MAX_BYTES // 2):
+                for body in bodies(lines, MAX_LINES, MAX_BYTES):
+                    if len(sent) >= WAITING:
+                        sent[-WAITING].result()
+                    sent.append(self._pool.submit(self._write_body, body, precision))
+        finally:
+            wait(sent)
+        self._refused += [refused for one in sent for refused in one.result()]
 
     def take_refused(self) -> list[Refused]:
         """Lines that InfluxDB refused for good since the last call, to be reported."""

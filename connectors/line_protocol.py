@@ -1,24 +1,23 @@
 """InfluxDB's line protocol, built column by column from arrays.
 
-A line is built by joining byte pieces that were made for a whole column at once; that is several times
-faster than an object a point. No line holds a line break, so that a body
-can be cut at any of them.
+The numbers of whole columns become text at once, and a kernel lays the lines out from these texts. No line
+holds a line break, so that a body can be cut at any of them.
 
 Grammar: InfluxDB 2, "Line protocol", and what its parser takes (``models/points.go``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
 
-import msgspec
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
+from connectors.line_layout import lay_out
 from streams.records import Floats, Ints
-
-Bools = NDArray[np.bool_]
 
 #: The times that InfluxDB can store, in ms: 1677-09-21 to 2262-04-11.
 TIME_RANGE = (-9_223_372_036_854, 9_223_372_036_854)
@@ -66,81 +65,59 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One field of many lines: its escaped key, its values as they stand in a line, and which exist.
-
-    ``tokens`` and ``present`` (n,) have an entry a line.
-    """
-
-    key: bytes
-    tokens: Sequence[bytes]
-    present: Bools
-
-
-def float_columns(names: Sequence[str], values: Floats) -> list[Column]:
-    """Columns of ``values`` (n, k); NaN and infinities are left out."""
-    n = len(values)
-    present = np.isfinite(values)
-    # One call writes every number, each as the shortest text that reads back to the same float.
-    tokens = msgspec.json.encode(values.ravel(order="F").tolist())[1:-1].split(b",")
-    return [
-        Column(encode(escape_key(name)), tokens[j * n : (j + 1) * n], present[:, j])
-        for j, name in enumerate(names)
-    ]
-
-
-def int_column(name: str, values: NDArray[np.integer]) -> Column:
-    """A column of whole numbers (n,)."""
-    tokens = [b"%di" % value for value in values.tolist()]
-    return Column(encode(escape_key(name)), tokens, np.ones(len(tokens), dtype=bool))
-
-
-def table(heads: Sequence[bytes], columns: Sequence[Column], times: Ints) -> bytes:
-    """Lines of n points with these fields. ``heads`` (n,) from `head`, ``times`` (n,) ms.
-
-    A point with no field that exists gives no line. Each line ends with a line break.
-    """
-    columns = [column for column in columns if column.present.any()]
-    if not columns or not len(heads):
-        return b""
-    stamps = msgspec.json.encode(times.tolist())[1:-1].split(b",")
-    present = np.stack([column.present for column in columns], axis=1)
-    if present.all():
-        return _join(heads, [(column.key, column.tokens) for column in columns], stamps)
-    # Lines that miss the same fields are built together: there are few such patterns in a batch.
-    patterns, which = np.unique(present, axis=0, return_inverse=True)
-    blocks = []
-    for number, pattern in enumerate(patterns):
-        if not pattern.any():
-            continue
-        lines = np.flatnonzero(which.reshape(-1) == number).tolist()
-        kept = [column for column, there in zip(columns, pattern.tolist(), strict=True) if there]
-        blocks.append(
-            _join(
-                [heads[i] for i in lines],
-                [(column.key, [column.tokens[i] for i in lines]) for column in kept],
-                [stamps[i] for i in lines],
-            )
-        )
-    return b"".join(blocks)
-
-
-def _join(
-    heads: Sequence[bytes], fields: Sequence[tuple[bytes, Sequence[bytes]]], stamps: Sequence[bytes]
+def table(
+    heads: Sequence[bytes],
+    counts: Sequence[int],
+    names: Sequence[str],
+    values: Floats,
+    times: Ints,
+    whole: tuple[str, NDArray[np.integer]] | None = None,
 ) -> bytes:
-    n = len(heads)
-    stride = 2 * len(fields) + 4
-    pieces: list[bytes] = [b"\n"] * (n * stride)
-    pieces[0::stride] = heads
-    at = 1
-    for key, tokens in fields:
-        pieces[at::stride] = [(b" " if at == 1 else b",") + key + b"="] * n
-        pieces[at + 1 :: stride] = tokens
-        at += 2
-    pieces[at::stride] = [b" "] * n
-    pieces[at + 1 :: stride] = stamps
-    return b"".join(pieces)
+    """Lines of n points: ``counts`` (m,) in a row with each of ``heads`` (m,) from `head`.
+
+    ``values`` (n, k) of the fields ``names``, NaN and infinities left out; ``times`` (n,) ms; ``whole``: one
+    more field, of whole numbers (n,). A point with no field that exists gives no line. Each line ends with a
+    line break.
+
+    >>> table([b"m,unit=a", b"m,unit=b"], [1, 1], ["t"], np.array([[0.5], [np.nan]]), np.array([7, 8]))
+    b'm,unit=a t=0.5 7\\n'
+    """
+    if not len(times):
+        return b""
+    # One call writes every number, each as the shortest text that reads back to the same float.
+    texts = [_numbers(values.ravel(order="F"))] if names else []
+    keys = [_key(name) for name in names]
+    if whole is not None:
+        keys.append(_key(whole[0]))
+        texts.append(_numbers(whole[1]))
+    text, stamps = b"".join(texts), _numbers(times)
+    lengths = np.array([len(one) for one in heads], dtype=np.int64)
+    key_lengths = np.array([len(one) for one in keys], dtype=np.int64)
+    per_line = int(key_lengths.sum()) + len(keys) + 2
+    room = int((lengths * counts).sum()) + len(text) + len(stamps) + per_line * len(times)
+    out = np.empty(room, dtype=np.uint8)
+    length = lay_out(
+        out,
+        np.frombuffer(bytearray().join(heads), dtype=np.uint8),
+        np.cumsum(lengths),
+        np.repeat(np.arange(len(heads)), counts),
+        np.frombuffer(bytearray().join(keys), dtype=np.uint8),
+        np.cumsum(key_lengths),
+        np.frombuffer(bytearray(text), dtype=np.uint8),
+        np.frombuffer(bytearray(stamps), dtype=np.uint8),
+        len(names),
+    )
+    return out[:length].tobytes()
+
+
+@lru_cache(maxsize=1 << 14)
+def _key(name: str) -> bytes:
+    return encode(escape_key(name)) + b"="
+
+
+def _numbers(values: NDArray[Any]) -> bytes:
+    """Each number's text and a comma; ``null`` where it is not finite."""
+    return orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1] + b","
 
 
 def point(line_head: bytes, fields: Sequence[tuple[str, float | int | str | None]], time: int) -> bytes:
@@ -175,3 +152,21 @@ def bodies(lines: bytes, max_lines: int, max_bytes: int) -> Iterator[bytes]:
         last = max(min(fitting, first + max_lines), first + 1)
         yield lines[start : int(ends[last - 1])]
         first, start = last, int(ends[last - 1])
+
+
+def joined(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Put pieces together to texts of at least ``size`` bytes (the last may be shorter), each given at once.
+
+    >>> list(joined([b"a\\n", b"", b"bb\\n", b"c\\n"], 4))
+    [b'a\\nbb\\n', b'c\\n']
+    """
+    held: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        held.append(piece)
+        length += len(piece)
+        if length >= size:
+            yield b"".join(held)
+            held, length = [], 0
+    if length:
+        yield b"".join(held)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,17 +45,6 @@ class Batch:
         return starts
 
     @cached_property
-    def single(self) -> bool:
-        """Whether each machine has exactly one reading here."""
-        return len(self) == len(self.rows) and bool((self.counts == 1).all())
-
-    @property
-    def busy(self) -> Batch:
-        """The same readings without the machines that have none here."""
-        some = self.counts > 0
-        return Batch(self.rows[some], self.counts[some], self.time, self.x)
-
-    @cached_property
     def column_of(self) -> Ints:
         """(n,) position in ``rows`` of each reading's machine."""
         return np.repeat(np.arange(len(self.rows), dtype=np.int64), self.counts)
@@ -64,8 +52,6 @@ class Batch:
     @cached_property
     def row_of(self) -> Ints:
         """(n,) fleet row of each reading's machine."""
-        if self.single:
-            return self.rows
         return np.repeat(self.rows, self.counts)
 
     @cached_property
@@ -77,43 +63,3 @@ class Batch:
         """The readings where ``keep`` (n,) holds; machines stay, perhaps with a count of 0."""
         counts = np.bincount(self.column_of[keep], minlength=len(self.rows)).astype(np.int64)
         return Batch(self.rows, counts, self.time[keep], self.x[keep])
-
-    def part(self, start: int, stop: int) -> Batch:
-        """Readings ``start`` to ``stop`` of a batch of one machine."""
-        counts = np.array([stop - start], dtype=np.int64)
-        return Batch(self.rows, counts, self.time[start:stop], self.x[start:stop])
-
-    def steps(self) -> Iterator[tuple[Ints, Ints]]:
-        """The batch step by step, for recurrences: each machine's first reading, then the second ones, …
-
-        Each step gives ``rows`` (a,), the machines that have a reading in it, each once, and ``at`` (a,),
-        where in the batch that reading is.
-
-        >>> b = Batch(np.array([4, 2]), np.array([2, 1]), np.array([10, 20, 15]), np.zeros((3, 1)))
-        >>> [(rows.tolist(), at.tolist()) for rows, at in b.steps()]
-        [([4, 2], [0, 2]), ([4], [1])]
-        """
-        low, high = int(self.counts.min(initial=1 << 62)), int(self.counts.max(initial=0))
-        for step in range(high):
-            if step < low:
-                yield self.rows, self.starts + step
-            else:
-                here = self.counts > step
-                yield self.rows[here], self.starts[here] + step
-
-    def dense(self, flat: Floats) -> Floats:
-        """Lay (n, …) out as (steps, m, …), padded with NaN: for recurrences over steps.
-
-        >>> b = Batch(np.array([0, 1]), np.array([2, 1]), np.zeros(3, dtype=int), np.zeros((3, 1)))
-        >>> b.dense(np.array([1., 2., 3.])).tolist()
-        [[1.0, 3.0], [2.0, nan]]
-        """
-        steps = int(self.counts.max(initial=0))
-        out = np.full((steps, len(self.rows), *flat.shape[1:]), np.nan)
-        out[self.step_of, self.column_of] = flat
-        return out
-
-    def flat(self, dense: Floats) -> Floats:
-        """The inverse of `dense`."""
-        result: Floats = dense[self.step_of, self.column_of]
-        return result

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.line_protocol import bodies, float_columns, head, int_column, point, table
+from connectors.line_protocol import bodies, head, point, table
 
 # A quotation mark opens a string after an equals sign only: in a key it is one character as any other.
 _LINE = re.compile(
@@ -57,7 +57,7 @@ def test_every_finite_value_comes_back_bit_for_bit(
     rows, times = data
     values = np.array(rows)[:, : len(sensors)]
     tag = head("reading", [("machine", "a b,c=d")])
-    text = table([tag] * len(rows), float_columns(sensors, values), np.array(times))
+    text = table([tag, tag], [1, len(rows) - 1], sensors, values, np.array(times))
     lines = text.split(b"\n")
     assert lines.pop() == b""
     found = {time: fields for _, fields, time in map(parse, lines)}
@@ -83,8 +83,22 @@ def test_a_point_is_one_line_whatever_its_text(text: str, name: str) -> None:
 
 def test_nothing_to_say_is_no_line() -> None:
     assert point(b"m", [("a", None), ("b", math.inf)], 1) == b""
-    assert table([b"m"], float_columns(["a"], np.array([[math.nan]])), np.array([1])) == b""
-    assert table([], [int_column("a", np.array([], dtype=int))], np.array([], dtype=int)) == b""
+    assert table([b"m"], [1], ["a"], np.array([[math.nan]]), np.array([1])) == b""
+    assert table([], [], ["a"], np.empty((0, 1)), np.array([], dtype=int)) == b""
+
+
+def test_whole_numbers_stand_beside_values_that_may_be_missing() -> None:
+    values = np.array([[0.5, math.nan], [math.nan, -0.0], [math.nan, math.nan]])
+    heads = [b"m,unit=a", b"m,unit=none", b"m,unit=b"]
+    times = np.array([1, 2, -3])
+    text = table(
+        heads, [2, 0, 1], ["t", "p q"], values, times, ("state", np.array([1, 2, 3], dtype=np.uint8))
+    )
+    assert text.splitlines() == [
+        b"m,unit=a t=0.5,state=1i 1",
+        b"m,unit=a p\\ q=-0.0,state=2i 2",
+        b"m,unit=b state=3i -3",
+    ]
 
 
 @given(
