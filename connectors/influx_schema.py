@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.contributors import contributors
 from connectors.line_protocol import head, point, table
 from streams.machine import LEVELS, parse_machine
 from streams.records import AlarmEvent, Floats, Ints, Prognosis, Rejection, Scored, State
@@ -126,27 +127,6 @@ def alarm_line(alarm: AlarmEvent) -> bytes:
         ("sensors", contributors(alarm)),
     ]
     return point(head("alarm", tags), fields, alarm.time)
-
-
-def contributors(alarm: AlarmEvent, most: int = 5) -> str:
-    """The sensors that raised an alarm, in a few words.
-
-    >>> from streams.records import *
-    >>> one = Contribution("temperature", 0.71, 84.0, 61.5, 9.26)
-    >>> raised = AlarmKind.CONDITION, AlarmPhase.RAISED
-    >>> event = AlarmEvent("i", "a/b/c/d/e", "", *raised, 0, 0, 1, 1, 1, (one,))
-    >>> contributors(event)
-    'temperature 71 % (84, expected 61.5, +9.3 sd)'
-    """
-    texts = []
-    for one in sorted(alarm.contributions, key=lambda c: -c.share)[:most]:
-        known = [f"{one.value:g}"] if one.value is not None else []
-        known += [f"expected {one.expected:g}"] if one.expected is not None else []
-        known += [f"{one.deviation:+.1f} sd"] if one.deviation is not None else []
-        texts.append(
-            f"{one.sensor} {one.share:.0%}".replace("%", " %") + (f" ({', '.join(known)})" if known else "")
-        )
-    return "; ".join(texts)
 
 
 def prognosis_line(prognosis: Prognosis) -> bytes:

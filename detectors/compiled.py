@@ -29,7 +29,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def cache_folder() -> Path:
-    """Where machine code is kept: ``$YEJI_KERNELS``, else ``$XDG_CACHE_HOME/yeji/kernels``.
+    """Where machine code is kept: ``kernels`` in ``$YEJI_CACHE``, or in ``yeji`` of ``$XDG_CACHE_HOME``.
 
     Each state of the sources has a folder of its own there: Numba itself looks only at the file that a kernel
     is in, not at the kernels that it calls in others.
@@ -37,9 +37,9 @@ def cache_folder() -> Path:
     sources = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         sources.update(path.read_bytes())
-    kept = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    base = os.environ.get("YEJI_KERNELS") or os.path.join(kept, "yeji", "kernels")
-    return Path(base) / sources.hexdigest()[:16]
+    own = os.environ.get("YEJI_CACHE")
+    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yeji"
+    return base / "kernels" / sources.hexdigest()[:16]
 
 
 def kept() -> bool:

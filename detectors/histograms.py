@@ -79,7 +79,7 @@ def density(
             width = left[row, which, at] - right[row, which, at - 1]
         if at < bins - 1:
             width = min(width, left[row, which, at + 1] - right[row, which, at])
-    share = count[row, which, at] / total[row]
+    share: float = count[row, which, at] / total[row]
     return share / width if 0.0 < width < math.inf else share
 
 

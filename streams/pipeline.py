@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.batch import Batch
+from streams.admission import Admission, Item
 from streams.condition import Change
 from streams.events import condition_event, limit_event, quality_event, silence_event, tells_of_silence
-from streams.intake import Clock, admit
 from streams.layout import Layout, align, strangers, union
 from streams.monitor import Monitor
 from streams.prior import Prior, short, warm
@@ -21,24 +21,16 @@ from streams.records import (
     Floats,
     Frame,
     Ints,
-    Message,
     Prognosis,
-    Reason,
-    Rejection,
     Results,
     Scored,
     State,
     Verdict,
 )
 from streams.roster import Machine, WarmUp
+from streams.saving import restored, saved
 from streams.settings import Settings
-from streams.snapshot import Snapshot, SnapshotError, WaitingReadings, pack, unpack
-from streams.wire import Limits, decode, encode_frame, reject
-
-Item = Message | Frame | Rejection
-
-#: Stands for the message of readings that a source parsed itself: it has no bytes, and came just in time.
-_NO_MESSAGE = Message(b"", received=1 << 62)
+from streams.snapshot import unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +55,17 @@ class Pipeline:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._limits = Limits(
-            settings.kafka.max_message_bytes, settings.intake.max_sensors, settings.intake.max_readings
-        )
-        self._future = round(settings.intake.future * 1000)
-        self._machines: dict[str, Machine] = {}
+        self._admission = Admission(settings)
+        self._machines, self._changed = self._admission.machines, self._admission.changed
         self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
-        self._changed: set[str] = set()
         self._priors: dict[str, Prior] = {}
-        #: The newest event time of any machine (ms UTC); -1 = none yet.
-        self.newest = -1
         #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
         self.relearning: dict[str, str] = {}
+
+    @property
+    def newest(self) -> int:
+        """The newest event time of any machine (ms UTC); -1 = none yet."""
+        return self._admission.newest
 
     # -- readings
 
@@ -83,7 +74,7 @@ class Pipeline:
         results = Results()
         work: dict[str, deque[Frame]] = {}
         for item in items:
-            frame = self._take(item, results)
+            frame = self._admission.take(item, results)
             if frame is not None:
                 work.setdefault(frame.machine, deque()).append(frame)
         self._changed.update(work)
@@ -91,90 +82,6 @@ class Pipeline:
             self._pass(work, results)
         results.alarms.sort(key=lambda alarm: (alarm.time, alarm.machine, alarm.id))
         return results
-
-    def _take(self, item: Item, results: Results) -> Frame | None:
-        """What is admitted of one item."""
-        if isinstance(item, Rejection):
-            results.rejections.append(item)
-            return None
-        if isinstance(item, Message):
-            origin = item
-            decoded, rejections = decode(item, self._limits)
-            results.rejections += rejections
-            if decoded is None:
-                return None
-            frame = decoded
-        else:
-            origin, frame = _NO_MESSAGE, item
-        machine = self._machines.get(frame.machine) or self._newcomer(frame, origin, results)
-        if machine is None:
-            return None
-        if origin.offset >= 0:
-            if origin.offset <= machine.applied and origin.partition == machine.partition:
-                return None  # its effect is in the snapshot that this machine was restored from
-            machine.applied, machine.partition = origin.offset, origin.partition
-            self._changed.add(machine.name)
-        admitted, rejections = admit(frame, machine.clock, origin, self._future)
-        self.newest = max(self.newest, machine.clock.last)
-        if rejections:
-            results.rejections += [self._located(one, frame, origin) for one in rejections]
-        if admitted is not None:
-            admitted = self._within_limits(machine, admitted, origin, results)
-        return admitted
-
-    def _newcomer(self, frame: Frame, origin: Message, results: Results) -> Machine | None:
-        machine_class = self.settings.class_of(frame.machine)
-        if machine_class is None:
-            if self.settings.intake.machines == "listed":
-                unknown = reject(
-                    origin,
-                    Reason.MACHINE_UNKNOWN,
-                    f"{frame.machine} matches no class's pattern, and intake.machines is 'listed'. "
-                    "Add it to a class's `match`, or correct the sender's name.",
-                    machine=frame.machine,
-                    readings=len(frame),
-                )
-                results.rejections.append(self._located(unknown, frame, origin))
-                return None
-            machine_class = next(reversed(self.settings.classes))
-        machine = Machine(frame.machine, machine_class)
-        self._machines[frame.machine] = machine
-        return machine
-
-    def _within_limits(
-        self, machine: Machine, frame: Frame, origin: Message, results: Results
-    ) -> Frame | None:
-        """Without the sensors that would make the machine's model too wide."""
-        known = machine.known
-        new = strangers(frame.sensors, known)
-        if not new:
-            return frame
-        if len(known) + len(new) <= self.settings.intake.max_sensors:
-            machine.known = union(known, frame.sensors)
-            return frame
-        many = reject(
-            origin,
-            Reason.TOO_MANY_SENSORS,
-            f"{frame.machine}: {len(new)} new sensors, the first {frame.sensors[new[0]]!r}, beside "
-            f"{len(known)} known ones; at most {self.settings.intake.max_sensors} a machine "
-            "(intake.max_sensors).",
-            machine=frame.machine,
-            sensor=frame.sensors[new[0]],
-            readings=len(frame),
-        )
-        results.rejections.append(self._located(many, frame, origin))
-        kept = tuple(name for name in frame.sensors if name in set(known))
-        if not kept:
-            return None
-        return Frame(frame.machine, frame.time, kept, align(frame.values, frame.sensors, kept))
-
-    @staticmethod
-    def _located(rejection: Rejection, frame: Frame, origin: Message) -> Rejection:
-        """A frame that a source parsed has no message: its own bytes are the original."""
-        if origin is not _NO_MESSAGE:
-            return rejection
-        original = rejection.original or encode_frame(frame)
-        return replace(rejection, original=original, received=int(frame.time[-1]))
 
     # -- one pass: a stretch of each machine's readings that one model can take
 
@@ -303,15 +210,15 @@ class Pipeline:
             results.scored.append(scored)
         by_row = {run.machine.row: run.machine for run in group}
         for row, change in found.changes:
-            self._emit(by_row[row], self._condition(by_row[row], monitor, change, time), results)
+            by_row[row].tell(self._condition(by_row[row], monitor, change, time), results)
         for transition in found.quality:
             machine = by_row[transition.row]
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            self._emit(machine, event, results)
+            machine.tell(event, results)
         for crossing in found.limits:
             machine = by_row[crossing.row]
             event = limit_event(machine.name, machine.machine_class, monitor.sensors, crossing)
-            self._emit(machine, event, results)
+            machine.tell(event, results)
         for one in found.prognoses:
             machine = by_row[one.row]
             results.prognoses.append(
@@ -343,7 +250,7 @@ class Pipeline:
         """A machine that was silent speaks again."""
         for event in list(machine.open.values()):
             if tells_of_silence(event):
-                self._emit(machine, replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+                machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
     def silent(self, now: int) -> Results:
         """Alarms of machines from which nothing has come for long, at ``now`` (ms UTC); each once.
@@ -363,17 +270,9 @@ class Pipeline:
                 one = group[at]
                 event = silence_event(one.name, one.machine_class, one.clock.last, int(waited[at]))
                 if event.id not in one.open:
-                    self._emit(one, event, results)
+                    one.tell(event, results)
                     self._changed.add(one.name)
         return results
-
-    @staticmethod
-    def _emit(machine: Machine, event: AlarmEvent, results: Results) -> None:
-        if event.phase is AlarmPhase.RAISED:
-            machine.open[event.id] = event
-        else:
-            machine.open.pop(event.id, None)
-        results.alarms.append(event)
 
     # -- models
 
@@ -424,7 +323,7 @@ class Pipeline:
         for transition in transitions:
             machine = by_row[transition.row]
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            self._emit(machine, event, results)
+            machine.tell(event, results)
 
     def _warm_start(self, machine: Machine, results: Results) -> bool:
         """Begin with the reference of its class's prior that fits; False = none does."""
@@ -448,7 +347,7 @@ class Pipeline:
         self._move(machine, monitor, row, int(time[-1]), results)
         for transition in transitions:
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            self._emit(machine, event, results)
+            machine.tell(event, results)
         return True
 
     def _move(self, machine: Machine, monitor: Monitor, row: int, time: int, results: Results) -> None:
@@ -467,7 +366,7 @@ class Pipeline:
             ended = replace(
                 event, phase=AlarmPhase.CLEARED, time=time, detail=f"{event.detail} (watched anew)"
             )
-            self._emit(machine, ended, results)
+            machine.tell(ended, results)
 
     # -- what was learned elsewhere
 
@@ -525,23 +424,8 @@ class Pipeline:
 
     def dump(self, machine: str) -> bytes:
         """The machine's whole state. Raises KeyError for one that is not here."""
-        known = self._machines[machine]
-        waiting = known.warmup
-        snapshot = Snapshot(
-            machine=known.name,
-            machine_class=known.machine_class,
-            partition=known.partition,
-            offset=known.applied,
-            last=known.clock.last,
-            recent=known.clock.recent,
-            layout=known.layout,
-            stages={} if known.monitor is None else known.monitor.dump(known.row),
-            warmup=None if waiting is None else WaitingReadings(waiting.layout, waiting.time, waiting.x),
-            open=tuple(known.open.values()),
-            verdicts=known.verdicts,
-        )
         self._changed.discard(machine)
-        return pack(snapshot)
+        return saved(self._machines[machine])
 
     def restore(self, data: bytes) -> str:
         """Take up a machine's state where `dump` left it; give its name.
@@ -550,35 +434,14 @@ class Pipeline:
         (other detectors, another class), the machine keeps its place in the topic and learns anew: see
         `relearning`.
         """
-        saved = unpack(data)
-        machine_class = self.settings.class_of(saved.machine) or next(reversed(self.settings.classes))
-        machine = Machine(saved.machine, machine_class, Clock(saved.last, saved.recent), saved.offset)
-        machine.partition = saved.partition
-        self.forget(saved.machine)
-        self.relearning.pop(saved.machine, None)
-        if saved.warmup is None:
-            machine.warmup = None
-        else:
-            machine.warmup = WarmUp(saved.warmup.layout, saved.warmup.time, saved.warmup.x)
-        machine.known = union(saved.layout, machine.warmup.layout if machine.warmup else ())
-        machine.open = {event.id: event for event in saved.open}
-        machine.verdicts = saved.verdicts
-        if saved.layout:
-            monitor = self._monitor(machine_class, saved.layout)
-            row = monitor.place(saved.machine)
-            try:
-                if machine_class != saved.machine_class:
-                    raise ValueError(f"its class was {saved.machine_class!r} and is {machine_class!r} now")
-                monitor.load(row, saved.stages)
-                machine.monitor, machine.row = monitor, row
-            except (KeyError, ValueError) as error:
-                monitor.release(row)
-                machine.warmup = WarmUp()  # its open alarms are cleared when the new model begins
-                self.relearning[saved.machine] = f"{type(error).__name__}: {error}"
-        elif machine.warmup is None:
-            raise SnapshotError(f"{saved.machine}: the snapshot holds neither a model nor a warm-up.")
-        self._machines[saved.machine] = machine
-        return saved.machine
+        snapshot = unpack(data)
+        self.forget(snapshot.machine)
+        self.relearning.pop(snapshot.machine, None)
+        machine, trouble = restored(snapshot, self.settings, self._monitor)
+        if trouble:
+            self.relearning[machine.name] = trouble
+        self._machines[machine.name] = machine
+        return machine.name
 
     def forget(self, machine: str) -> None:
         """Let go of a machine that another worker watches now."""

@@ -11,7 +11,7 @@ from streams.feedback import REMEMBERED
 from streams.intake import Clock
 from streams.layout import Layout, align, union
 from streams.monitor import Monitor
-from streams.records import AlarmEvent, Floats, Ints, Verdict
+from streams.records import AlarmEvent, AlarmPhase, Floats, Ints, Results, Verdict
 
 
 @dataclass(slots=True)
@@ -71,6 +71,14 @@ class Machine:
             return False
         self.verdicts = (*self.verdicts, verdict)[-REMEMBERED:]
         return True
+
+    def tell(self, event: AlarmEvent, results: Results) -> None:
+        """Add an alarm's begin or end to ``results``, and remember whether it is open."""
+        if event.phase is AlarmPhase.RAISED:
+            self.open[event.id] = event
+        else:
+            self.open.pop(event.id, None)
+        results.alarms.append(event)
 
     @property
     def layout(self) -> Layout:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from html import escape
 
+from connectors.contributors import contributors
 from connectors.grafana.client import Grafana, Json
 from connectors.grafana.frame import TAG
-from connectors.influx_schema import contributors
 from streams.records import AlarmEvent, AlarmPhase
 
 #: Grafana's database keeps no more of a tag.

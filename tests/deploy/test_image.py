@@ -50,7 +50,14 @@ def test_it_runs_as_nobody_and_writes_only_its_data() -> None:
 def test_variables_are_settings() -> None:
     names = set(re.findall(r"YEJI_\w+", " ".join(of("ENV"))))
     assert names
-    assert all(setting_exists(name) for name in names)
+    assert all(name == "YEJI_CACHE" or setting_exists(name) for name in names)
+
+
+def test_kernels_are_compiled_where_they_are_looked_for() -> None:
+    (built,) = re.findall(r"YEJI_CACHE=(\S+) \S+python -m streams\.prepare", " ".join(of("RUN")))
+    (used,) = re.findall(r"YEJI_CACHE=(\S+)", " ".join(of("ENV")))
+    assert built == used
+    assert used.startswith("/opt/yeji/"), "what is copied to the last stage"
 
 
 def test_what_is_copied_is_there_and_not_ignored() -> None:

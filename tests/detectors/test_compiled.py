@@ -19,7 +19,7 @@ print(kept())
 
 
 def run(folder: Path, program: str) -> str:
-    environment = dict(os.environ, YEJI_KERNELS=str(folder))
+    environment = dict(os.environ, YEJI_CACHE=str(folder))
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
@@ -46,9 +46,9 @@ def test_kept_after_it_was_compiled(tmp_path: Path) -> None:
 
 
 def test_folder_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("YEJI_KERNELS", str(tmp_path))
+    monkeypatch.setenv("YEJI_CACHE", str(tmp_path))
     built = compiled.cache_folder()
-    built.mkdir()
+    built.mkdir(parents=True)
     (built / "one.nbi").write_bytes(b"index")
 
     def refused(**_: object) -> None:
@@ -65,7 +65,7 @@ def test_folder_that_cannot_be_written_is_copied(tmp_path: Path, monkeypatch: py
 
 def test_no_folder_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setenv("YEJI_KERNELS", str(tmp_path / "file"))
+    monkeypatch.setenv("YEJI_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     compiled._keep()
     assert numba.config.CACHE_DIR == ""
