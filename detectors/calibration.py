@@ -149,10 +149,8 @@ class FleetCalibrator(FleetState):
         """
         kept, tail = state["kept"], state.get("tail")
         seen, stored, eager = (*state["seen"].tolist(), len(kept), 0)[:3]
-        if (
-            stored > len(kept) == _OLDER_SIZE < self.size
-        ):  # the older ring goes on as the start of the larger one
-            stored = len(kept)
+        if stored > len(kept) == _OLDER_SIZE < self.size:
+            stored = len(kept)  # the older ring goes on as the start of the larger one
         if len(kept) != min(stored, self.size) or (tail is not None and len(tail) != len(_SHARES) + 2):
             raise ValueError(f"{len(kept)} saved healthy scores do not fit a calibrator of {self.size}")
         self.reset(row, 0)
