@@ -24,8 +24,6 @@ _KNOTS = -np.log1p(-_SHARES)
 _LARGEST_SCORE = 1 - 1e-15
 #: Readings after which a machine's quantiles and tail are worked out anew.
 _STRETCH = 16
-#: What an older Yeji kept.
-_OLDER_SIZE = 512
 _REACH = 8.0
 
 
@@ -60,7 +58,7 @@ class FleetCalibrator(FleetState):
     [0.52, 1.0]
     """
 
-    def __init__(self, size: int = 1024, thin: int = 64, least: int = 20, shape: float = 0.25) -> None:
+    def __init__(self, size: int = 512, thin: int = 64, least: int = 20, shape: float = 0.25) -> None:
         self.size, self.thin, self.least, self.shape = size, thin, least, shape
         counts, values = np.zeros(0, dtype=np.int64), np.zeros(0)
         self._of = _Rows(
@@ -149,8 +147,6 @@ class FleetCalibrator(FleetState):
         """
         kept, tail = state["kept"], state.get("tail")
         seen, stored, eager = (*state["seen"].tolist(), len(kept), 0)[:3]
-        if stored > len(kept) == _OLDER_SIZE < self.size:
-            stored = len(kept)  # the older ring goes on as the start of the larger one
         if len(kept) != min(stored, self.size) or (tail is not None and len(tail) != len(_SHARES) + 2):
             raise ValueError(f"{len(kept)} saved healthy scores do not fit a calibrator of {self.size}")
         self.reset(row, 0)

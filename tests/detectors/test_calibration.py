@@ -129,27 +129,3 @@ def test_a_dump_of_another_size_is_refused() -> None:
     one.learn(fleet(1, 200), np.arange(200.0))
     with pytest.raises(ValueError, match="do not fit"):
         small.load(0, one.dump(0))
-
-
-def test_the_scores_that_an_older_yeji_kept_are_taken_up() -> None:
-    rng = np.random.default_rng(9)
-    old, new = FleetCalibrator(size=512), calibrator(1)
-    old.resize(1)
-    old.reset(0, 0)
-    old.learn(fleet(1, 3000), rng.exponential(size=3000))
-    new.load(0, old.dump(0))
-    raw = rng.exponential(size=200)
-    assert np.array_equal(new.score(fleet(1, 200), raw), old.score(fleet(1, 200), raw))
-    new.quicken(np.array([0]))
-    new.learn(fleet(1, 160), 10 + rng.exponential(size=160))
-    assert len(new.dump(0)["kept"]) == 512 + 160, "what is new stands beside what was kept"
-
-
-def test_what_comes_once_a_week_is_remembered_for_a_week() -> None:
-    rng, one = np.random.default_rng(10), calibrator(1)
-    week = 7 * 24 * 360  # readings every ten seconds
-    raw = rng.exponential(size=week)
-    raw[2000:2600] += 20  # a change of shift, less than two hours long
-    one.learn(fleet(1, week), raw)
-    again = one.score(fleet(1, 1), np.array([20.0]))
-    assert again[0] < 0.9999, "it came before, if seldom"
