@@ -44,9 +44,15 @@ class FleetTable(FleetState):
     def __init__(self, columns: dict[str, Column], **lengths: int) -> None:
         self._columns = columns
         self._data: dict[str, NDArray[Any]] = {}
+        #: Where `dump` puts each column: name, kind of type, from, to, shape.
+        self._places: list[tuple[str, str, int, int, tuple[int, ...]]] = []
+        self._sizes: dict[str, int] = {}
         for name, column in columns.items():
-            shape = [lengths[one] if isinstance(one, str) else one for one in column.shape]
-            self._data[name] = np.zeros((0, *shape), dtype=column.dtype)
+            shape = tuple(lengths[one] if isinstance(one, str) else one for one in column.shape)
+            self._data[name] = values = np.zeros((0, *shape), dtype=column.dtype)
+            start = self._sizes.get(values.dtype.kind, 0)
+            self._sizes[values.dtype.kind] = stop = start + math.prod(shape)
+            self._places.append((name, values.dtype.kind, start, stop, shape))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._data[name]
@@ -70,18 +76,12 @@ class FleetTable(FleetState):
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when it is of another layout."""
-        sizes: dict[str, int] = {}
-        for values in self._data.values():
-            kind = values.dtype.kind
-            sizes[kind] = sizes.get(kind, 0) + math.prod(values.shape[1:])
         given = {kind: array.shape for kind, array in state.items()}
-        if given != {kind: (size,) for kind, size in sizes.items()}:
-            raise ValueError(f"{type(self).__name__}: saved state has {given}, this one needs {sizes}")
-        at = dict.fromkeys(sizes, 0)
-        for values in self._data.values():
-            kind, size = values.dtype.kind, math.prod(values.shape[1:])
-            values[row] = state[kind][at[kind] : at[kind] + size].reshape(values.shape[1:])
-            at[kind] += size
+        if given != {kind: (size,) for kind, size in self._sizes.items()}:
+            raise ValueError(f"{type(self).__name__}: saved state has {given}, this one needs {self._sizes}")
+        for name, kind, start, stop, shape in self._places:
+            saved = state[kind][start:stop] if shape else state[kind][start]
+            self._data[name][row] = saved.reshape(shape) if len(shape) > 1 else saved
 
 
 class KernelTable(FleetTable, Generic[_Columns]):

@@ -142,8 +142,9 @@ class Monitor:
             self.state = np.resize(self.state, capacity)
             self._free = list(range(capacity - 1, old - 1, -1))
         row = self._free.pop()
+        seed = machine_seed(machine)
         for stage in self.stages.values():
-            stage.reset(row, machine_seed(machine))
+            stage.reset(row, seed)
         self.state[row] = State.NORMAL
         self.episodes.pop(row, None)
         return row

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -175,7 +176,14 @@ def _wrap(array: NDArray[Any]) -> _Array:
 
 def _unwrap(array: _Array) -> NDArray[Any]:
     """An array that owns its memory."""
-    dtype = np.dtype(array.dtype)
+    stored, own = _types(array.dtype)
+    return np.frombuffer(array.data, stored).reshape(array.shape).astype(own)
+
+
+@lru_cache(maxsize=256)
+def _types(name: str) -> tuple[np.dtype[Any], np.dtype[Any]]:
+    """The type of that name, and the same in this machine's byte order."""
+    dtype = np.dtype(name)
     if dtype.hasobject:
         raise ValueError("an array of objects")
-    return np.frombuffer(array.data, dtype).reshape(array.shape).astype(dtype.newbyteorder("="))
+    return dtype, dtype.newbyteorder("=")
