@@ -23,6 +23,7 @@ from detectors.quality import FleetQuality, QualityTransition
 from detectors.registry import build
 from detectors.restart import FleetRestart
 from detectors.seeds import machine_seed
+from detectors.table import FleetTable
 from detectors.wear import FleetWear
 from streams.condition import Change, Episode, Readings, Rule, advance, busy
 from streams.feedback import FleetFeedback
@@ -134,6 +135,28 @@ class Monitor:
 
     def place(self, machine: str) -> int:
         """A fresh row for ``machine``."""
+        row = self._row()
+        self._reset(row, machine, self.stages)
+        return row
+
+    def take_up(self, machine: str, saved: dict[str, Saved]) -> int:
+        """A row for ``machine`` with what `dump` gave; ValueError or KeyError when it no longer fits."""
+        row = self._row()
+        # A table loads all of its columns and needs no fresh row: with thousands of machines that counts.
+        others = {
+            name: stage
+            for name, stage in self.stages.items()
+            if name not in saved or not isinstance(stage, FleetTable)
+        }
+        self._reset(row, machine, others)
+        try:
+            self.load(row, saved)
+        except (KeyError, ValueError):
+            self.release(row)
+            raise
+        return row
+
+    def _row(self) -> int:
         if not self._free:
             old = len(self.state)
             capacity = max(8, 2 * old)
@@ -141,13 +164,14 @@ class Monitor:
                 stage.resize(capacity)
             self.state = np.resize(self.state, capacity)
             self._free = list(range(capacity - 1, old - 1, -1))
-        row = self._free.pop()
+        return self._free.pop()
+
+    def _reset(self, row: int, machine: str, stages: dict[str, FleetState]) -> None:
         seed = machine_seed(machine)
-        for stage in self.stages.values():
+        for stage in stages.values():
             stage.reset(row, seed)
         self.state[row] = State.NORMAL
         self.episodes.pop(row, None)
-        return row
 
     def release(self, row: int) -> None:
         """Give ``row`` back."""

@@ -53,14 +53,12 @@ def restored(
             raise SnapshotError(f"{machine.name}: the snapshot holds neither a model nor a warm-up.")
         return machine, ""
     monitor = monitor_for(machine_class, snapshot.layout)
-    row = monitor.place(machine.name)
     try:
         if machine_class != snapshot.machine_class:
             raise ValueError(f"its class was {snapshot.machine_class!r} and is {machine_class!r} now")
-        monitor.load(row, snapshot.stages)
+        machine.row = monitor.take_up(machine.name, snapshot.stages)
     except (KeyError, ValueError) as error:
-        monitor.release(row)
         machine.warmup = WarmUp()  # its open alarms are cleared when the new model begins
         return machine, f"{type(error).__name__}: {error}"
-    machine.monitor, machine.row = monitor, row
+    machine.monitor = monitor
     return machine, ""

@@ -71,7 +71,7 @@ class Snapshot:
 class _Array(msgspec.Struct, array_like=True):
     dtype: str
     shape: tuple[int, ...]
-    data: bytes
+    data: bytearray  # so that the array made of it can be written to
 
 
 class _Warmup(msgspec.Struct):
@@ -171,19 +171,18 @@ def unpack(data: bytes) -> Snapshot:
 
 def _wrap(array: NDArray[Any]) -> _Array:
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return _Array(little.dtype.str, array.shape, little.tobytes())
+    return _Array(little.dtype.str, array.shape, bytearray(little.tobytes()))
 
 
 def _unwrap(array: _Array) -> NDArray[Any]:
     """An array that owns its memory."""
-    stored, own = _types(array.dtype)
-    return np.frombuffer(array.data, stored).reshape(array.shape).astype(own)
+    values = np.frombuffer(array.data, _type(array.dtype)).reshape(array.shape)
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
 @lru_cache(maxsize=256)
-def _types(name: str) -> tuple[np.dtype[Any], np.dtype[Any]]:
-    """The type of that name, and the same in this machine's byte order."""
+def _type(name: str) -> np.dtype[Any]:
     dtype = np.dtype(name)
     if dtype.hasobject:
         raise ValueError("an array of objects")
-    return dtype, dtype.newbyteorder("=")
+    return dtype
