@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -47,6 +48,19 @@ def kept() -> bool:
     return any(Path(numba.config.CACHE_DIR).rglob("*.nbi")) if numba.config.CACHE_DIR else False
 
 
+def _mend(folder: Path) -> None:
+    """Remove files that a loss of power left half written: Numba would fail on them, at every start.
+
+    They hold pickles, whose last byte is a full stop.
+    """
+    for path in folder.rglob("*.nb[ic]"):
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - 1, 0))
+            whole = file.read() == pickle.STOP
+        if not whole:
+            path.unlink(missing_ok=True)
+
+
 def _keep() -> None:
     """Point Numba to the folder; to a copy of it where it cannot be written to, as in an image."""
     folder = cache_folder()
@@ -54,6 +68,7 @@ def _keep() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             numba.config.CACHE_DIR = str(folder)
+        _mend(folder)
     except OSError:
         if folder.is_dir():  # Numba reads only from where it may write
             copy = tempfile.mkdtemp(prefix="yeji-kernels-")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -70,3 +71,18 @@ def test_no_folder_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     compiled._keep()
     assert numba.config.CACHE_DIR == ""
     assert not compiled.kept()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"", lambda data: data[:-20].rstrip(b"."), lambda data: bytes(len(data))]
+)
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+def test_damaged_machine_code_is_compiled_anew(
+    tmp_path: Path, kind: str, damage: Callable[[bytes], bytes]
+) -> None:
+    run(tmp_path, COMPILE)
+    files = list(tmp_path.rglob(kind))
+    assert files
+    for path in files:
+        path.write_bytes(damage(path.read_bytes()))
+    assert run(tmp_path, COMPILE).startswith(str(tmp_path))
