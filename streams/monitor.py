@@ -364,17 +364,21 @@ def _evidence(
 ) -> Evidence:
     """The detectors' evidence as one: contributions weighted by who raised the score, rows sum to 1.
 
-    What was expected, and how far off it is, comes from the first detector that says so. Only the
-    readings that are ``high`` (a,) can be part of an alarm; the others have no evidence gathered.
+    What was expected of a sensor, and how far off it is, comes from the detector that blames it most, of
+    those that say so. Only the readings that are ``high`` (a,) can be part of an alarm; the others have no
+    evidence gathered.
     """
     total, expected, deviation = np.zeros(shape), np.full(shape, np.nan), np.full(shape, np.nan)
     if len(high):
-        share = np.zeros((len(high), shape[1]))
+        share, most = np.zeros((len(high), shape[1])), np.full((len(high), shape[1]), -1.0)
         for i, one in enumerate(raws):
             found = one.evidence(high)
-            share += shares[high, i : i + 1] * normalised(found.contributions)
-            expected[high] = np.where(np.isnan(expected[high]), found.expected, expected[high])
-            deviation[high] = np.where(np.isnan(deviation[high]), found.deviation, deviation[high])
+            part = shares[high, i : i + 1] * normalised(found.contributions)
+            share += part
+            blames = ~np.isnan(found.expected) & (part > most)
+            expected[high] = np.where(blames, found.expected, expected[high])
+            deviation[high] = np.where(blames, found.deviation, deviation[high])
+            most = np.where(blames, part, most)
         total[high] = normalised(share)
     return Evidence(total, expected, deviation)
 

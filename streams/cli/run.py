@@ -158,7 +158,7 @@ def run(
 ) -> None:
     """Watch machines: score every reading, raise alarms, keep it all in SQLite, show it on a local page.
 
-    Without options it simulates a plant: nine days of history in a minute, then live.
+    Without options it simulates a plant: nine days of history in seconds, then live.
     """
     from connectors.csv_layout import CsvOptions
     from streams.cli.errors import CommandError
