@@ -18,6 +18,7 @@ from river import anomaly, compose, preprocessing
 
 from streams.pipeline import Pipeline
 from streams.records import Frame
+from streams.saving import many
 from streams.settings import Settings
 
 SENSORS = tuple(f"s{i}" for i in range(8))
@@ -65,8 +66,9 @@ def main() -> None:
     dumping = time.perf_counter() - began
     second = Pipeline(Settings())
     began = time.perf_counter()
-    for data in saved:
-        second.restore(data)
+    with many():
+        for data in saved:
+            second.restore(data)
     restoring = time.perf_counter() - began
     assert second.machines == asked.machines
     models = river_models(RIVER, asked.readings, rng)
@@ -74,8 +76,9 @@ def main() -> None:
     pickled = [pickle.dumps(model) for model in models]
     river_dumping = (time.perf_counter() - began) * asked.machines / RIVER
     began = time.perf_counter()
-    for data in pickled:
-        pickle.loads(data)
+    with many():
+        for data in pickled:
+            pickle.loads(data)
     river_restoring = (time.perf_counter() - began) * asked.machines / RIVER
     sizes, river_size = [len(data) for data in saved], statistics.median(map(len, pickled))
     table = Table(

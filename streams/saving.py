@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from streams.intake import Clock
 from streams.layout import Layout, union
@@ -62,3 +64,15 @@ def restored(
         return machine, f"{type(error).__name__}: {error}"
     machine.monitor = monitor
     return machine, ""
+
+
+@contextmanager
+def many() -> Iterator[None]:
+    """Restore many machines within: Python does not look for garbage meanwhile, since all of it lives on."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
