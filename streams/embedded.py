@@ -13,7 +13,6 @@ from connectors.sqlite_store import Position, SqliteSink
 from streams.handover import Handover
 from streams.pipeline import Pipeline
 from streams.records import AlarmPhase, Results
-from streams.saving import many
 from streams.silence import SilenceWatch
 from streams.snapshot import SnapshotError
 
@@ -141,13 +140,12 @@ class EmbeddedRun:
     def _resume(self) -> None:
         notes: list[str] = []
         machines = 0
-        with many():
-            for machine, data in self.sink.snapshots():
-                try:
-                    self.pipeline.restore(data)
-                    machines += 1
-                except SnapshotError as error:
-                    notes.append(f"{machine} learns anew: {error}")
+        for machine, data in self.sink.snapshots():
+            try:
+                self.pipeline.restore(data)
+                machines += 1
+            except SnapshotError as error:
+                notes.append(f"{machine} learns anew: {error}")
         notes += [f"{machine} learns anew: {why}" for machine, why in self.pipeline.relearning.items()]
         if isinstance(self.source, Resumable):
             position = self.sink.position(self.source.name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from streams.intake import Clock
 from streams.layout import Layout, union
@@ -64,15 +62,3 @@ def restored(
         return machine, f"{type(error).__name__}: {error}"
     machine.monitor = monitor
     return machine, ""
-
-
-@contextmanager
-def many() -> Iterator[None]:
-    """Restore many machines within: Python does not look for garbage meanwhile, since all of it lives on."""
-    looked = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if looked:
-            gc.enable()

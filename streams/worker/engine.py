@@ -14,7 +14,6 @@ import structlog
 from streams.alert_wire import WireError, decode_verdict
 from streams.pipeline import Pipeline
 from streams.records import Message, Reason, Rejection, Results
-from streams.saving import many
 from streams.silence import SilenceWatch
 from streams.snapshot import SnapshotError
 from streams.wire import reject
@@ -130,10 +129,6 @@ class Engine:
 
     def restore(self, partition: int, found: Mapping[str, Sequence[Stored]]) -> Restored:
         """Take up each machine's newest snapshot that can be read; say how far back the others have to go."""
-        with many():
-            return self._restore(partition, found)
-
-    def _restore(self, partition: int, found: Mapping[str, Sequence[Stored]]) -> Restored:
         slots: dict[str, int] = {}
         behind: dict[str, int] = {}
         for machine, choices in found.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import struct
 import zlib
 from dataclasses import replace
@@ -15,7 +14,6 @@ from hypothesis.extra import numpy as arrays
 
 from streams.pipeline import Pipeline
 from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution
-from streams.saving import many
 from streams.snapshot import (
     VERSION,
     Snapshot,
@@ -129,15 +127,3 @@ def test_a_stage_that_an_older_version_did_not_have_begins_afresh():
     without_model = replace(saved, stages={n: s for n, s in saved.stages.items() if n != "detector0"})
     other.restore(pack(without_model))
     assert "detector0" in other.relearning["a/b/c/d/press-1"]
-
-
-def test_the_collector_is_as_it_was_after_many_were_restored() -> None:
-    for before in (True, False):
-        (gc.enable if before else gc.disable)()
-        try:
-            with pytest.raises(SnapshotError), many():
-                assert not gc.isenabled()
-                raise SnapshotError("one that cannot be read")
-            assert gc.isenabled() is before
-        finally:
-            gc.enable()
