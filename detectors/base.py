@@ -71,6 +71,9 @@ class FleetState(ABC):
     element-wise arithmetic (no BLAS, whose sums depend on the shape).
     """
 
+    #: Whether `load` leaves nothing of what a row held before, so that the row need not be fresh.
+    loads_whole: ClassVar[bool] = False
+
     @abstractmethod
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` rows; rows that exist keep their state."""

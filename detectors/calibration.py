@@ -9,7 +9,7 @@ Siffer et al., KDD 2017), so that a score can say "once in 30 days" after some h
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,8 @@ class FleetCalibrator(FleetState):
     >>> calibrator.score(two, np.array([0.7, 7.0])).round(2).tolist()
     [0.52, 1.0]
     """
+
+    loads_whole: ClassVar[bool] = True
 
     def __init__(self, size: int = 512, thin: int = 64, least: int = 20, shape: float = 0.25) -> None:
         self.size, self.thin, self.least, self.shape = size, thin, least, shape

@@ -44,6 +44,7 @@ class FleetMspc(FleetDetector):
     """
 
     kind: ClassVar[str] = "mspc"
+    loads_whole: ClassVar[bool] = True
 
     def __init__(
         self,

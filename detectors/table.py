@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class FleetTable(FleetState):
     >>> table["mean"].shape
     (4, 2)
     """
+
+    loads_whole: ClassVar[bool] = True
 
     def __init__(self, columns: dict[str, Column], **lengths: int) -> None:
         self._columns = columns

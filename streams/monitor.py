@@ -23,7 +23,6 @@ from detectors.quality import FleetQuality, QualityTransition
 from detectors.registry import build
 from detectors.restart import FleetRestart
 from detectors.seeds import machine_seed
-from detectors.table import FleetTable
 from detectors.wear import FleetWear
 from streams.condition import Change, Episode, Readings, Rule, advance, busy
 from streams.feedback import FleetFeedback
@@ -142,11 +141,9 @@ class Monitor:
     def take_up(self, machine: str, saved: dict[str, Saved]) -> int:
         """A row for ``machine`` with what `dump` gave; ValueError or KeyError when it no longer fits."""
         row = self._row()
-        # A table loads all of its columns and needs no fresh row: with thousands of machines that counts.
+        # Where it is not needed, no fresh row: with thousands of machines that counts.
         others = {
-            name: stage
-            for name, stage in self.stages.items()
-            if name not in saved or not isinstance(stage, FleetTable)
+            name: stage for name, stage in self.stages.items() if name not in saved or not stage.loads_whole
         }
         self._reset(row, machine, others)
         try:
