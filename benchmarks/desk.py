@@ -24,16 +24,16 @@ from pathlib import Path
 import structlog
 from aiosmtpd.controller import Controller
 
-from connectors.desk_service import Desk
-from connectors.desk_store import check_journal
-from connectors.notify.channels import build_channels
-from connectors.notify.office import PostOffice
-from connectors.notify.planner import Planner
-from streams.alarms.desk import Known, Rules, receive
-from streams.alarms.point import apply, point_id
-from streams.alarms.scope import EVERYTHING
-from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
-from streams.settings import Settings
+from desk.notify.channels import build_channels
+from desk.notify.office import PostOffice
+from desk.notify.planner import Planner
+from desk.rules.desk import Known, Rules, receive
+from desk.rules.point import apply, point_id
+from desk.rules.scope import EVERYTHING
+from desk.service.desk import Desk
+from desk.store.store import check_journal
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
+from pipeline.settings import Settings
 
 START = 1_767_582_000_000
 SENSORS = ("vibration", "temperature", "current", "pressure")

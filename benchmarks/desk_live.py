@@ -18,11 +18,11 @@ from pathlib import Path
 
 import httpx
 
-from connectors.desk import DeskServer
-from connectors.desk.roles import Role
-from connectors.desk_service import Desk, desk_path
-from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
-from streams.settings import Settings
+from desk.access.roles import Role
+from desk.service.desk import Desk, desk_path
+from desk.web import DeskServer
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
+from pipeline.settings import Settings
 
 TENANTS = 4
 

@@ -23,7 +23,7 @@ import numpy as np
 from river import anomaly, compose, preprocessing
 
 from detectors.batch import Batch
-from detectors.half_space_trees import FleetHalfSpaceTrees
+from detectors.half_space_trees.detector import FleetHalfSpaceTrees
 
 SENSORS, TREES, HEIGHT, WINDOW = 8, 10, 8, 250
 WARM = 2_000  # readings a machine learned before it is timed

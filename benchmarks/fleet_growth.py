@@ -23,9 +23,9 @@ import time
 import msgspec
 import numpy as np
 
-from streams.pipeline import Pipeline
-from streams.records import Message
-from streams.settings import ClassSettings, DetectorSettings, Settings
+from pipeline.pipeline import Pipeline
+from pipeline.records import Message
+from pipeline.settings import ClassSettings, DetectorSettings, Settings
 
 SENSORS = tuple(f"sensor_{i}" for i in range(8))
 START, STEP = 1_700_000_000_000, 1_000

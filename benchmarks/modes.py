@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from river import forest, linear_model, naive_bayes, neighbors, tree
 
-from streams.alarms.modes import FailureModes
+from desk.rules.modes import FailureModes
 
 STEPS = (4, 8, 16, 40)
 MODES, SENSORS = 4, 8
@@ -41,7 +41,7 @@ def signatures(rng: np.random.Generator) -> np.ndarray:
 
 
 def looks(deviation: np.ndarray) -> dict[str, float]:
-    """As `streams.alarms.examples.features` makes it of contributions in proportion to the deviations."""
+    """As `pipeline.spreading.examples.features` makes it of contributions in proportion to the deviations."""
     share = np.abs(deviation) / np.abs(deviation).sum()
     found = {}
     for j in np.flatnonzero(share >= 0.02).tolist():

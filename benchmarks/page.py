@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from starlette.testclient import TestClient
 
-from connectors.page.app import Page
-from connectors.sqlite_history import SqliteHistory
-from connectors.sqlite_store import SqliteSink
-from streams.records import Results, Scored
-from streams.settings import Settings
+from connectors.sqlite.history import SqliteHistory
+from connectors.sqlite.store import SqliteSink
+from desk.web.page.app import Page
+from pipeline.records import Results, Scored
+from pipeline.settings import Settings
 
 START, READINGS, SENSORS = 1_760_000_000_000, 3600, tuple(f"s{j}" for j in range(8))
 

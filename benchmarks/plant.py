@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from streams.pipeline import Pipeline
-from streams.records import AlarmEvent, AlarmKind, AlarmPhase
-from streams.settings import DetectorSettings, Settings
-from streams.simulator import Fault, plant_classes, steady_plant
-from streams.simulator.faults import SENSOR_FAULTS
+from connectors.simulator import Fault, plant_classes, steady_plant
+from connectors.simulator.faults import SENSOR_FAULTS
+from pipeline.pipeline import Pipeline
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase
+from pipeline.settings import DetectorSettings, Settings
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -14,8 +14,8 @@ import argparse
 import numpy as np
 
 from detectors.batch import Batch, Floats
-from detectors.health import FleetHealth
-from detectors.prognosis import FleetPrognosis
+from detectors.health.health import FleetHealth
+from detectors.health.prognosis import FleetPrognosis
 
 STEP = 60_000  # a reading a minute
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from river import forest, linear_model, preprocessing
 
-from detectors.run_features import Run, RunFeatures, RunFollower
-from streams.bench.cmapss import CAP, FOLDS, cut_places
-from streams.bench.cmapss_files import read_engines
+from detectors.remaining_life.run_features import Run, RunFeatures, RunFollower
+from streams.evaluation.cmapss import CAP, FOLDS, cut_places
+from streams.evaluation.cmapss_files import read_engines
 
 Features = Callable[[Run], Any]
 

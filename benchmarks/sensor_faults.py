@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 
-from streams.pipeline import Pipeline
-from streams.records import AlarmEvent, AlarmKind, AlarmPhase
-from streams.settings import Settings
-from streams.simulator.faults import SENSOR_FAULTS, Fault
-from streams.simulator.plant import Plant
-from streams.simulator.scenario import machines, plant_classes
+from connectors.simulator.faults import SENSOR_FAULTS, Fault
+from connectors.simulator.plant import Plant
+from connectors.simulator.scenario import machines, plant_classes
+from pipeline.pipeline import Pipeline
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase
+from pipeline.settings import Settings
 
 DAY, HOUR = 86_400_000, 3_600_000
 START = 20_420 * DAY

@@ -21,11 +21,11 @@ from rich.table import Table
 from scipy.signal import lfilter
 
 from detectors.batch import Floats
-from streams.bench.figures import event_figures
-from streams.bench.reader import read_folder
-from streams.bench.recording import Recording
-from streams.bench.replay import replay
-from streams.bench.skab import official, preset
+from streams.evaluation.figures import event_figures
+from streams.evaluation.reader import read_folder
+from streams.evaluation.recording import Recording
+from streams.evaluation.replay import replay
+from streams.evaluation.skab import official, preset
 
 DROPPED = (0, 5, 11, 18, 26)
 HEALTHY = (420, 450, 480, 510, 535)

@@ -17,9 +17,9 @@ from rich.progress import track
 from rich.table import Table
 from river import anomaly, compose, preprocessing
 
-from streams.pipeline import Pipeline
-from streams.records import Frame
-from streams.settings import Settings
+from pipeline.pipeline import Pipeline
+from pipeline.records import Frame
+from pipeline.settings import Settings
 
 SENSORS = tuple(f"s{i}" for i in range(8))
 RIVER = 50  # pickled River models are measured on so many and scaled up: each costs more than a MB

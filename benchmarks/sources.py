@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from connectors.csv_source import CsvSource
-from streams.records import Frame
-from streams.simulator import steady_plant
-from streams.simulator.shifts import DAY
+from connectors.csv.source import CsvSource
+from connectors.simulator import steady_plant
+from connectors.simulator.shifts import DAY
+from pipeline.records import Frame
 
 START = 1_764_547_200_000
 ROWS = 200_000

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streams.pipeline import Pipeline
-from streams.prior import Prior, pack, short, unpack
-from streams.records import AlarmKind, AlarmPhase
-from streams.settings import DetectorSettings, Settings
-from streams.simulator import Fault, FaultKind, Plant, plant_classes, steady_plant
-from streams.spreading import export
+from connectors.simulator import Fault, FaultKind, Plant, plant_classes, steady_plant
+from pipeline.pipeline import Pipeline
+from pipeline.records import AlarmKind, AlarmPhase
+from pipeline.settings import DetectorSettings, Settings
+from pipeline.spreading.prior import Prior, pack, short, unpack
+from pipeline.spreading.spreading import export
 
 START, HOUR, INTERVAL = 1_790_000_000_000, 3_600_000, 30_000
 

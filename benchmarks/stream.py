@@ -34,10 +34,10 @@ from kafka import KafkaAdminClient, KafkaProducer
 from rich.console import Console
 from rich.table import Table
 
-from connectors.kafka_topics import Topics
-from streams.records import Frame
-from streams.settings import InfluxSettings, KafkaSettings, Settings, load_settings
-from streams.wire import encode_frame
+from connectors.kafka.topics import Topics
+from pipeline.records import Frame
+from pipeline.settings import InfluxSettings, KafkaSettings, Settings, load_settings
+from pipeline.wire.readings import encode_frame
 
 SENSORS = tuple(f"sensor_{n}" for n in range(8))
 PARTITIONS = 8

@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 from stream import PARTITIONS, Bench, produce, settings_of_services
 
 PROGRAM = (
-    "import sys,json; from streams.settings import Settings; from streams.worker.service import run_worker; "
+    "import sys,json; from pipeline.settings import Settings; from streams.agents.service import run_worker; "
 )
 PROGRAM += "run_worker(Settings(**json.load(open(sys.argv[1]))))"
 

@@ -65,10 +65,10 @@ def stop() -> None:
 
 def yeji() -> None:
     """The worker as it is, with its statistics watched."""
-    from streams.records import Results
-    from streams.settings import Settings
-    from streams.worker import lane, tally
-    from streams.worker.service import run_worker
+    from pipeline.records import Results
+    from pipeline.settings import Settings
+    from streams.agents import lane, tally
+    from streams.agents.service import run_worker
 
     clock = Clock()
     own = Path(PLAN["folder"]) / f"{os.getpid()}.done"

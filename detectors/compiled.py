@@ -36,7 +36,7 @@ def cache_folder() -> Path:
     is in, not at the kernels that it calls in others.
     """
     sources = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         sources.update(path.read_bytes())
     own = os.environ.get("YEJI_CACHE")
     base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yeji"

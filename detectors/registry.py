@@ -10,15 +10,15 @@ from detectors.base import FleetDetector
 
 # Named, not imported: a worker loads only what its classes use.
 KINDS: dict[str, str] = {
-    "half-space-trees": "detectors.half_space_trees:FleetHalfSpaceTrees",
-    "loda": "detectors.loda:FleetLoda",
-    "mspc": "detectors.mspc:FleetMspc",
+    "half-space-trees": "detectors.half_space_trees.detector:FleetHalfSpaceTrees",
+    "loda": "detectors.loda.detector:FleetLoda",
+    "mspc": "detectors.mspc.detector:FleetMspc",
     "one-class-svm": "detectors.one_class_svm:FleetOneClassSVM",
     "records": "detectors.records:FleetRecords",
     "regimes": "detectors.regimes:FleetRegimes",
-    "river": "detectors.river_model:FleetRiver",
+    "river": "detectors.river.model:FleetRiver",
     "robust-univariate": "detectors.univariate:FleetRobustUnivariate",
-    "similarity": "detectors.similarity:FleetSimilarity",
+    "similarity": "detectors.similarity.detector:FleetSimilarity",
 }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from detectors.batch import Batch
-from streams.monitor import Monitor
-from streams.settings import ClassSettings, Settings, load_settings
+from pipeline.monitor import Monitor
+from pipeline.settings import ClassSettings, Settings, load_settings
 
 #: Readings that a made-up machine begins with, and readings after them: several blocks that are learned.
 _BEGIN, _AFTER = 300, 200

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 OURS = ("detectors", "streams", "connectors")
 
 #: Parts of `streams` that bring the pipeline and the outside world together.
-RUNNERS = ("streams.cli", "streams.worker", "streams.embedded", "streams.bench")
+RUNNERS = ("streams.cli", "streams.agents", "streams.embedded.run", "streams.evaluation")
 
 
 def module_name(path: Path) -> str:

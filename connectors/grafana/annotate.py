@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from html import escape
 
-from connectors.contributors import contributors
+from connectors.base.contributors import contributors
 from connectors.grafana.client import Grafana, Json
-from connectors.grafana.frame import TAG
-from streams.records import AlarmEvent, AlarmPhase
+from connectors.grafana.dashboards.frame import TAG
+from pipeline.records import AlarmEvent, AlarmPhase
 
 #: Grafana's database keeps no more of a tag.
 TAG_LENGTH = 100
@@ -20,7 +20,7 @@ TAG_LENGTH = 100
 def tags(event: AlarmEvent) -> list[str]:
     """What an alarm's annotation can be found by; the machine dashboard asks for its machine.
 
-    >>> from streams.records import AlarmKind
+    >>> from pipeline.records import AlarmKind
     >>> event = AlarmEvent("1f", "a/b/c/d/e", "", AlarmKind.LIMIT, AlarmPhase.RAISED, 0, 0, 1, 1, 4)
     >>> tags(event)
     ['yeji', 'a/b/c/d/e', 'kind:limit', 'severity:4', 'alarm:1f']

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from connectors.grafana.client import Grafana, GrafanaError, Json
-from connectors.grafana.dashboards import build_all
-from connectors.grafana.flux import SOURCE_UID
-from streams.settings import Settings
+from connectors.grafana.dashboards.build import build_all
+from connectors.grafana.dashboards.flux import SOURCE_UID
+from pipeline.settings import Settings
 
 FOLDER_UID = "yeji"
 SOURCE_NAME = "Yeji InfluxDB"

@@ -13,9 +13,9 @@ from kafka.structs import OffsetAndMetadata
 
 from connectors.grafana.annotate import annotate
 from connectors.grafana.client import Grafana, GrafanaError
-from connectors.kafka_security import KafkaError, client_options
-from streams.alert_wire import WireError, decode_alert
-from streams.settings import KafkaSettings
+from connectors.kafka.security import KafkaError, client_options
+from pipeline.settings import KafkaSettings
+from pipeline.wire.alerts import WireError, decode_alert
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from streams.bench.report import Report
+    from streams.evaluation.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -40,10 +40,10 @@ def bench(
         TimeElapsedColumn,
     )
 
-    from streams.bench.draw import write_plots
-    from streams.bench.formats import FORMATS, runner
-    from streams.bench.report import BenchError
     from streams.cli.errors import CommandError
+    from streams.evaluation.draw import write_plots
+    from streams.evaluation.formats import FORMATS, runner
+    from streams.evaluation.report import BenchError
 
     if form not in FORMATS:
         raise CommandError(f"There is no format {form!r}. Write --format with one of {', '.join(FORMATS)}.")
@@ -77,7 +77,7 @@ def bench(
 def _print(console: Console, report: Report) -> None:
     from rich.table import Table
 
-    from streams.bench.report import shown
+    from streams.evaluation.report import shown
 
     console.rule(report.title)
     for table in report.tables:

@@ -32,8 +32,8 @@ def desk(
 
     One desk a store. What it is to tell and whom is in the settings `desk` and `notify`.
     """
+    from pipeline.settings import load_settings
     from streams.cli.run_desk import run_desk
-    from streams.settings import load_settings
 
     run_desk(load_settings(data=data), kafka=kafka)
 
@@ -49,11 +49,11 @@ def verify(
     ] = None,
 ) -> None:
     """Check that no entry of the journal was changed, taken out or cut off."""
-    from connectors.desk_service import desk_path
-    from connectors.desk_store import check_journal
-    from streams.alarms.journal import JournalError
+    from desk.rules.journal import JournalError
+    from desk.service.desk import desk_path
+    from desk.store.store import check_journal
+    from pipeline.settings import load_settings
     from streams.cli.errors import CommandError
-    from streams.settings import load_settings
 
     try:
         noted = [bytes.fromhex(one) for one in head or ()]
@@ -78,9 +78,9 @@ def show(
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from connectors.desk_service import Desk, desk_path
-    from streams.alarms.scope import EVERYTHING
-    from streams.settings import load_settings
+    from desk.rules.scope import EVERYTHING
+    from desk.service.desk import Desk, desk_path
+    from pipeline.settings import load_settings
 
     settings = load_settings(data=data)
     _must_exist(desk_path(settings))
@@ -101,9 +101,9 @@ def show(
 
 def rebuild(data: _Data = None) -> None:
     """Make the desk's state anew from its journal; open desks go on with it."""
-    from connectors.desk_service import desk_path
-    from connectors.desk_store import DeskStore
-    from streams.settings import load_settings
+    from desk.service.desk import desk_path
+    from desk.store.store import DeskStore
+    from pipeline.settings import load_settings
 
     path = desk_path(load_settings(data=data))
     _must_exist(path)

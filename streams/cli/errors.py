@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from connectors.base import SinkUnavailableError
-from connectors.kafka_security import KafkaError
-from connectors.sqlite_schema import StoreError
-from streams.settings import SettingsError
-from streams.worker.errors import WorkerError
+from connectors.base.contract import SinkUnavailableError
+from connectors.kafka.security import KafkaError
+from connectors.sqlite.schema import StoreError
+from pipeline.settings import SettingsError
+from streams.agents.errors import WorkerError
 
 
 class CommandError(Exception):

@@ -16,7 +16,7 @@ FOLDER = Path("deploy/grafana/dashboards")
 def _told() -> Iterator[None]:
     """What is wrong with Grafana or Kafka ends the command with its message alone."""
     from connectors.grafana.client import GrafanaError
-    from connectors.kafka_security import KafkaError
+    from connectors.kafka.security import KafkaError
     from streams.cli.errors import CommandError
 
     try:
@@ -46,7 +46,7 @@ def apply(
     """
     from connectors.grafana import apply as work
     from connectors.grafana.client import Grafana
-    from streams.settings import load_settings
+    from pipeline.settings import load_settings
 
     settings = load_settings()
     if url is not None:
@@ -71,7 +71,7 @@ def annotate(
     """
     from connectors.grafana.client import Grafana
     from connectors.grafana.follow import AlarmFollower
-    from streams.settings import load_settings
+    from pipeline.settings import load_settings
 
     settings = load_settings()
     with _told():
@@ -89,7 +89,7 @@ def write(
     folder: Annotated[Path, typer.Argument(help="where the JSON files go")] = FOLDER,
 ) -> None:
     """Write the dashboards as JSON files, as Grafana's file provisioning takes them."""
-    from connectors.grafana.dashboards import write_all
+    from connectors.grafana.dashboards.build import write_all
 
     for path in write_all(folder):
         typer.echo(str(path))

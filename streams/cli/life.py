@@ -33,10 +33,10 @@ def life(
     """
     from rich.console import Console
 
+    from connectors.csv.runs import RunsFileError
     from streams.cli.errors import CommandError
     from streams.cli.lives_table import lives_table
-    from streams.remaining import remaining_of
-    from streams.runs_file import RunsFileError
+    from streams.remaining_life import remaining_of
 
     try:
         told = remaining_of(history, now, cap, coverage)

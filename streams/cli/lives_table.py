@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from streams.remaining import Remaining
+from streams.remaining_life import Remaining
 
 
 def lives_table(told: Sequence[Remaining], title: str, age: str, left: str) -> Table:

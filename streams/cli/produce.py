@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from connectors.base import Source
-    from connectors.kafka_producer import FrameProducer
+    from connectors.base.contract import Source
+    from connectors.kafka.producer import FrameProducer
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +42,10 @@ def produce(
 
     Sending the same readings again does no harm: the worker takes each machine and time once.
     """
-    from connectors.kafka_producer import FrameProducer
-    from connectors.kafka_topics import require_topics
+    from connectors.kafka.producer import FrameProducer
+    from connectors.kafka.topics import require_topics
+    from pipeline.settings import load_settings
     from streams.cli.errors import CommandError
-    from streams.settings import load_settings
 
     if sum((csv is not None, stdin, simulate)) != 1:
         raise CommandError("Give one of --csv PATH, --stdin and --simulate.")
@@ -59,7 +59,7 @@ def produce(
 def _source(
     csv: Path | None, stdin: bool, plant: tuple[int, str, str, int | None], exit_at_end: bool
 ) -> tuple[Source, int | None]:
-    from connectors.simulator_source import now_ms
+    from connectors.simulator.source import now_ms
     from streams.cli.sources import Simulation, choose_csv, choose_stdin, duration
 
     if csv is not None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import structlog
 
-from connectors.desk_alerts import AlertReader
-from connectors.desk_feedback import KafkaOutlet, VerdictOutlet
-from connectors.desk_modes import ModeBook
-from connectors.desk_runner import DeskRunner, only_runner
-from connectors.desk_service import Desk, desk_path
-from connectors.history import History, HistoryUnavailableError
-from connectors.influx_desk import measurer
+from connectors.base.history import History, HistoryUnavailableError
+from desk.learning.modes import ModeBook
+from desk.service.alerts import AlertReader
+from desk.service.desk import Desk, desk_path
+from desk.service.feedback import KafkaOutlet, VerdictOutlet
+from desk.service.measures import measurer
+from desk.service.runner import DeskRunner, only_runner
+from pipeline.settings import Settings
 from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
-from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +71,8 @@ def serve_desk(desk: Desk, history: History | None, stack: ExitStack, say: Calla
 
     Raises CommandError when its port is taken.
     """
-    from connectors.desk import DeskServer
-    from connectors.page import PageError
+    from desk.web import DeskServer
+    from desk.web.page import PageError
 
     if history is not None:
         desk.fleet = lambda: _machines(history)
@@ -104,7 +104,7 @@ def _history(settings: Settings, stack: ExitStack) -> History | None:
     if settings.influx.token is None or not settings.influx.token.get_secret_value():
         print("Charts   none: set influx.token (YEJI_INFLUX__TOKEN) to show readings", flush=True)
         return None
-    from connectors.influx_history import InfluxHistory
+    from connectors.influx.history import InfluxHistory
 
     history = InfluxHistory(settings.influx)
     stack.callback(history.close)

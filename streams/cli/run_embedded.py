@@ -10,23 +10,23 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.base import SinkUnavailableError
-from connectors.desk_beside import DeskBeside, Verdicts
-from connectors.prior_files import adopted_priors
-from connectors.sqlite_store import SqliteSink
+from connectors.base.contract import SinkUnavailableError
+from connectors.files.priors import adopted_priors
+from connectors.sqlite.store import SqliteSink
+from desk.service.beside import DeskBeside, Verdicts
 from detectors.compiled import kept
+from pipeline.pipeline import Pipeline
+from pipeline.records import Results
+from pipeline.settings import Settings
 from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
 from streams.cli.terminal import Terminal
-from streams.embedded import EmbeddedRun, Tally
-from streams.pipeline import Pipeline
+from streams.embedded.run import EmbeddedRun, Tally
 from streams.prepare import prepare
-from streams.records import Results
-from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from connectors.page import PageServer
+    from desk.web.page import PageServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _with_desk(
     verdicts = Verdicts()
     desk = started_desk(settings, stack, kafka=False, outlet=verdicts)
     beside = DeskBeside(desk, verdicts, pipeline.feedback)
-    from connectors.sqlite_history import SqliteHistory
+    from connectors.sqlite.history import SqliteHistory
 
     history = SqliteHistory(store)
     stack.callback(history.close)
@@ -134,8 +134,8 @@ def _with_desk(
 
 
 def _page(settings: Settings, store: Path, stack: ExitStack) -> PageServer:
-    from connectors.page import PageError, PageServer
-    from connectors.sqlite_history import SqliteHistory
+    from connectors.sqlite.history import SqliteHistory
+    from desk.web.page import PageError, PageServer
 
     history = SqliteHistory(store)
     stack.callback(history.close)

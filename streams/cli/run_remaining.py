@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from connectors.history import Series
-from detectors.remaining_life import LEAST_RUNS
-from detectors.run_features import Run
-from streams.alarms.scope import EVERYTHING
+from connectors.base.history import Series
+from desk.rules.scope import EVERYTHING
+from detectors.remaining_life.model import LEAST_RUNS
+from detectors.remaining_life.run_features import Run
+from pipeline.layout import align
+from pipeline.records import Floats, Verdict, VerdictKind
+from pipeline.spreading.lives import lives_of
 from streams.cli.errors import CommandError
 from streams.cli.run_tune import opened
-from streams.layout import align
-from streams.lives import lives_of
-from streams.records import Floats, Verdict, VerdictKind
-from streams.remaining import Remaining, remaining_after
+from streams.remaining_life import Remaining, remaining_after
 
 #: A machine's history is looked at in about so many means: a life is long, and wear is slow.
 _POINTS = 4000

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.desk_modes import ModeBook
-from connectors.desk_service import Desk, desk_path, wall_clock
-from connectors.prior_files import priors_folder, read_prior, write_prior
-from connectors.sqlite_store import SqliteSink
-from streams.alarms.examples import Example
+from connectors.files.priors import priors_folder, read_prior, write_prior
+from connectors.sqlite.store import SqliteSink
+from desk.learning.modes import ModeBook
+from desk.service.desk import Desk, desk_path, wall_clock
+from pipeline.pipeline import Pipeline
+from pipeline.settings import Settings
+from pipeline.snapshots.snapshot import SnapshotError
+from pipeline.spreading.examples import Example
+from pipeline.spreading.prior import Prior, PriorError, short
+from pipeline.spreading.spreading import export
 from streams.cli.errors import CommandError
 from streams.cli.run_tune import simulated, store_of, user
-from streams.pipeline import Pipeline
-from streams.prior import Prior, PriorError, short
-from streams.settings import Settings
-from streams.snapshot import SnapshotError
-from streams.spreading import export
 
 
 def write_package(
@@ -69,7 +69,7 @@ def _from_store(path: Path) -> list[bytes]:
 
 
 def _from_kafka(settings: Settings) -> list[bytes]:
-    from streams.worker.snapshots import read_snapshots  # only a cluster needs its clients
+    from streams.agents.snapshots import read_snapshots  # only a cluster needs its clients
 
     async def read() -> list[bytes]:
         found: list[bytes] = []

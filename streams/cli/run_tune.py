@@ -13,18 +13,18 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import Progress
 
-from connectors.desk_service import desk_path
-from connectors.desk_store import DeskStore
-from connectors.desk_tuning import TuningBook, TuningError
-from connectors.history import History
-from connectors.sqlite_frames import frames
-from connectors.sqlite_history import SqliteHistory
-from streams.alarms.scope import EVERYTHING
+from connectors.base.history import History
+from connectors.files.tuned import read_tuned, tuned_path, write_tuned
+from connectors.simulator import plant_classes
+from connectors.sqlite.frames import frames
+from connectors.sqlite.history import SqliteHistory
+from desk.learning.tuning import TuningBook, TuningError
+from desk.rules.scope import EVERYTHING
+from desk.service.desk import desk_path
+from desk.store.store import DeskStore
+from pipeline.settings import ClassSettings, Settings, load_settings
 from streams.cli.errors import CommandError
-from streams.settings import ClassSettings, Settings, load_settings
-from streams.simulator import plant_classes
-from streams.tuned import read_tuned, tuned_path, write_tuned
-from streams.tuning import DAY, Judged, Span, judge, replay
+from streams.tuning.replay import DAY, Judged, Span, judge, replay
 
 
 def user() -> str:
@@ -56,7 +56,7 @@ def opened(
     with book_of(data) as (settings, book):
         history: History
         if influx:
-            from connectors.influx_history import InfluxHistory  # only a cluster needs its client
+            from connectors.influx.history import InfluxHistory  # only a cluster needs its client
 
             history = InfluxHistory(settings.influx)
         else:

@@ -43,9 +43,9 @@ def simulate(
 
     import msgspec
 
+    from pipeline.wire.readings import encode_frame
     from streams.cli.errors import CommandError
     from streams.cli.sources import Simulation, duration, moment
-    from streams.wire import encode_frame
 
     first, length = moment(start, UTC), duration(history)
     simulation = Simulation(seed, duration(interval), length, machines, fault_rate)

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from connectors.base import Source
-from connectors.csv_layout import CsvOptions
-from connectors.csv_source import AS_FOUND, CsvError, CsvSource, describe
-from connectors.json_lines import JsonLinesSource
-from connectors.simulator_source import SimulatorSource, history_step, now_ms
-from connectors.sqlite_store import Position, SqliteSink
+from connectors.base.contract import Source
+from connectors.csv.layout import CsvOptions
+from connectors.csv.source import AS_FOUND, CsvError, CsvSource, describe
+from connectors.simulator import demo_plant, plant_classes, steady_plant
+from connectors.simulator.shifts import DAY, HOUR
+from connectors.simulator.source import SimulatorSource, history_step, now_ms
+from connectors.sqlite.store import Position, SqliteSink
+from connectors.stdin.json_lines import JsonLinesSource
+from pipeline.settings import ClassSettings, Settings
 from streams.cli.errors import CommandError
-from streams.settings import ClassSettings, Settings
-from streams.simulator import demo_plant, plant_classes, steady_plant
-from streams.simulator.shifts import DAY, HOUR
 
 _UNITS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000, "h": HOUR, "d": DAY, "w": 7 * DAY}
 

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from connectors.base import SinkUnavailableError
-from streams.embedded import Tally
-from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, Results
-from streams.settings import Settings
+from connectors.base.contract import SinkUnavailableError
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, Results
+from pipeline.settings import Settings
+from streams.embedded.run import Tally
 
 SEVERITIES = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
 _COLOURS = {1: "cyan", 2: "yellow", 3: "dark_orange", 4: "red"}
@@ -140,7 +140,7 @@ class Terminal:
         """Print a line above the progress."""
         self.console.print(text, style=style)
 
-    # -- streams.embedded.Watcher
+    # -- streams.embedded.run.Watcher
 
     def resumed(self, machines: int, notes: list[str]) -> None:
         """Say that models were taken up."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from connectors.kafka_topics import TopicReport
+    from connectors.kafka.topics import TopicReport
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +30,8 @@ def topics(
     """
     from rich.console import Console
 
-    from connectors.kafka_topics import Topics, TopicState
-    from streams.settings import load_settings
+    from connectors.kafka.topics import Topics, TopicState
+    from pipeline.settings import load_settings
 
     settings = load_settings().kafka
     if partitions is not None:

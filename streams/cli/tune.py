@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from connectors.desk_tuning import TuningBook
-    from streams.settings import Settings
-    from streams.tuning import Judged
+    from desk.learning.tuning import TuningBook
+    from pipeline.settings import Settings
+    from streams.tuning.replay import Judged
 
 _Data = Annotated[Path | None, typer.Option(help="folder of stores (setting `data`)", show_default="var")]
 _Store = Annotated[
@@ -66,9 +66,9 @@ def try_(
     Shows alarms a day against the budget of ISA-18.2 (`desk.budget`), and which confirmed faults each would
     have warned of.
     """
+    from connectors.files.tuned import changed
     from streams.cli.errors import CommandError
     from streams.cli.run_tune import compare, opened, user
-    from streams.tuned import changed
 
     if not change:
         raise CommandError("Say what to change, for example --set alarm.threshold=0.9995.")
@@ -116,9 +116,9 @@ def report(
     data: _Data = None,
 ) -> None:
     """Compare a version with the settings at work, on the readings since it went into the shadow."""
+    from connectors.files.tuned import changed
     from streams.cli.errors import CommandError
     from streams.cli.run_tune import compare, opened
-    from streams.tuned import changed
 
     with opened(data, store, influx) as (settings, book, history):
         found = next((one for one in book.versions(machine_class) if one.version == version), None)
@@ -173,7 +173,7 @@ def _all(book: TuningBook, machine_class: str, changes: dict[str, Any]) -> dict[
 
 
 def _now() -> int:
-    from connectors.desk_service import wall_clock
+    from desk.service.desk import wall_clock
 
     return wall_clock()
 

@@ -17,7 +17,7 @@ from local_services.influx_build import influx_version
 from local_services.kafka import kafka_version
 
 from connectors.grafana import apply as grafana
-from streams.settings import load_settings
+from pipeline.settings import load_settings
 from tests.deploy.reading import HEALTH, REPOSITORY, TOML, check_command, setting_exists, told
 
 COMPOSE = REPOSITORY / "docker-compose.yml"
@@ -159,7 +159,7 @@ def test_the_worker_is_looked_at_where_it_leaves_its_sign(stack: dict[str, Any])
     assert "YEJI_DATA=/data" in dockerfile
     # A dollar sign is doubled in the file: it is the shell's, not compose's.
     assert "find /data/alive -mmin -1" in stack["services"]["worker"]["healthcheck"]["test"][-1]
-    assert '"alive").touch()' in (REPOSITORY / "streams" / "worker" / "service.py").read_text()
+    assert '"alive").touch()' in (REPOSITORY / "streams" / "agents" / "service.py").read_text()
     assert load_settings().worker.report < 60
 
 
@@ -222,8 +222,8 @@ def test_a_setting_that_is_none_is_found() -> None:
 
 
 def test_the_example_settings_fit_the_simulated_plant() -> None:
+    from connectors.simulator import plant_classes
     from detectors.registry import build
-    from streams.simulator import plant_classes
 
     with told({"YEJI_CONFIG": str(TOML)}) as settings:
         classes = settings.classes

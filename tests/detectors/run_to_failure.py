@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.run_features import Run
+from detectors.remaining_life.run_features import Run
 
 
 def run_to_failure(rng: np.random.Generator, sensors: int = 6) -> Run:

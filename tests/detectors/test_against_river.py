@@ -14,10 +14,10 @@ from river import anomaly, compose, feature_extraction, preprocessing, sketch
 
 from detectors.base import FleetDetector
 from detectors.batch import Batch, Floats, Ints
-from detectors.forests import draw_tree
-from detectors.half_space_trees import FleetHalfSpaceTrees
-from detectors.histograms import FleetHistograms, add_value, density
-from detectors.loda import FleetLoda
+from detectors.half_space_trees.detector import FleetHalfSpaceTrees
+from detectors.half_space_trees.forests import draw_tree
+from detectors.loda.detector import FleetLoda
+from detectors.loda.histograms import FleetHistograms, add_value, density
 from detectors.one_class_svm import FleetOneClassSVM
 from detectors.scaling import FleetMinMaxScaler, FleetStandardScaler
 from tests.detectors.checks import batch_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.budget import FleetBudget
+from detectors.decision.budget import FleetBudget
 from tests.detectors.fleets import batch_of
 
 HOUR = 3_600_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.batch import Batch
-from detectors.calibration import FleetCalibrator
+from detectors.decision.calibration import FleetCalibrator
 from tests.detectors.fleets import batch_of, cuts
 
 MACHINES = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.drift import FleetPageHinkley
+from detectors.decision.drift import FleetPageHinkley
 
 ROWS = np.arange(200)
 

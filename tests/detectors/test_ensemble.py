@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.ensemble import combine
+from detectors.decision.ensemble import combine
 
 
 @pytest.mark.parametrize("weights", [[1.0, 1.0], [3.0, 1.0], [1.0, 1.0, 1.0]])

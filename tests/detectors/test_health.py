@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.batch import Batch, Floats
-from detectors.health import FleetHealth
-from detectors.wear import FleetWear
+from detectors.health.health import FleetHealth
+from detectors.health.wear import FleetWear
 from tests.detectors.fleets import batch_of, cuts
 
 DAY = 86_400_000

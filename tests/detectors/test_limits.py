@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.iso20816 import ISO_20816_3, zone
-from detectors.limits import FleetLimits, Limit
+from detectors.decision.limits import FleetLimits, Limit
+from detectors.vibration.iso20816 import ISO_20816_3, zone
 from tests.detectors.fleets import START, batch_of, cuts
 
 HIGH = Limit(sensor=0, name="high", value=10.0, deadband=1.0)

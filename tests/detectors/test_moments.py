@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.half_space_trees import FleetHalfSpaceTrees
+from detectors.half_space_trees.detector import FleetHalfSpaceTrees
 from tests.detectors.checks import batch_of
 
 WINDOW = 20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.batch import Floats
-from detectors.mspc import FleetMspc
+from detectors.mspc.detector import FleetMspc
 from tests.detectors.fleets import batch_of
 
 

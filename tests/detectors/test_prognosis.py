@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.prognosis_coverage import SHAPES, life
 from detectors.batch import Floats
-from detectors.prognosis import FleetPrognosis, PrognosisResult
+from detectors.health.prognosis import FleetPrognosis, PrognosisResult
 from tests.detectors.fleets import batch_of, cuts
 
 MINUTE = 60_000

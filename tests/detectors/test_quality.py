@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.batch import Batch, Floats
-from detectors.quality import Fault, FleetQuality, QualityTransition
+from detectors.quality.quality import Fault, FleetQuality, QualityTransition
 from tests.detectors.fleets import START, batch_of, cuts
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.remaining_life import LEAST_RUNS, ConformalBands, RemainingLife
-from detectors.run_features import Run, RunFeatures
+from detectors.remaining_life.model import LEAST_RUNS, ConformalBands, RemainingLife
+from detectors.remaining_life.run_features import Run, RunFeatures
 from tests.detectors.run_to_failure import fleet
 
 CAP = 60.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.batch import Batch
-from detectors.restart import FleetRestart
-from streams.pipeline import Pipeline
-from streams.records import Frame
-from tests.streams.plant import START, recording, settings
+from detectors.decision.restart import FleetRestart
+from pipeline.pipeline import Pipeline
+from pipeline.records import Frame
+from tests.pipeline.plant import START, recording, settings
 
 MACHINE = "a/b/c/d/press-1"
 

@@ -12,8 +12,8 @@ import pytest
 from river import anomaly, preprocessing
 
 from detectors.registry import build
-from detectors.river_model import FleetRiver
-from detectors.safe_pickle import pack, unpack
+from detectors.river.model import FleetRiver
+from detectors.river.safe_pickle import pack, unpack
 from tests.detectors.checks import batch_of, readings, whole
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.sensor_drift import SensorDrift
+from detectors.quality.sensor_drift import SensorDrift
 from tests.detectors.fleets import batch_of
 
 

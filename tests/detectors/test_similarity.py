@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.batch import Batch, Floats
-from detectors.similarity import FleetSimilarity
+from detectors.similarity.detector import FleetSimilarity
 from tests.detectors.fleets import batch_of
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from detectors.batch import Floats
-from detectors.bearing import Bearing, fault_frequencies
-from detectors.vibration import Waveform, envelope_spectrum, features
+from detectors.vibration.bearing import Bearing, fault_frequencies
+from detectors.vibration.features import Waveform, envelope_spectrum, features
 
 RATE, SECONDS, SPEED = 20_480.0, 2.0, 1780.0
 N = int(RATE * SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.settings import InfluxSettings, KafkaSettings, Settings, WorkerSettings
+from pipeline.settings import InfluxSettings, KafkaSettings, Settings, WorkerSettings
 
 from .recording import CLASSES
 from .stage import Stage

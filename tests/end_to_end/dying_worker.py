@@ -15,12 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from streams.pipeline import Pipeline
-from streams.records import Message
-from streams.settings import Settings
-from streams.worker import engine, writer
-from streams.worker.service import run_worker
-from streams.worker.transport import BulkConsumer
+from pipeline.pipeline import Pipeline
+from pipeline.records import Message
+from pipeline.settings import Settings
+from streams.agents import engine, writer
+from streams.agents.service import run_worker
+from streams.agents.transport import BulkConsumer
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from streams.pipeline import Pipeline
-from streams.records import AlarmEvent
-from streams.settings import Settings
+from pipeline.pipeline import Pipeline
+from pipeline.records import AlarmEvent
+from pipeline.settings import Settings
 
 from .recording import CLASSES, Sent
 from .stage import Stage

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.records import Frame, Message
-from streams.settings import AlarmSettings, ClassSettings, LearningSettings
-from streams.wire import encode_frame
+from pipeline.records import Frame, Message
+from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings
+from pipeline.wire.readings import encode_frame
 
 START = 1_790_000_000_000
 STEP = 1000

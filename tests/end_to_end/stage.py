@@ -19,10 +19,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.partitioner import murmur2
 
-from connectors.kafka_topics import Topics
-from streams.alert_wire import decode_alert
-from streams.records import AlarmEvent
-from streams.settings import Settings
+from connectors.kafka.topics import Topics
+from pipeline.records import AlarmEvent
+from pipeline.settings import Settings
+from pipeline.wire.alerts import decode_alert
 
 from .recording import Sent
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from kafka import KafkaProducer
 
-from streams.alert_wire import encode_verdict
-from streams.records import AlarmKind, Verdict, VerdictKind
-from streams.worker.snapshots import Stored, latest, parse_key
+from pipeline.records import AlarmKind, Verdict, VerdictKind
+from pipeline.wire.alerts import encode_verdict
+from streams.agents.snapshots import Stored, latest, parse_key
 
 from .expected import Expected, expect
 from .recording import MACHINES, START, Sent, record

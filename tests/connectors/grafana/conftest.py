@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from streams.settings import GrafanaSettings, InfluxSettings, Settings
+from pipeline.settings import GrafanaSettings, InfluxSettings, Settings
 from tests.connectors.grafana.fake_grafana import TOKEN, FakeGrafana, serving
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from connectors.influx_desk import kpi_lines
-from connectors.influx_schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
-from streams.alarms.kpis import BadActor, Kpis
-from streams.alarms.priority import Priority
-from streams.pipeline import Pipeline
-from streams.records import (
+from connectors.base.stats import WorkerStats
+from connectors.influx.schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
+from desk.rules.kpis import BadActor, Kpis
+from desk.service.measures import kpi_lines
+from pipeline.pipeline import Pipeline
+from pipeline.priority import Priority
+from pipeline.records import (
     AlarmEvent,
     AlarmKind,
     AlarmPhase,
@@ -27,8 +28,7 @@ from streams.records import (
     VerdictKind,
     alarm_id,
 )
-from streams.stats import WorkerStats
-from tests.streams import plant
+from tests.pipeline import plant
 
 PRESS = "gwangju/ggm/body/press-line-2/press-07"
 PUMP = "gwangju/ggm/paint/pumps/pump-1"

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from connectors.grafana.annotate import annotate, key, tags, text
 from connectors.grafana.client import Grafana
-from connectors.grafana.dashboards import build_all
+from connectors.grafana.dashboards.build import build_all
 from connectors.grafana.follow import AlarmFollower
-from streams.alert_wire import encode_alert
-from streams.records import AlarmKind, AlarmPhase
-from streams.settings import KafkaSettings, Settings
+from pipeline.records import AlarmKind, AlarmPhase
+from pipeline.settings import KafkaSettings, Settings
+from pipeline.wire.alerts import encode_alert
 from tests.connectors.grafana.fake_grafana import FakeGrafana
 from tests.connectors.grafana.recording import PRESS, PUMP, ROBOT, event
 

@@ -20,8 +20,8 @@ from local_services.cache import built, key_of, run_build
 from connectors.grafana.annotate import annotate
 from connectors.grafana.apply import FOLDER_UID, apply
 from connectors.grafana.client import Grafana
-from streams.records import AlarmKind, AlarmPhase
-from streams.settings import Settings
+from pipeline.records import AlarmKind, AlarmPhase
+from pipeline.settings import Settings
 from tests.connectors.grafana.fake_grafana import Call, FakeGrafana
 from tests.connectors.grafana.recording import PRESS, event
 

@@ -12,8 +12,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from connectors.grafana.dashboards import build_all, file_text, write_all
-from connectors.grafana.flux import SOURCE_UID
+from connectors.grafana.dashboards.build import build_all, file_text, write_all
+from connectors.grafana.dashboards.flux import SOURCE_UID
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FOLDER = REPOSITORY / "deploy" / "grafana" / "dashboards"

@@ -14,10 +14,10 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from local_services import InfluxService
 from pydantic import SecretStr
 
-from connectors.grafana.dashboards import build_all
-from connectors.influx_sink import InfluxSink
-from streams.records import AlarmKind, AlarmPhase
-from streams.settings import InfluxSettings
+from connectors.grafana.dashboards.build import build_all
+from connectors.influx.sink import InfluxSink
+from pipeline.records import AlarmKind, AlarmPhase
+from pipeline.settings import InfluxSettings
 from tests.connectors.grafana.playing_grafana import Player, Value, all_values, choose, dashboard_variables
 from tests.connectors.grafana.recording import (
     MACHINES,
@@ -29,7 +29,7 @@ from tests.connectors.grafana.recording import (
     by_the_pipeline,
     record,
 )
-from tests.streams import plant
+from tests.pipeline import plant
 
 pytestmark = pytest.mark.services
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from local_services.process import free_port
 
-from connectors.grafana.dashboards import build_all
+from connectors.grafana.dashboards.build import build_all
 from streams.cli import main
 from tests.connectors.grafana.fake_grafana import TOKEN, FakeGrafana, serving
 

@@ -2,12 +2,12 @@
 
 from typer.testing import CliRunner
 
-from connectors.desk_service import Desk, desk_path
-from streams.alarms.scope import EVERYTHING
+from desk.rules.scope import EVERYTHING
+from desk.service.desk import Desk, desk_path
+from pipeline.records import VerdictKind
+from pipeline.settings import load_settings
 from streams.cli import make_app
-from streams.records import VerdictKind
-from streams.settings import load_settings
-from tests.streams.alarms.plant import PRESS, raised
+from tests.desk.rules.plant import PRESS, raised
 
 
 def test_show_and_verify(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from detectors.run_features import Run
+from detectors.remaining_life.run_features import Run
 from streams.cli import make_app
 from streams.cli.errors import CommandError
 from tests.detectors.run_to_failure import fleet

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from connectors.desk_service import Desk
-from connectors.sqlite_store import SqliteSink
-from streams.alarms.scope import EVERYTHING
+from connectors.sqlite.store import SqliteSink
+from desk.rules.scope import EVERYTHING
+from desk.service.desk import Desk
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Results, Scored, VerdictKind
+from pipeline.settings import load_settings
 from streams.cli import make_app
 from streams.cli.errors import CommandError
-from streams.records import AlarmEvent, AlarmKind, AlarmPhase, Results, Scored, VerdictKind
-from streams.settings import load_settings
 
 START, HOUR = 1_700_000_000_000, 3_600_000
 SENSORS = ("temperature", "vibration")

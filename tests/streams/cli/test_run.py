@@ -19,16 +19,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from connectors.simulator_source import SimulatorSource
-from connectors.sqlite_store import SqliteSink
+from connectors.simulator.source import SimulatorSource
+from connectors.sqlite.store import SqliteSink
+from pipeline.pipeline import Pipeline
+from pipeline.records import Frame
+from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings, Settings
 from streams.cli import main
 from streams.cli.sources import Simulation
-from streams.embedded import EmbeddedRun
-from streams.pipeline import Pipeline
-from streams.records import Frame
-from streams.settings import AlarmSettings, ClassSettings, LearningSettings, Settings
-from tests.streams.plant import recording
-from tests.streams.test_embedded import Heard, Listed, content
+from streams.embedded.run import EmbeddedRun
+from tests.pipeline.plant import recording
+from tests.streams.embedded.test_embedded import Heard, Listed, content
 
 YEJI = [sys.executable, "-c", "from streams.cli import main; main()"]
 FAST = """
@@ -139,7 +139,7 @@ def test_a_file_is_replayed_scored_alarmed_and_changes_nothing_the_second_time(h
 
 
 def test_standard_input_goes_on_from_run_to_run_and_keeps_what_was_bad(here: Path) -> None:
-    from streams.wire import encode_frame
+    from pipeline.wire.readings import encode_frame
 
     frame = recording("a/b/c/d/e", 300, 7)
     lines = [

@@ -1,0 +1,59 @@
+"""What a source of readings and a sink of results must do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Self
+
+from pipeline.records import Frame, Message, Rejection, Results
+
+
+class SinkUnavailableError(Exception):
+    """The other side cannot take results now; the same results are to be given again later.
+
+    ``retry_after`` is in seconds. The message says what to do when it lasts.
+    """
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Source(ABC):
+    """Gives readings in the order in which they are to be taken.
+
+    ``Frame`` for readings that the source parsed itself, ``Message`` for bytes that are still to be
+    decoded, ``Rejection`` for input that it could not parse.
+    """
+
+    #: how many readings it will give in all, when that is known beforehand: for progress
+    total: int | None = None
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame | Message | Rejection]:
+        """Give everything there is, or go on until closed."""
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing
+        """Let go of files and connections; iteration ends soon after."""
+
+
+class Sink(ABC):
+    """Takes results. Writing the same results again changes nothing (ids, not appends)."""
+
+    def setup(self) -> None:  # noqa: B027 - not every sink has something to prepare
+        """Create what is missing on the other side. Raises `SinkUnavailableError`."""
+
+    @abstractmethod
+    def write(self, results: Results) -> None:
+        """Return when ``results`` are durable. Raises `SinkUnavailableError`, never loses anything."""
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of connections."""
+
+    def __enter__(self) -> Self:
+        self.setup()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,26 @@
+"""Which sensors raised an alarm, in a few words: for a field, an annotation, a table."""
+
+from __future__ import annotations
+
+from pipeline.records import AlarmEvent
+
+
+def contributors(alarm: AlarmEvent, most: int = 5) -> str:
+    """The sensors that raised an alarm, in a few words.
+
+    >>> from pipeline.records import *
+    >>> one = Contribution("temperature", 0.71, 84.0, 61.5, 9.26)
+    >>> raised = AlarmKind.CONDITION, AlarmPhase.RAISED
+    >>> event = AlarmEvent("i", "a/b/c/d/e", "", *raised, 0, 0, 1, 1, 1, (one,))
+    >>> contributors(event)
+    'temperature 71 % (84, expected 61.5, +9.3 sd)'
+    """
+    texts = []
+    for one in sorted(alarm.contributions, key=lambda c: -c.share)[:most]:
+        known = [f"{one.value:g}"] if one.value is not None else []
+        known += [f"expected {one.expected:g}"] if one.expected is not None else []
+        known += [f"{one.deviation:+.1f} sd"] if one.deviation is not None else []
+        texts.append(
+            f"{one.sensor} {one.share:.0%}".replace("%", " %") + (f" ({', '.join(known)})" if known else "")
+        )
+    return "; ".join(texts)

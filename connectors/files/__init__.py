@@ -1,0 +1,1 @@
+"""Small files that are written whole or not at all."""

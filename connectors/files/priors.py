@@ -1,0 +1,41 @@
+"""Priors of machine classes as files, in the folder that workers and `yeji run` take them from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.spreading.prior import Prior, PriorError, pack, unpack
+
+
+def priors_folder(data: Path) -> Path:
+    """Where adopted priors are."""
+    return data / "priors"
+
+
+def read_prior(path: Path) -> Prior:
+    """The prior in a file. Raises `PriorError`, naming the file."""
+    try:
+        return unpack(path.read_bytes())
+    except OSError as error:
+        raise PriorError(f"{path} cannot be read: {error}. Correct the path.") from error
+    except PriorError as error:
+        raise PriorError(f"{path}: {error}") from error
+
+
+def write_prior(path: Path, prior: Prior) -> int:
+    """Write a package, whole or not at all; gives its size in bytes."""
+    data = pack(prior)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    return len(data)
+
+
+def adopted_priors(data: Path) -> list[Prior]:
+    """Every prior that was imported. Raises `PriorError` when one cannot be read: none is left out."""
+    return [read_prior(path) for path in sorted(priors_folder(data).glob("*.yjpr"))]

@@ -1,0 +1,1 @@
+"""The dashboards, made with typed builders."""

@@ -1,0 +1,1 @@
+"""InfluxDB 2: the sink and the read side."""

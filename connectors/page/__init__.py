@@ -1,5 +1,0 @@
-"""The local page: the fleet, each machine's charts, alarms and rejected input, in a browser."""
-
-from connectors.page.server import PageError, PageServer
-
-__all__ = ["PageError", "PageServer"]

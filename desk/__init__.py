@@ -1,0 +1,1 @@
+"""The alarm desk: rules, store, service, notification, learning from verdicts, web."""

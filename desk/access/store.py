@@ -1,0 +1,136 @@
+"""The SQLite file of accounts, sessions and keys: apart from the journal, which others may read."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from connectors.sqlite.schema import StoreError
+
+#: "yjac" in ASCII (PRAGMA application_id).
+APPLICATION_ID = 0x796A6163
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    shown TEXT NOT NULL,
+    role INTEGER NOT NULL,
+    places TEXT NOT NULL,               -- JSON array
+    password TEXT,                      -- argon2id; NULL = none yet, or signs in elsewhere
+    external TEXT UNIQUE,               -- issuer and subject of an OIDC account
+    disabled INTEGER NOT NULL DEFAULT 0,
+    made INTEGER NOT NULL
+);
+CREATE TABLE sessions (
+    token BLOB PRIMARY KEY,             -- SHA-256 of what the cookie holds
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    csrf TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    seen INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_by_account ON sessions (account);
+CREATE TABLE links (
+    token BLOB PRIMARY KEY,             -- SHA-256 of what the link holds
+    account INTEGER REFERENCES accounts (id) ON DELETE CASCADE,   -- NULL = makes the first administrator
+    ends INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE keys (
+    id INTEGER PRIMARY KEY,
+    token BLOB NOT NULL UNIQUE,         -- SHA-256 of the API key
+    name TEXT NOT NULL,
+    role INTEGER NOT NULL,
+    places TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    used INTEGER
+);
+CREATE TABLE attempts (
+    subject TEXT NOT NULL,              -- an account's name, or a network address
+    at INTEGER NOT NULL
+);
+CREATE INDEX attempts_by_subject ON attempts (subject, at);
+CREATE TABLE work_orders (
+    alarm TEXT PRIMARY KEY,             -- AlarmEvent.id
+    number TEXT NOT NULL,
+    url TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class AccessStore:
+    """Opens ``path``, readable by its owner alone. Safe to use from several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `StoreError` for a file that is not ours, or newer than this Yeji."""
+        self.path = path
+        self._lock = RLock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise StoreError(f"{path} cannot be opened as the desk's accounts: {error}.") from error
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self) -> None:
+        owner = self._db.execute("PRAGMA application_id").fetchone()[0]
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (tables and owner != APPLICATION_ID) or version > VERSION:
+            raise StoreError(
+                f"{self.path} is of another program or a newer Yeji. Upgrade, or give another folder (data)."
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        with self.writing() as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _TABLES.split(";\n"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; undone when the block raises."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The file as it is."""
+        with self._lock:
+            yield self._db
+
+
+def new_token() -> str:
+    """256 random bits for a cookie, a link or a key."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> bytes:
+    """What is kept of a token: who reads the file cannot use what is in it."""
+    return hashlib.sha256(token.encode()).digest()

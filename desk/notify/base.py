@@ -1,0 +1,42 @@
+"""What a channel must do: send one letter, and say truly whether it went out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from desk.rules.letter import Letter
+
+
+class NotSentError(Exception):
+    """Nothing has gone out, and it can be tried again later. The message says what was in the way."""
+
+
+class RefusedLetterError(Exception):
+    """The other side will never take this letter; others it may take."""
+
+
+class UnsureError(Exception):
+    """It may have gone out or not: the other side fell silent after it had everything."""
+
+
+class Channel(ABC):
+    """One way out. Used from one thread at a time."""
+
+    #: Sending the same letter again does no harm: the other side knows it by its id.
+    repeatable: ClassVar[bool]
+    #: Whether it also wants to know when an alarm is over: systems do, people look at the desk.
+    wants_end: ClassVar[bool]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def send(self, letter: Letter, now: int) -> str:
+        """Send ``letter`` at ``now`` (ms UTC); gives a remark for the log, "" if there is none.
+
+        Raises `NotSentError`, `RefusedLetterError` or `UnsureError`; anything else is a bug.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of connections."""

@@ -1,0 +1,125 @@
+"""Writes what is due into the outbox: the plan, the texts, and word that alarms are over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from desk.rules.life import Announced
+from desk.rules.point import Point
+from desk.rules.scope import EVERYTHING, within
+from desk.rules.telling import OWN, Kind, Occasion, Plan, plan
+from desk.rules.texts import Writer
+from desk.rules.views import AlarmView, view
+from desk.service.desk import Desk
+from desk.store import outbox
+from desk.store.store import Transaction
+from pipeline.records import Verdict
+
+
+class Planner:
+    """Plans for one desk. ``wants_end`` are the channels that are also told when an alarm is over."""
+
+    def __init__(self, desk: Desk, wants_end: Collection[str]) -> None:
+        self.desk, self.wants_end = desk, wants_end
+        self.zone = ZoneInfo(desk.settings.desk.timezone)
+
+    def run(self) -> int:
+        """Write the letters that are due now, in one transaction; gives how many. Again changes nothing."""
+        if not self.desk.settings.notify.crews:
+            return 0
+        now = self.desk.clock()
+        with self.desk.store.reading() as r:  # mostly nothing is due, and nothing need be locked
+            due = self._plan(r, now)
+            if not due.send and not due.folded and not self._ended(r):
+                return 0
+        with self.desk.store.writing() as t:
+            due = self._plan(t, now)
+            writer = Writer(self.desk.settings, self.zone, lambda alarm: _last(t, alarm))
+            standing = t.shown(EVERYTHING)
+            made = sum(self._write(t, writer, one, now, standing, "waiting") for one in due.send)
+            for one in due.folded:
+                self._write(t, writer, one, now, standing, "folded")
+            for ended, channel in self._ended(t):
+                self._put(t, writer, ended, channel, now, standing, "waiting", over=True)
+                outbox.mark_over(t, ended.points[0].id, ended.points[0].announced, channel)
+                made += 1
+            return made
+
+    def _plan(self, t: Transaction, now: int) -> Plan:
+        settings = self.desk.settings
+        return plan(
+            t.shown(EVERYTHING),
+            settings.notify,
+            now=now,
+            zone=self.zone,
+            done=lambda id: outbox.is_done(t, id),
+            told={crew: outbox.told(t, crew, now) for crew in settings.notify.crews},
+            flood=settings.desk.flood,
+        )
+
+    def _write(
+        self, t: Transaction, writer: Writer, one: Occasion, now: int, standing: list[Point], state: str
+    ) -> int:
+        for channel in self.desk.settings.notify.crews[one.crew].channels:
+            over = channel not in self.wants_end
+            own = all(point.machine == f"{OWN}/notify/channel/{channel}" for point in one.points)
+            # A dead channel does not carry the news of its own death.
+            self._put(t, writer, one, channel, now, standing, "folded" if own else state, over=over or own)
+        return 1
+
+    def _put(
+        self,
+        t: Transaction,
+        writer: Writer,
+        one: Occasion,
+        channel: str,
+        now: int,
+        standing: list[Point],
+        state: str,
+        *,
+        over: bool,
+    ) -> None:
+        alarms = [shown for point in one.points if (shown := self._view(point, standing, now))]
+        outbox.put(t, writer.write(one, alarms, channel, now), one, state=state, over=over)
+
+    def _view(self, point: Point, standing: list[Point], now: int) -> AlarmView | None:
+        seen = view(point, now=now, stale_after=self.desk.stale_after)
+        if seen is None:
+            return None
+        group = point.group or point.id
+        others = [
+            shown
+            for other in standing
+            if other.id != point.id
+            and group in (other.group, other.id)
+            and (shown := view(other, now=now, stale_after=self.desk.stale_after))
+        ]
+        return replace(seen, members=tuple(others))
+
+    def _ended(self, t: Transaction) -> list[tuple[Occasion, str]]:
+        found: list[tuple[Occasion, str]] = []
+        for id, announced, crew, channel in outbox.not_over(t):
+            point = t.point(id)
+            if point is None or crew not in self.desk.settings.notify.crews:
+                continue
+            lasts = (
+                point.announced == announced
+                and not point.life.muted
+                and point.life.announced is not Announced.NORMAL
+            )
+            if not lasts:
+                # What is over is the announcement that was told, not the one there may be now.
+                then = msgspec.structs.replace(point, announced=announced)
+                found.append((Occasion(Kind.ENDED, crew, (then,)), channel))
+        return found
+
+
+def _last(t: Transaction, alarm: AlarmView) -> Verdict | None:
+    if within(alarm.machine, OWN):
+        return None
+    said = t.verdicts(EVERYTHING, machine=alarm.machine, limit=10)
+    return next((one for one in said if one.alarm != alarm.id), None)

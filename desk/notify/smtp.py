@@ -1,0 +1,132 @@
+"""E-mail over SMTP, step by step, so that it is known at which step a letter stayed behind."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from urllib.parse import unquote, urlsplit
+
+from desk.notify.base import Channel, NotSentError, RefusedLetterError, UnsureError
+from desk.rules.letter import Letter
+from desk.settings.alarms import ChannelSettings
+
+
+class EmailChannel(Channel):
+    """Sends each letter to all addresses of a channel in one SMTP transaction.
+
+    The Message-ID is the letter's id. A letter that some addresses refuse for good goes to the others; one
+    that any address refuses for now goes to none, and is tried again.
+    """
+
+    repeatable = False
+    wants_end = False
+
+    def __init__(self, name: str, settings: ChannelSettings) -> None:
+        super().__init__(name)
+        self.settings = settings
+        url = urlsplit(settings.url.get_secret_value())
+        self.host, self.tls = url.hostname or "localhost", url.scheme == "smtps"
+        self.port = url.port or (465 if self.tls else 25)
+        self.user = unquote(url.username) if url.username else None
+        self.password = unquote(url.password) if url.password else ""
+
+    def send(self, letter: Letter, now: int) -> str:
+        """Hand it to the server."""
+        try:
+            server = self._connect()
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSentError(f"mail server {self.host}:{self.port} cannot be used: {error}") from error
+        try:
+            refused = self._address(server)
+            self._hand_over(server, _message(letter, self.settings))
+        finally:
+            try:
+                server.quit()
+            except (OSError, smtplib.SMTPException):
+                server.close()
+        return f"refused by the server: {', '.join(refused)}" if refused else ""
+
+    def _connect(self) -> smtplib.SMTP:
+        timeout = self.settings.timeout
+        if self.tls:
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=timeout, context=context)
+        else:
+            server = smtplib.SMTP(self.host, self.port, timeout=timeout)
+        try:
+            server.ehlo_or_helo_if_needed()
+            if not self.tls and self.settings.starttls and server.has_extn("starttls"):
+                server.starttls(context=ssl.create_default_context())
+                server.ehlo()
+            elif self.user and not self.tls and self.settings.starttls:
+                raise NotSentError(
+                    f"mail server {self.host}:{self.port} offers no encryption, and the password was not "
+                    "sent in clear. Use smtps://; `starttls = false` on the channel says that clear is meant."
+                )
+            if self.user:
+                server.login(self.user, self.password)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _address(self, server: smtplib.SMTP) -> list[str]:
+        """Name sender and addresses; gives those refused for good."""
+        try:
+            code, reply = server.mail(parseaddr(self.settings.sender)[1])
+            if code >= 400:
+                raise NotSentError(f"the mail server refuses the sender: {code} {_text(reply)}")
+            refused = []
+            for address in self.settings.to:
+                code, reply = server.rcpt(parseaddr(address)[1])
+                if 400 <= code < 500:
+                    raise NotSentError(f"the mail server refuses {address} for now: {code} {_text(reply)}")
+                if code >= 500:
+                    refused.append(f"{address} ({code} {_text(reply)})")
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSentError(f"the mail server broke off: {error}") from error
+        if len(refused) == len(self.settings.to):
+            raise RefusedLetterError(f"the mail server refuses every address: {', '.join(refused)}")
+        return refused
+
+    def _hand_over(self, server: smtplib.SMTP, message: bytes) -> None:
+        try:
+            code, reply = server.docmd("DATA")
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSentError(f"the mail server broke off: {error}") from error
+        if code != 354:
+            raise NotSentError(f"the mail server takes no letter: {code} {_text(reply)}")
+        try:
+            server.send(message.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+            code, reply = server.getreply()
+        except (OSError, smtplib.SMTPException) as error:
+            raise UnsureError(f"the mail server fell silent after it had the letter: {error}") from error
+        if 400 <= code < 500:
+            raise NotSentError(f"the mail server does not take it now: {code} {_text(reply)}")
+        if code >= 500:
+            raise RefusedLetterError(f"the mail server refuses it: {code} {_text(reply)}")
+
+
+def _message(letter: Letter, settings: ChannelSettings) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = letter.subject
+    message["From"] = settings.sender
+    message["To"] = ", ".join(settings.to)
+    message["Date"] = format_datetime(datetime.fromtimestamp(letter.made / 1000, UTC))
+    message["Message-ID"] = f"<{letter.id}@yeji>"
+    message["Auto-Submitted"] = "auto-generated"  # so that no absence note comes back
+    message["Content-Language"] = letter.language
+    if letter.priority == "urgent":
+        message["Importance"] = "high"
+    if len(letter.alerts) == 1:  # what is about one alarm stays together in the reader's list
+        message["References"] = f"<{letter.alerts[0].id}@yeji>"
+    message.set_content(letter.text, cte="base64")
+    return message.as_bytes().rstrip(b"\r\n")
+
+
+def _text(reply: bytes) -> str:
+    return reply.decode("utf-8", "replace").replace("\n", " ")

@@ -1,0 +1,144 @@
+"""Letters to systems: a signed webhook in Alertmanager's format, and Alertmanager itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from desk.notify.base import Channel, NotSentError, RefusedLetterError
+from desk.notify.signing import sign
+from desk.rules.letter import Alert, Letter
+from desk.rules.telling import Kind
+from desk.settings.alarms import ChannelSettings
+from pipeline.machine import LEVELS
+
+#: Answers that say "this letter, never": its form or size. All others somebody may mend.
+_NEVER = (400, 413, 415, 422)
+_encode = msgspec.json.Encoder().encode
+
+
+class HttpChannel(Channel):
+    """Posts JSON. The receiver knows a letter by its id, so that a second try does no harm."""
+
+    repeatable = True
+    wants_end = True
+
+    def __init__(self, name: str, settings: ChannelSettings) -> None:
+        super().__init__(name)
+        self.url = settings.url.get_secret_value()
+        self._client = httpx.Client(timeout=settings.timeout, follow_redirects=False)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> str:
+        headers = {"content-type": "application/json", "user-agent": "yeji"} | headers
+        try:
+            answer = self._client.post(url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise NotSentError(f"{_where(url)} does not answer: {error or type(error).__name__}") from error
+        if answer.is_success:
+            return ""
+        said = f"{_where(url)} answers {answer.status_code} {answer.text[:200]}".strip()
+        if answer.status_code in _NEVER:
+            raise RefusedLetterError(said)
+        raise NotSentError(said)
+
+
+class WebhookChannel(HttpChannel):
+    """A signed webhook (`desk.notify.signing`); its body is what Alertmanager sends to a webhook."""
+
+    def __init__(self, name: str, settings: ChannelSettings) -> None:
+        super().__init__(name, settings)
+        self._secret = settings.secret.get_secret_value() if settings.secret else ""
+
+    def send(self, letter: Letter, now: int) -> str:
+        """Post it, signed for this moment."""
+        body = _encode(webhook_body(letter))
+        stamp = now // 1000
+        signed = {
+            "webhook-id": letter.id,
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": sign(self._secret, letter.id, stamp, body),
+        }
+        return self._post(self.url, body, signed)
+
+
+class AlertmanagerChannel(HttpChannel):
+    """Prometheus Alertmanager's own API (v2): it knows an alert by its labels."""
+
+    def send(self, letter: Letter, now: int) -> str:
+        """Post the letter's alarms; those that last hold for a week unless they end before."""
+        alerts = [alertmanager_alert(one, until=now + 7 * 86_400_000) for one in letter.alerts]
+        return self._post(f"{self.url.rstrip('/')}/api/v2/alerts", _encode(alerts), {})
+
+
+def webhook_body(letter: Letter) -> dict[str, Any]:
+    """Alertmanager's webhook payload, version 4, with the letter's own text beside it."""
+    ended = letter.kind is Kind.ENDED
+    alerts = [
+        {
+            "status": "resolved" if ended else "firing",
+            **alertmanager_alert(one, until=None),
+            "fingerprint": one.point.replace("-", "")[:16],
+        }
+        for one in letter.alerts
+    ]
+    common = {"crew": letter.crew, "priority": letter.priority}
+    return {
+        "version": "4",
+        "groupKey": letter.id,
+        "truncatedAlerts": letter.more,
+        "status": "resolved" if ended else "firing",
+        "receiver": letter.channel,
+        "groupLabels": common,
+        "commonLabels": common,
+        "commonAnnotations": {"summary": letter.subject},
+        "externalURL": letter.link,
+        "alerts": alerts,
+        "yeji": {
+            "id": letter.id,
+            "kind": letter.kind,
+            "crew": letter.crew,
+            "language": letter.language,
+            "subject": letter.subject,
+            "text": letter.text,
+        },
+    }
+
+
+def alertmanager_alert(alert: Alert, until: int | None) -> dict[str, Any]:
+    """One alarm in Alertmanager's words; ``until`` is when it ends by itself, None = not said."""
+    levels = dict(zip(LEVELS, alert.machine.split("/"), strict=True)) if alert.machine.count("/") == 4 else {}
+    ends = alert.ends if alert.ends is not None else until
+    labels = {
+        "alertname": f"Yeji{alert.kind.title()}",
+        **levels,
+        "machine": alert.machine,
+        "class": alert.machine_class,
+        "kind": alert.kind,
+        "sensor": alert.sensor,
+        "severity": alert.priority,
+        "point": alert.point,
+    }
+    return {
+        "labels": {name: value for name, value in labels.items() if value},
+        "annotations": {"summary": alert.summary, "description": alert.description, "alarm": alert.id},
+        "startsAt": _rfc3339(alert.starts),
+        "endsAt": "0001-01-01T00:00:00Z" if ends is None else _rfc3339(ends),
+        "generatorURL": alert.link,
+    }
+
+
+def _rfc3339(time: int) -> str:
+    return datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _where(url: str) -> str:
+    """The address without what may be a secret: its path and query, and a password."""
+    parts = httpx.URL(url)
+    return f"{parts.scheme}://{parts.host}" + (f":{parts.port}" if parts.port else "")

@@ -1,0 +1,134 @@
+"""The journal: who did what, when and why, each entry sealed with a hash of all that stands before it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from desk.rules.suppression import Window
+from pipeline.records import AlarmEvent, Verdict
+
+
+class Action(StrEnum):
+    """What an entry tells of. The first fourteen are `desk.rules.life.Event`, word for word."""
+
+    RAISE = "raise"
+    CLEAR = "clear"
+    LATCH = "latch"
+    UNLATCH = "unlatch"
+    ACKNOWLEDGE = "acknowledge"
+    CLOSE = "close"
+    SHELVE_ONCE = "shelve-once"
+    SHELVE_TIMED = "shelve-timed"
+    UNSHELVE = "unshelve"
+    EXPIRE = "expire"
+    SUPPRESS = "suppress"
+    UNSUPPRESS = "unsuppress"
+    OUT_OF_SERVICE = "out-of-service"
+    IN_SERVICE = "in-service"
+    TAKE = "take"
+    COMMENT = "comment"
+    VERDICT = "verdict"
+    WINDOW = "window"
+    WINDOW_END = "window-end"
+    DOWN = "down"
+    UP = "up"
+    TOLD = "told"
+    UNSENT = "unsent"
+    TUNE = "tune"
+
+
+#: Who acts when nobody does.
+SYSTEM = "yeji"
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One line of the journal.
+
+    ``at``     when the desk wrote it (ms UTC, the desk's clock)
+    ``time``   the event time that it speaks of; the same as ``at`` for what people do
+    ``by``     a person's name, or `SYSTEM`
+    ``point``  the alarm point, ``alarm`` its occurrence (`AlarmEvent.id`); "" when it is about neither
+    ``before`` and ``after``  the point's life (`desk.rules.life.Life.code`)
+    ``event``, ``verdict``, ``window``, ``until``, ``reasons``, ``group``, ``modes``  what the action carries
+    """
+
+    seq: int = 0
+    at: int
+    time: int
+    by: str
+    action: Action
+    machine: str
+    point: str = ""
+    alarm: str = ""
+    before: str = ""
+    after: str = ""
+    why: str = ""
+    criticality: int = 0
+    event: AlarmEvent | None = None
+    verdict: Verdict | None = None
+    window: Window | None = None
+    until: int | None = None
+    reasons: tuple[str, ...] = ()
+    group: str = ""
+    modes: tuple[tuple[str, float], ...] = ()
+
+
+#: What the first entry follows.
+GENESIS = bytes(32)
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Entry).decode
+
+
+class JournalError(Exception):
+    """The journal is not what was written; the message says at which entry."""
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The bytes that are kept and sealed."""
+    return _encode(entry)
+
+
+def decode_entry(body: bytes) -> Entry:
+    """The inverse of `encode_entry`. Raises `JournalError`."""
+    try:
+        return _decode(body)
+    except msgspec.DecodeError as error:
+        raise JournalError(f"An entry cannot be read: {error}.") from None
+
+
+def seal(previous: bytes, body: bytes) -> bytes:
+    """The hash (32 bytes, SHA-256) of an entry that follows the one with hash ``previous``."""
+    return hashlib.sha256(previous + body).digest()
+
+
+def verify(
+    rows: Iterable[tuple[int, bytes, bytes]], expected_heads: Iterable[bytes] = ()
+) -> tuple[int, bytes]:
+    """Check the whole chain of (seq, body, hash); give the number of entries and the last hash.
+
+    ``expected_heads`` are hashes noted earlier outside of the store: each must still stand in the chain,
+    or the journal was cut short or written anew. Raises `JournalError`.
+    """
+    previous, count = GENESIS, 0
+    missing = set(expected_heads) - {GENESIS}
+    for seq, body, kept in rows:
+        count += 1
+        if seq != count:
+            raise JournalError(f"Entry {count} is missing: the journal goes on with {seq}.")
+        if seal(previous, body) != kept:
+            raise JournalError(f"Entry {seq} or its hash was changed after it was written.")
+        if decode_entry(body).seq != seq:
+            raise JournalError(f"Entry {seq} says of itself that it is entry {decode_entry(body).seq}.")
+        previous = kept
+        missing.discard(kept)
+    if missing:
+        raise JournalError(
+            f"The journal is whole in itself, but the hash {next(iter(missing)).hex()}, noted earlier, "
+            "is not in it: its end was cut off, or it was written anew."
+        )
+    return count, previous

@@ -1,0 +1,48 @@
+"""A message on its way to one crew by one channel, with everything that any kind of channel needs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from desk.rules.telling import Kind
+
+
+class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One alarm of a letter, for systems that read it. Times in ms UTC."""
+
+    id: str
+    point: str
+    machine: str
+    machine_class: str
+    kind: str
+    priority: str
+    state: str
+    starts: int
+    summary: str
+    description: str
+    link: str
+    ends: int | None = None
+    sensor: str = ""
+    score: float = 0.0
+    modes: tuple[tuple[str, float], ...] = ()
+
+
+class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message as it is sent. ``id`` is the same however often it is tried.
+
+    ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.
+    """
+
+    id: str
+    kind: Kind
+    crew: str
+    channel: str
+    language: str
+    priority: str
+    subject: str
+    text: str
+    made: int
+    link: str
+    alerts: tuple[Alert, ...]
+    step: str = ""
+    more: int = 0

@@ -1,0 +1,160 @@
+"""What a letter says, in Korean or English: templates filled from alarms as the desk shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from desk.rules.korean import said
+from desk.rules.letter import Alert, Letter
+from desk.rules.scope import within
+from desk.rules.telling import BUNDLES, OWN, Kind, Occasion
+from desk.rules.views import AlarmView
+from pipeline.records import Contribution, Verdict
+from pipeline.settings import SensorSettings, Settings
+from pipeline.wire.units import shown_unit
+
+#: So many sensors are named; the rest weighs little.
+MOST_SENSORS = 5
+#: So many alarms of a bundle are given to systems, the most urgent first; the rest is counted.
+MOST_ALERTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes letters. ``last`` gives what was found last on a machine, other than by this alarm."""
+
+    settings: Settings
+    zone: tzinfo
+    last: Callable[[AlarmView], Verdict | None] = field(default=lambda _: None)
+
+    def write(self, occasion: Occasion, alarms: list[AlarmView], channel: str, now: int) -> Letter:
+        """The letter for ``occasion`` by ``channel``; ``alarms`` are its points as they are shown."""
+        crew = self.settings.notify.crews[occasion.crew]
+        base = self.settings.desk.url
+        single = occasion.kind not in BUNDLES
+        link = f"{base}/alarms/{alarms[0].id}" if single else f"{base}/"
+        shown = [self._alarm(one, crew.language, now, single) for one in alarms]
+        letter = {"kind": str(occasion.kind), "bundle": not single, "alarms": shown, "link": link}
+        words = template(crew.language)
+        alerts = tuple(
+            self._alert(one, occasion.kind, head, crew.language, now)
+            for one, head in zip(alarms[:MOST_ALERTS], (_line(words.head(a)) for a in shown), strict=False)
+        )
+        return Letter(
+            id=occasion.id(channel),
+            kind=occasion.kind,
+            crew=occasion.crew,
+            channel=channel,
+            language=crew.language,
+            priority=max(one.priority for one in alarms).name.lower(),
+            subject=_line(words.subject(letter)),
+            text=str(words.body(letter)).strip() + "\n",
+            made=now,
+            link=link,
+            alerts=alerts,
+            step=occasion.step,
+            more=len(alarms) - len(alerts),
+        )
+
+    def _alert(self, one: AlarmView, kind: Kind, head: str, language: str, now: int) -> Alert:
+        shown = self._alarm(one, language, now, False)
+        letter = {"kind": "alarm", "bundle": False, "alarms": [shown], "link": ""}
+        return Alert(
+            id=one.id,
+            point=one.point,
+            machine=one.machine,
+            machine_class=one.machine_class,
+            kind=str(one.kind),
+            priority=one.priority.name.lower(),
+            state=str(one.state),
+            starts=one.onset,
+            summary=head,
+            description=str(template(language).body(letter)).strip(),
+            link=f"{self.settings.desk.url}/alarms/{one.id}",
+            ends=now if kind is Kind.ENDED else None,
+            sensor=one.sensor or "",
+            score=one.score,
+            modes=one.modes,
+        )
+
+    def _alarm(self, one: AlarmView, language: str, now: int, whole: bool) -> dict[str, Any]:
+        sensors = self._sensors(one.machine_class)
+        last = self.last(one) if whole else None
+        return {
+            "own": within(one.machine, OWN),
+            "machine": one.machine,
+            "unit": one.machine.rpartition("/")[2],
+            "kind": str(one.kind),
+            "sensor": _label(one.sensor, sensors, language) if one.sensor else "",
+            "priority": one.priority.name,
+            "since": self.local(one.onset),
+            "minutes": (now - one.announced_at) // 60_000,
+            "detail": said(_line(one.detail), language),
+            "contributions": [
+                _contribution(c, sensors, language) for c in one.contributions[:MOST_SENSORS] if c.share > 0
+            ],
+            "modes": [(mode, f"{share:.0%}") for mode, share in one.modes],
+            "members": len(one.members),
+            "last": last
+            and {
+                "at": self.local(last.at),
+                "kind": str(last.kind),
+                "failure_mode": _line(last.failure_mode),
+                "part": _line(last.part),
+                "comment": _line(last.comment),
+                "by": _line(last.by),
+            },
+        }
+
+    def _sensors(self, machine_class: str) -> Mapping[str, SensorSettings]:
+        found = self.settings.classes.get(machine_class)
+        return found.sensors if found else {}
+
+    def local(self, time: int) -> str:
+        """``time`` (ms UTC) as people write it, in the desk's zone."""
+        return datetime.fromtimestamp(time / 1000, self.zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _contribution(one: Contribution, sensors: Mapping[str, SensorSettings], language: str) -> dict[str, str]:
+    unit = shown_unit(sensors[one.sensor].unit) if one.sensor in sensors else ""
+    return {
+        "label": _label(one.sensor, sensors, language),
+        "value": _number(one.value, unit),
+        "expected": _number(one.expected, unit),
+        "deviation": "" if one.deviation is None else f"{one.deviation:+.1f}",
+        "share": f"{one.share:.0%}",
+    }
+
+
+def _label(sensor: str, sensors: Mapping[str, SensorSettings], language: str) -> str:
+    known = sensors.get(sensor)
+    if known is None:
+        return sensor
+    return (known.label_ko if language == "ko" else known.label) or known.label or sensor
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.4g} {unit}".strip()
+
+
+def _line(text: object) -> str:
+    """One line: a line break in a subject could begin another header."""
+    return " ".join(str(text).split())
+
+
+@lru_cache(maxsize=2)
+def template(language: str) -> Any:
+    """The macros ``subject``, ``body`` and ``head`` of one language."""
+    # Plain text is written, not HTML: nothing is to be escaped.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("desk.rules", "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(f"message.{language}.j2").module

@@ -1,0 +1,185 @@
+"""The outbox: letters that are to be sent, are being sent, were sent, or are known not to have been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from desk.rules.letter import Letter
+from desk.rules.point import Point
+from desk.rules.scope import Scope
+from desk.rules.telling import BUNDLES, HOUR, TEN_MINUTES, Kind, Occasion, Told
+from desk.store.store import Transaction
+from pipeline.records import AlarmEvent
+
+_pack = msgspec.msgpack.Encoder().encode
+_letter = msgspec.msgpack.Decoder(Letter).decode
+_event = msgspec.msgpack.Decoder(AlarmEvent).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A letter and what became of it: waiting, sending, sent, unsent or folded (into a summary)."""
+
+    letter: Letter
+    state: str
+    attempts: int
+    settled: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """How a channel does: ``failures`` in a row, ``since`` the first; not to be tried before ``next``."""
+
+    failures: int = 0
+    since: int | None = None
+    next: int = 0
+    detail: str = ""
+    alarm: AlarmEvent | None = None
+
+
+def is_done(t: Transaction, id: str) -> bool:
+    """Whether a letter with this id was made."""
+    return t.db.execute("SELECT 1 FROM outbox WHERE id = ?", (id,)).fetchone() is not None
+
+
+def told(t: Transaction, crew: str, now: int) -> Told:
+    """What a crew was told in the last hour."""
+    alarms = t.db.execute(
+        "SELECT min(made) FROM outbox WHERE crew = ? AND made > ? AND kind = ? GROUP BY point, announced",
+        (crew, now - TEN_MINUTES, Kind.ALARM),
+    ).fetchall()
+    messages = t.db.execute(
+        "SELECT min(made) FROM outbox WHERE crew = ? AND made > ? AND state <> 'folded' AND kind <> ? "
+        "GROUP BY kind, point, announced, made",
+        (crew, now - HOUR, Kind.ENDED),
+    ).fetchall()
+    flood = t.db.execute(
+        "SELECT body FROM outbox WHERE crew = ? AND made > ? AND kind = ? ORDER BY made DESC LIMIT 1",
+        (crew, now - 2 * TEN_MINUTES, Kind.FLOOD),
+    ).fetchone()
+    since = int(_letter(flood[0]).step.partition(":")[0]) if flood else None
+    return Told(tuple(row[0] for row in alarms), tuple(row[0] for row in messages), since)
+
+
+def put(
+    t: Transaction, letter: Letter, occasion: Occasion, *, state: str, over: bool, detail: str = ""
+) -> None:
+    """Write a letter into the outbox, unless it is there."""
+    first: Point | None = None if occasion.kind in BUNDLES else occasion.points[0]
+    t.db.execute(
+        "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
+        "point, announced, over, detail, body) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,?,?)",
+        (
+            letter.id,
+            letter.channel,
+            letter.crew,
+            letter.kind,
+            state,
+            letter.made,
+            letter.made if state == "folded" else None,
+            first.machine if first else "",
+            first.id if first else "",
+            first.announced if first else 0,
+            over or first is None,
+            detail,
+            _pack(letter),
+        ),
+    )
+
+
+def not_over(t: Transaction) -> list[tuple[str, int, str, str]]:
+    """(point, announcement, crew, channel) of what some system was told of, and not yet that it is over."""
+    query = "SELECT DISTINCT point, announced, crew, channel FROM outbox WHERE over = 0"
+    return t.db.execute(query).fetchall()
+
+
+def mark_over(t: Transaction, point: str, announced: int, channel: str) -> None:
+    """That announcement is over for that channel."""
+    t.db.execute(
+        "UPDATE outbox SET over = 1 WHERE point = ? AND announced = ? AND channel = ? AND over = 0",
+        (point, announced, channel),
+    )
+
+
+def next_waiting(t: Transaction, channel: str) -> tuple[Letter, int] | None:
+    """The letter that has waited longest, and how often it was tried."""
+    row = t.db.execute(
+        "SELECT body, attempts FROM outbox WHERE channel = ? AND state = 'waiting' ORDER BY made, id LIMIT 1",
+        (channel,),
+    ).fetchone()
+    return (_letter(row[0]), row[1]) if row else None
+
+
+def interrupted(t: Transaction, channel: str) -> list[Letter]:
+    """Letters that were being sent when a desk was cut off."""
+    query = "SELECT body FROM outbox WHERE channel = ? AND state = 'sending'"
+    return [_letter(body) for (body,) in t.db.execute(query, (channel,))]
+
+
+def mark(t: Transaction, letter: str, state: str, *, at: int | None = None, detail: str = "") -> None:
+    """Move a letter on; ``at`` when this settles it. Going to "sending" counts as a try."""
+    t.db.execute(
+        "UPDATE outbox SET state = ?, settled = ?, detail = ?, attempts = attempts + ? WHERE id = ?",
+        (state, at, detail, state == "sending", letter),
+    )
+
+
+def channel_state(t: Transaction, channel: str) -> ChannelState:
+    """How ``channel`` does."""
+    query = "SELECT failures, since, next, detail, alarm FROM channels WHERE name = ?"
+    row = t.db.execute(query, (channel,)).fetchone()
+    if row is None:
+        return ChannelState()
+    failures, since, later, detail, alarm = row
+    return ChannelState(failures, since, later, detail, _event(alarm) if alarm else None)
+
+
+def keep_channel(t: Transaction, channel: str, state: ChannelState) -> None:
+    """Remember how ``channel`` does."""
+    alarm = _pack(state.alarm) if state.alarm else None
+    t.db.execute(
+        "INSERT OR REPLACE INTO channels (name, failures, since, next, detail, alarm) VALUES (?,?,?,?,?,?)",
+        (channel, state.failures, state.since, state.next, state.detail, alarm),
+    )
+
+
+def posted(
+    t: Transaction, scope: Scope, *, point: str | None = None, states: Iterable[str] = (), limit: int = 200
+) -> list[Posted]:
+    """Letters about machines within ``scope``, the newest first. Only `EVERYTHING` sees bundles."""
+    where, values = scope.sql("machine")
+    conditions, parameters = [where], [*values]
+    if point is not None:
+        conditions.append("point = ?")
+        parameters.append(point)
+    wanted = list(states)
+    if wanted:
+        conditions.append(f"state IN ({', '.join('?' * len(wanted))})")
+        parameters += wanted
+    query = (
+        f"SELECT body, state, attempts, settled, detail FROM outbox WHERE {' AND '.join(conditions)} "  # noqa: S608
+        "ORDER BY made DESC, id LIMIT ?"
+    )
+    rows = t.db.execute(query, (*parameters, limit))
+    return [Posted(_letter(body), *rest) for body, *rest in rows]
+
+
+def prune(t: Transaction, before: int) -> int:
+    """Remove letters that were settled before ``before``; the journal keeps that they were told.
+
+    Those of alarms that still stand stay: they are how it is known that these were told. Gives how many.
+    """
+    return t.db.execute(
+        "DELETE FROM outbox WHERE settled < ? AND state IN ('sent', 'unsent', 'folded') AND over = 1 "
+        "AND point NOT IN (SELECT id FROM points WHERE shown = 1)",
+        (before,),
+    ).rowcount
+
+
+def counts(t: Transaction) -> dict[str, int]:
+    """How many letters are in each state."""
+    return dict(t.db.execute("SELECT state, count(*) FROM outbox GROUP BY state"))

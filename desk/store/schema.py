@@ -1,0 +1,175 @@
+"""The desk's SQLite file: its tables, its version, and how it is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from connectors.sqlite.schema import NewerStoreError, StoreError
+from connectors.sqlite.steps import migrate
+
+#: "yjdk" in ASCII (PRAGMA application_id).
+APPLICATION_ID = 0x796A646B
+
+# One entry a version: the step from the version before it. Steps are never edited once released.
+_STEPS: tuple[str, ...] = (
+    """
+    -- What happened. Everything under "projections" below follows from it and can be made anew.
+    CREATE TABLE journal (
+        seq INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,                 -- the desk's clock, ms UTC
+        action TEXT NOT NULL,
+        machine TEXT NOT NULL,
+        point TEXT NOT NULL,
+        alarm TEXT NOT NULL,
+        body BLOB NOT NULL,                  -- desk.rules.journal.encode_entry
+        hash BLOB NOT NULL                   -- of the hash before and this body
+    );
+    CREATE INDEX journal_by_machine ON journal (machine, seq);
+    CREATE INDEX journal_by_alarm ON journal (alarm, seq) WHERE alarm <> '';
+    CREATE INDEX journal_by_point ON journal (point, seq) WHERE point <> '';
+    CREATE INDEX journal_by_time ON journal (at, seq);
+    CREATE TRIGGER journal_is_never_changed BEFORE UPDATE ON journal
+        BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+    CREATE TRIGGER journal_is_never_cut BEFORE DELETE ON journal
+        BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+    CREATE TRIGGER journal_follows BEFORE INSERT ON journal
+        WHEN NEW.seq <> (SELECT ifnull(max(seq), 0) + 1 FROM journal)
+        BEGIN SELECT RAISE(ABORT, 'the journal has no holes and no second versions'); END;
+
+    -- projections
+    CREATE TABLE points (
+        id TEXT PRIMARY KEY,
+        machine TEXT NOT NULL,
+        line TEXT NOT NULL,
+        shown INTEGER NOT NULL,              -- stands on the desk
+        watched INTEGER NOT NULL,            -- time alone may change it
+        priority INTEGER NOT NULL,
+        body BLOB NOT NULL                   -- desk.rules.point.Point
+    );
+    CREATE INDEX points_shown ON points (line, machine) WHERE shown = 1;
+    CREATE INDEX points_watched ON points (id) WHERE watched = 1;
+    CREATE INDEX points_by_machine ON points (machine);
+    CREATE TABLE occurrences (
+        id TEXT PRIMARY KEY,                 -- AlarmEvent.id
+        point TEXT NOT NULL,
+        machine TEXT NOT NULL,
+        onset INTEGER NOT NULL,              -- event times
+        ended INTEGER,
+        raised BLOB,                         -- AlarmEvent; NULL = only its clear came
+        cleared INTEGER NOT NULL
+    );
+    CREATE INDEX occurrences_by_machine ON occurrences (machine, onset);
+    CREATE INDEX occurrences_by_time ON occurrences (onset);
+    CREATE TABLE verdicts (
+        id TEXT PRIMARY KEY,
+        machine TEXT NOT NULL,
+        alarm TEXT,
+        at INTEGER NOT NULL,
+        body BLOB NOT NULL                   -- pipeline.records.Verdict
+    );
+    CREATE INDEX verdicts_by_machine ON verdicts (machine, at);
+    CREATE INDEX verdicts_by_alarm ON verdicts (alarm) WHERE alarm IS NOT NULL;
+    CREATE TABLE windows (
+        id TEXT PRIMARY KEY,
+        place TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        "end" INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX windows_by_end ON windows ("end");
+    CREATE TABLE down (
+        machine TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    -- what went in and out, and is not in the journal
+    CREATE TABLE offsets (
+        topic TEXT NOT NULL, "partition" INTEGER NOT NULL, "offset" INTEGER NOT NULL,
+        PRIMARY KEY (topic, "partition")
+    ) WITHOUT ROWID;
+    CREATE TABLE published (verdict TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE outbox (
+        id TEXT PRIMARY KEY,                 -- of the message: the same occasion gives the same id
+        channel TEXT NOT NULL,
+        crew TEXT NOT NULL,
+        kind TEXT NOT NULL,                  -- desk.rules.telling.Kind
+        state TEXT NOT NULL,                 -- waiting, sending, sent, unsent, folded (into a summary)
+        made INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        settled INTEGER,                     -- when it was sent, given up or folded
+        machine TEXT NOT NULL,
+        point TEXT NOT NULL,
+        announced INTEGER NOT NULL,          -- which announcement of the point
+        over INTEGER NOT NULL,               -- that announcement is over, and whoever wants to know was told
+        detail TEXT NOT NULL,                -- the last error
+        body BLOB NOT NULL                   -- desk.rules.telling.Letter
+    );
+    CREATE INDEX outbox_waiting ON outbox (channel, made) WHERE state = 'waiting';
+    CREATE INDEX outbox_sending ON outbox (channel) WHERE state = 'sending';
+    CREATE INDEX outbox_by_crew ON outbox (crew, made);
+    CREATE INDEX outbox_by_point ON outbox (point, made);
+    CREATE INDEX outbox_not_over ON outbox (point) WHERE over = 0;
+    CREATE TABLE channels (
+        name TEXT PRIMARY KEY,
+        failures INTEGER NOT NULL,           -- in a row
+        since INTEGER,                       -- of the first of them; NULL = it works
+        next INTEGER NOT NULL,               -- not to be tried before
+        detail TEXT NOT NULL,
+        alarm BLOB                           -- the AlarmEvent that was raised for it, while it lasts
+    ) WITHOUT ROWID;
+    CREATE TABLE models (
+        kind TEXT NOT NULL,                  -- what it is: modes, tuning, prior
+        name TEXT NOT NULL,                  -- the machine class
+        version INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        role TEXT NOT NULL,                  -- active, shadow, retired
+        note TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (kind, name, version)
+    ) WITHOUT ROWID;
+    """,
+)
+
+VERSION = len(_STEPS)
+
+#: Tables that follow from the journal alone.
+PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down")
+
+
+def open_desk(path: Path) -> sqlite3.Connection:
+    """Open the desk's file for reading and writing; create it, or bring it up to `VERSION`.
+
+    Raises `StoreError` when it is another program's file, or a newer Yeji's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        _check(db, path)
+        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_size_limit = 16777216")  # a long log is cut back once it is written
+        migrate(db, _STEPS)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise StoreError(
+            f"{path} cannot be opened as the desk's store: {error}. Correct the path, or move it away."
+        ) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    owner = db.execute("PRAGMA application_id").fetchone()[0]
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and owner != APPLICATION_ID:
+        raise StoreError(f"{path} is an SQLite file of another kind, not the desk's. Give another path.")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise NewerStoreError(
+            f"{path} was written by a newer Yeji (desk version {version}; this one knows {VERSION}). "
+            "Upgrade this Yeji, or give another path; the file was not touched."
+        )

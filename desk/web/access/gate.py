@@ -1,0 +1,267 @@
+"""The desk's gate: who asks, whether they may, and whether a form is theirs. Every route goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from connectors.base.history import HistoryUnavailableError
+from connectors.sqlite.schema import StoreError
+from desk.access.accounts import AccessError, Accounts
+from desk.access.roles import Account, Role
+from desk.access.sessions import Session, Sessions
+from desk.rules.desk import RefusedError
+from desk.rules.korean import said
+from desk.rules.scope import Scope
+from desk.service.desk import NotFoundError
+from desk.web.kit.render import Renderer
+from desk.web.page.app import local_address
+
+NOTE_COOKIE = "yeji-note"
+#: (path, key of the text, least role)
+NAVIGATION: tuple[tuple[str, str, Role], ...] = (
+    ("/", "desk", Role.VIEWER),
+    ("/fleet", "fleet", Role.VIEWER),
+    ("/windows", "work", Role.VIEWER),
+    ("/report", "report", Role.VIEWER),
+    ("/kpis", "kpis", Role.VIEWER),
+    ("/journal", "journal", Role.ENGINEER),
+    ("/people", "people", Role.ADMIN),
+)
+
+
+class InvalidError(Exception):
+    """A call of the API is not formed as its description says; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request by somebody who may make it."""
+
+    request: Request
+    account: Account
+    csrf: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def scope(self) -> Scope:
+        """The machines that they may see and act on."""
+        return self.account.scope
+
+    @property
+    def by(self) -> str:
+        """Whose name stands in the journal; a program can never be taken for a person."""
+        return f"api:{self.account.name}" if self.account.key else self.account.name
+
+
+Handler = Callable[[Visit], Response]
+
+
+class Gate:
+    """Makes routes that let in whom they are for."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        sessions: Sessions,
+        render: Renderer,
+        *,
+        secure: bool,
+        seen: Callable[[], str],
+    ) -> None:
+        """``secure``: people reach us over TLS; ``seen``: what a page shows that is made now."""
+        self.accounts, self.sessions, self.render = accounts, sessions, render
+        self.secure, self.seen = secure, seen
+        # The prefix lets a browser take the cookie from this host over TLS alone.
+        self.cookie = "__Host-yeji" if secure else "yeji-desk"
+        self.signed_out = "/sign-in"
+
+    # -- routes
+
+    def page(self, path: str, handler: Handler, role: Role = Role.VIEWER) -> Route:
+        """A page to look at."""
+
+        async def endpoint(request: Request) -> Response:
+            session = await self.session(request)
+            if session is None:
+                return self._to_sign_in(request)
+            request.state.seen = await run_in_threadpool(self.seen)
+            visit = Visit(request, session.account, session.csrf)
+            return await self._answer(visit, handler, role)
+
+        return Route(path, endpoint, methods=["GET"], name=f"page {path} {role.key}")
+
+    def act(self, path: str, handler: Handler, role: Role = Role.CREW) -> Route:
+        """A form that changes something; the handler's answer, or a note and the page that it came from."""
+
+        async def endpoint(request: Request) -> Response:
+            session = await self.session(request)
+            if session is None:
+                return self._to_sign_in(request)
+            form = texts_of(await request.form())
+            if not (same_origin(request) and session.vouches(form.get("csrf", ""))):
+                return self._wrong(request, 403, "forbidden", "form.stale", session)
+            return await self._answer(Visit(request, session.account, session.csrf, form), handler, role)
+
+        return Route(path, endpoint, methods=["POST"], name=f"act {path} {role.key}")
+
+    def api(self, path: str, handler: Handler, role: Role, method: str = "GET") -> Route:
+        """A call of the API: by key, or (to read) by somebody signed in. Answers and errors are JSON."""
+
+        async def endpoint(request: Request) -> Response:
+            account = await self._caller(request, reading=method == "GET")
+            if account is None:
+                headers = {"WWW-Authenticate": 'Bearer realm="yeji"'}
+                return problem(401, "Send an API key: Authorization: Bearer yeji_…", headers)
+            if account.role < role:
+                return problem(403, f"This needs the role {role.key}; the key has {account.role.key}.")
+            body = await request.body()
+            try:
+                return await run_in_threadpool(handler, Visit(request, account, body=body))
+            except NotFoundError as error:
+                return problem(404, str(error))
+            except RefusedError as error:
+                return problem(409, str(error))
+            except InvalidError as error:
+                return problem(422, str(error))
+            except (HistoryUnavailableError, StoreError) as error:
+                return problem(503, str(error))
+
+        return Route(path, endpoint, methods=[method], name=f"api {method} {path} {role.key}")
+
+    # -- who
+
+    async def session(self, request: Request) -> Session | None:
+        """Who is signed in."""
+        token = request.cookies.get(self.cookie)
+        return await run_in_threadpool(self.sessions.find, token) if token else None
+
+    async def _caller(self, request: Request, *, reading: bool) -> Account | None:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and token:
+            return await run_in_threadpool(self.accounts.by_key, token.strip())
+        session = await self.session(request) if reading and not kind else None
+        return session.account if session else None
+
+    def _to_sign_in(self, request: Request) -> Response:
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        place = f"{self.signed_out}?back={quote(address if request.method == 'GET' else '/', safe='')}"
+        if request.headers.get("hx-request"):  # a page that updates itself goes there as a whole
+            return Response(status_code=204, headers={"HX-Redirect": self.signed_out})
+        return RedirectResponse(place, 303)
+
+    async def _answer(self, visit: Visit, handler: Handler, role: Role) -> Response:
+        request = visit.request
+        if visit.account.role < role:
+            return self._wrong(request, 403, "forbidden", "forbidden.how", visit, role=role)
+        try:
+            return await run_in_threadpool(handler, visit)
+        except NotFoundError:
+            return self._wrong(request, 404, "not.found", "not.found.how", visit)
+        except RefusedError as error:
+            return self.back(visit, "refused", why=said(str(error), self.render.language(request)))
+        except AccessError as error:
+            return self.back(visit, error.key)
+        except (HistoryUnavailableError, StoreError) as error:
+            return self._wrong(request, 503, "unavailable", "", visit, detail=str(error))
+
+    # -- answers
+
+    def show(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response:
+        """A page for ``visit``, with what was noted for it."""
+        note = unquote(visit.request.cookies.get(NOTE_COOKIE, ""))
+        refused = note.startswith("!")
+        answer = self.render.html(
+            visit.request,
+            template,
+            status=status,
+            navigation=[(path, key) for path, key, role in NAVIGATION if visit.account.role >= role],
+            account=visit.account,
+            csrf=visit.csrf,
+            note=note.removeprefix("!"),
+            refused=refused,
+            Role=Role,
+            **values,
+        )
+        if note:
+            answer.delete_cookie(NOTE_COOKIE)
+        return answer
+
+    def public(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+        """A page for nobody in particular."""
+        return self.render.html(
+            request,
+            template,
+            status=status,
+            navigation=[],
+            account=None,
+            csrf="",
+            refused=False,
+            **({"note": ""} | values),
+        )
+
+    def back(self, visit: Visit, key: str, **values: object) -> Response:
+        """To the page that a form came from, with a note."""
+        words = ("" if key.startswith("done.") or key == "account.done" else "!") + self.render.texts(
+            visit.request
+        )(key, **values)
+        answer = RedirectResponse(local_address(visit.form.get("back", "/")), 303)
+        answer.set_cookie(NOTE_COOKIE, quote(words), max_age=20, httponly=True, samesite="strict")
+        return answer
+
+    def _wrong(
+        self,
+        request: Request,
+        status: int,
+        title: str,
+        text: str,
+        who: Visit | Session,
+        *,
+        role: Role | None = None,
+        detail: str = "",
+    ) -> Response:
+        t = self.render.texts(request)
+        words = detail
+        if text:
+            words = t(text, role=t(f"role.{role.key}")) if role else t(text)
+        visit = who if isinstance(who, Visit) else Visit(request, who.account, who.csrf)
+        return self.show(visit, "wrong.html", status=status, title=title, text="", detail=words)
+
+    def wrong(self, request: Request, error: Exception) -> Response:
+        """For an address that is none of ours."""
+        status = getattr(error, "status_code", 500)
+        if request.url.path.startswith("/api/"):
+            return problem(status, "There is no such call; see /api/v1/openapi.json.")
+        return self.public(
+            request, "wrong.html", status=status, title="not.found", text="not.found.how", detail=""
+        )
+
+
+def texts_of(form: FormData) -> dict[str, str]:
+    """The fields of a form; files are nothing that we ask for."""
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def same_origin(request: Request) -> bool:
+    """Whether the browser says that a form stood on our own page; a client that says nothing is believed.
+
+    What it says cannot be made up by a foreign page. The form's token is the proof; this is the belt.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error of the API (RFC 9457)."""
+    body = {"type": "about:blank", "status": status, "detail": detail}
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")

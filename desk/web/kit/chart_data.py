@@ -1,0 +1,69 @@
+"""A series as the JSON that the page's charts draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from connectors.base.history import Alarm, Series
+from pipeline.records import Floats
+
+_encode = msgspec.json.Encoder().encode  # NaN becomes null
+
+
+def chart_json(
+    series: Series,
+    alarms: Sequence[Alarm],
+    threshold: float,
+    label: Callable[[str], str],
+    unit: Callable[[str], str],
+) -> bytes:
+    """Times in seconds, as uPlot takes them; values with six digits, which is more than a screen shows.
+
+    ``low`` and ``high`` are left out where they are the mean: where the readings come as they are.
+    """
+    sensors = []
+    for j, sensor in enumerate(series.sensors):
+        one: dict[str, object] = {
+            "name": sensor,
+            "label": label(sensor),
+            "unit": unit(sensor),
+            "mean": _short(series.mean[:, j]),
+        }
+        if series.step:
+            one |= {"low": _short(series.low[:, j]), "high": _short(series.high[:, j])}
+        sensors.append(one)
+    return _encode(
+        {
+            "start": series.start / 1000,
+            "end": series.end / 1000,
+            "step": series.step / 1000,
+            "readings": int(series.count.sum()),
+            "time": (series.time / 1000).tolist(),
+            "score": series.score.tolist(),
+            "health": _short(series.health),
+            "state": series.state.tolist(),
+            "threshold": threshold,
+            "sensors": sensors,
+            "alarms": [
+                {
+                    "id": one.event.id,
+                    "kind": one.event.kind.value,
+                    "sensor": one.event.sensor,
+                    "start": one.event.onset / 1000,
+                    "end": None if one.cleared is None else one.cleared.time / 1000,
+                }
+                for one in alarms
+            ],
+        }
+    )
+
+
+def _short(values: Floats) -> list[float]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.floor(np.log10(np.abs(values)))
+    factor = 10.0 ** np.clip(5 - np.where(np.isfinite(size), size, 0), -300, 300)
+    found: list[float] = (np.round(values * factor) / factor).tolist()
+    return found

@@ -1,0 +1,105 @@
+"""One machine's page and the data of its charts."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connectors.base.history import History, MachineNow
+from desk.web.kit.chart_data import chart_json
+from desk.web.kit.render import Renderer
+from desk.web.page.views import Range, span_range, useful_spans
+from pipeline.records import AlarmEvent
+from pipeline.settings import AlarmSettings, Settings
+
+#: A first look shows the shortest span that holds so many readings.
+_ENOUGH = 120
+_POINTS = 600
+
+
+class MachinePage:
+    """Answers `/machines/NAME` and `/api/series`."""
+
+    def __init__(self, history: History, settings: Settings, render: Renderer) -> None:
+        self.history = history
+        self.settings = settings
+        self.render = render
+
+    def page(self, request: Request) -> Response:
+        """The machine as it stands; `?span=`, `?from=&to=` or `?alarm=` choose what the charts show."""
+        name = request.path_params["machine"]
+        now = self.history.machine(name)
+        if now is None:
+            return self.render.html(request, "machine_unknown.html", status=404, machine=name)
+        chosen = self.range(request, now)
+        event = self._alarm(chosen.alarm, name)
+        alarms = self.history.alarms(open=True, machine=name)
+        return self.render.html(
+            request,
+            "machine.html",
+            now=now,
+            levels=name.split("/"),
+            range=chosen,
+            spans=useful_spans(now),
+            open=[alarm.event for alarm in alarms],
+            alarm=event,
+            prognosis=self.history.prognosis(name),
+            past=self.history.alarms(open=False, machine=name, limit=20),
+        )
+
+    def series(self, request: Request) -> Response:
+        """The charts' data as JSON: `?machine=` and the range as on the page; `points` of at most 2000."""
+        name = request.query_params.get("machine", "")
+        now = self.history.machine(name)
+        if now is None:
+            raise HTTPException(404)
+        chosen = self.range(request, now)
+        points = _number(request.query_params.get("points")) or _POINTS
+        series = self.history.series(name, chosen.start, chosen.end, max(10, min(points, 2000)))
+        alarms = self.history.alarms(machine=name, start=chosen.start, end=chosen.end, limit=500)
+        language = self.render.language(request)
+        body = chart_json(
+            series,
+            alarms,
+            self._alarm_settings(now).threshold,
+            lambda sensor: self.render.sensor_label(now.machine_class, sensor, language),
+            lambda sensor: self.render.sensor_unit(now.machine_class, sensor),
+        )
+        return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    def _alarm_settings(self, now: MachineNow) -> AlarmSettings:
+        known = self.settings.classes.get(now.machine_class)
+        return known.alarm if known else AlarmSettings()
+
+    def _alarm(self, id: str | None, machine: str) -> AlarmEvent | None:
+        alarm = self.history.alarm(id) if id else None
+        return alarm.event if alarm and alarm.event.machine == machine else None
+
+    def range(self, request: Request, now: MachineNow) -> Range:
+        """What the charts are to show: as the address says, else what is useful at first."""
+        query = request.query_params
+        alarm = self.history.alarm(query["alarm"]) if "alarm" in query else None
+        if alarm is not None and alarm.event.machine == now.machine:
+            end = alarm.cleared.time if alarm.cleared else now.last
+            margin = max(600_000, (end - alarm.event.onset) // 2)
+            start = max(now.first, alarm.event.onset - margin)
+            return Range(start, min(now.last, end + margin), None, alarm.event.id)
+        start_, end_ = _number(query.get("from")), _number(query.get("to"))
+        if start_ is not None and end_ is not None and start_ < end_:
+            return Range(start_, end_, None)
+        span = _number(query.get("span"))
+        return span_range(now, self._first_span(now) if span is None else span * 1000)
+
+    def _first_span(self, now: MachineNow) -> int:
+        """The shortest span that holds enough readings; machines send every ms or every week."""
+        for span in useful_spans(now):
+            if span:
+                series = self.history.series(now.machine, now.last - span, now.last, _ENOUGH)
+                if int(series.count.sum()) >= _ENOUGH:
+                    return span
+        return 0
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and len(text) < 16 and text.isascii() and text.isdigit() else None

@@ -1,0 +1,142 @@
+"""The desk itself: open alarms, one alarm, and what a crew does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from desk.access.roles import Role
+from desk.rules.desk import RefusedError
+from desk.rules.scope import Scope
+from desk.service.desk import Desk, NotFoundError
+from desk.web.access.gate import Gate, Visit
+from desk.web.pages.board import SHELVES, Boards
+from desk.web.pages.work_orders import WorkOrders
+from pipeline.records import VerdictKind
+
+_HOUR = 3_600_000
+
+
+class AlarmPages:
+    """Routes of `/` and `/alarms/…`."""
+
+    def __init__(self, gate: Gate, desk: Desk, orders: WorkOrders) -> None:
+        self.gate, self.desk, self.orders = gate, desk, orders
+        self.boards = Boards(desk, gate.render)
+        self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
+            "acknowledge": (Role.CREW, self._acknowledge),
+            "take": (Role.CREW, lambda scope, id, v: desk.take(scope, id, by=v.by)),
+            "comment": (
+                Role.CREW,
+                lambda scope, id, v: desk.comment(scope, id, by=v.by, text=v.form.get("text", "")),
+            ),
+            "shelve": (Role.CREW, self._shelve),
+            "unshelve": (Role.CREW, lambda scope, id, v: desk.unshelve(scope, id, by=v.by)),
+            "close": (Role.CREW, self._close),
+            "out-of-service": (
+                Role.ENGINEER,
+                lambda scope, id, v: desk.out_of_service(scope, id, by=v.by, why=v.form.get("why", "")),
+            ),
+            "in-service": (Role.ENGINEER, lambda scope, id, v: desk.in_service(scope, id, by=v.by)),
+        }
+
+    def routes(self) -> list[BaseRoute]:
+        """All of them."""
+        acts = [
+            self.gate.act(f"/alarms/{{id}}/{name}", self._act(name, act), role)
+            for name, (role, act) in self.acts.items()
+        ]
+        return [self.gate.page("/", self.standing), self.gate.page("/alarms/{id}", self.one), *acts]
+
+    def standing(self, visit: Visit) -> Response:
+        """Everything that stands."""
+        language = self.gate.render.language(visit.request)
+        made = self.boards.get(visit.account, language, lambda: self._known(visit.scope))
+        return self.gate.show(visit, "desk.html", board=made.for_form(visit.csrf), asked=made.asked)
+
+    def one(self, visit: Visit) -> Response:
+        """One alarm: what it is, what was done, who was told, what helped last time."""
+        id = visit.request.path_params["id"]
+        alarm = self.desk.alarm(visit.scope, id)
+        try:
+            occurrence = self.desk.occurrence(visit.scope, id)
+        except NotFoundError:  # only its end ever came
+            occurrence = None
+        event = occurrence.event if occurrence else alarm.event
+        ended = occurrence.ended if occurrence else None
+        end = ended or max(event.time, event.onset)
+        margin = max(600_000, (end - event.onset) // 2)
+        return self.gate.show(
+            visit,
+            "alarm.html",
+            alarm=alarm,
+            event=event,
+            ended=ended,
+            verdict=occurrence.verdict if occurrence else None,
+            current=event.id == alarm.id,
+            journal=self.desk.journal(visit.scope, alarm=id, limit=200, newest_first=True),
+            messages=self.desk.messages(visit.scope, id),
+            last=self.desk.last_time(visit.scope, alarm.machine, but=id),
+            order=self.orders.of(id),
+            now=self.desk.clock(),
+            shelves=SHELVES,
+            kinds=VerdictKind,
+            known=self._known(visit.scope),
+            chart={"machine": alarm.machine, "from": event.onset - margin, "to": end + margin},
+        )
+
+    def _known(self, scope: Scope) -> dict[str, list[str]]:
+        """Failure modes and parts that crews have named: offered while typing."""
+        said = self.desk.verdicts(scope, limit=500)
+        return {
+            "modes": sorted({one.failure_mode for one in said if one.failure_mode}),
+            "parts": sorted({one.part for one in said if one.part}),
+        }
+
+    # -- acts
+
+    def _act(self, name: str, act: Callable[[Scope, str, Visit], object]) -> Callable[[Visit], Response]:
+        def handler(visit: Visit) -> Response:
+            act(visit.scope, visit.request.path_params["id"], visit)
+            return self.gate.back(visit, f"done.{name}")
+
+        return handler
+
+    def _acknowledge(self, scope: Scope, id: str, visit: Visit) -> None:
+        """One alarm; with ``also``, those that were grouped under it when the page was made, too."""
+        self.desk.acknowledge(scope, id, by=visit.by)
+        for other in filter(None, visit.form.get("also", "").split(",")):
+            try:
+                self.desk.acknowledge(scope, other, by=visit.by)
+            except RefusedError:  # somebody was quicker, or it has ended
+                continue
+
+    def _shelve(self, scope: Scope, id: str, visit: Visit) -> None:
+        hours = visit.form.get("hours", "")
+        if hours not in SHELVES:
+            raise RefusedError("That is none of the times offered.")
+        until = self.desk.clock() + round(float(hours) * _HOUR) if hours else None
+        self.desk.shelve(scope, id, by=visit.by, why=visit.form.get("why", ""), until=until)
+
+    def _close(self, scope: Scope, id: str, visit: Visit) -> None:
+        form = visit.form
+        self.desk.close_alarm(
+            scope,
+            id,
+            by=visit.by,
+            kind=verdict_kind(form.get("kind", "")),
+            failure_mode=form.get("failure_mode", "")[:100],
+            part=form.get("part", "")[:100],
+            sensor=form.get("sensor") or None,
+            comment=form.get("comment", "")[:2000],
+        )
+
+
+def verdict_kind(text: str) -> VerdictKind:
+    """Read the kind of a verdict. Raises `RefusedError`."""
+    try:
+        return VerdictKind(text)
+    except ValueError:
+        raise RefusedError("Say what was found: choose one of the four.") from None

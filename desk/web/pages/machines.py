@@ -1,0 +1,125 @@
+"""The fleet, one machine, and its charts: what the store of readings holds, within a visitor's scope."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from connectors.base.history import History
+from desk.access.roles import Role
+from desk.service.desk import Desk, NotFoundError
+from desk.web.access.gate import Gate, Visit, problem
+from desk.web.page.app import FLEET_SHOWN
+from desk.web.page.machine import MachinePage
+from desk.web.page.views import choose, fleet_view, useful_spans
+from desk.web.pages.alarms import verdict_kind
+from desk.web.pages.times import local_text, parse_local
+from pipeline.machine import parse_machine
+from pipeline.records import VerdictKind
+
+
+class MachinePages:
+    """Routes of `/fleet`, `/machines/…` and `/api/series`. ``history`` None = no store is connected."""
+
+    def __init__(self, gate: Gate, desk: Desk, history: History | None) -> None:
+        self.gate, self.desk, self.history = gate, desk, history
+        self.charts = MachinePage(history, desk.settings, gate.render) if history else None
+
+    def routes(self) -> list[BaseRoute]:
+        """All of them."""
+        return [
+            self.gate.page("/fleet", self.fleet),
+            self.gate.act("/machines/{machine:path}/down", self.down, Role.ENGINEER),
+            self.gate.act("/machines/{machine:path}/up", self.up, Role.ENGINEER),
+            self.gate.act("/machines/{machine:path}/verdict", self.verdict, Role.CREW),
+            self.gate.page("/machines/{machine:path}", self.machine),
+            self.gate.page("/api/series", self.series),
+        ]
+
+    def fleet(self, visit: Visit) -> Response:
+        """Every machine that the visitor may see, the worst first."""
+        known = self.history.fleet() if self.history else []
+        machines = [one for one in known if visit.scope.allows(one.machine)]
+        query = visit.request.query_params.get("q", "")
+        most = len(machines) if "all" in visit.request.query_params else FLEET_SHOWN
+        shown, found = choose(machines, query, most)
+        trends = self.history.trends([one.machine for one in shown]) if self.history else {}
+        fleet = fleet_view(machines, shown, found, trends)
+        return self.gate.show(visit, "fleet.html", fleet=fleet, query=query, fleet_path="/fleet")
+
+    def machine(self, visit: Visit) -> Response:
+        """One machine as it stands, its alarms and what was found."""
+        name = visit.request.path_params["machine"]
+        self._within(visit, name)
+        now = self.history.machine(name) if self.history else None
+        points = self.desk.points(visit.scope, name)
+        if now is None and not points and name not in self.desk.down(visit.scope):
+            raise NotFoundError(name)
+        chosen = self.charts.range(visit.request, now) if self.charts and now else None
+        desk_now = self.desk.clock()
+        return self.gate.show(
+            visit,
+            "desk_machine.html",
+            machine=name,
+            levels=name.split("/"),
+            now=now,
+            range=chosen,
+            spans=useful_spans(now) if now else [],
+            prognosis=self.history.prognosis(name) if self.history else None,
+            points=points,
+            past=self.desk.history(visit.scope, name, limit=50),
+            down=self.desk.down(visit.scope).get(name),
+            kinds=VerdictKind,
+            modes=sorted({v.failure_mode for v in self.desk.verdicts(visit.scope) if v.failure_mode}),
+            zone=self.desk.settings.desk.timezone,
+            before=local_text(desk_now - 3_600_000, self.desk.settings.desk.timezone),
+            until=local_text(desk_now, self.desk.settings.desk.timezone),
+        )
+
+    def series(self, visit: Visit) -> Response:
+        """The charts' data."""
+        name = visit.request.query_params.get("machine", "")
+        if self.charts is None or not visit.scope.allows(name):
+            return problem(404, "There is no such machine.")
+        return self.charts.series(visit.request)
+
+    def down(self, visit: Visit) -> Response:
+        """The machine is down."""
+        name = visit.request.path_params["machine"]
+        self._within(visit, name)
+        self.desk.machine_down(visit.scope, name, by=visit.by, why=visit.form.get("why", ""))
+        return self.gate.back(visit, "done.down")
+
+    def up(self, visit: Visit) -> Response:
+        """The machine runs again."""
+        name = visit.request.path_params["machine"]
+        self._within(visit, name)
+        self.desk.machine_up(visit.scope, name, by=visit.by, why=visit.form.get("why", ""))
+        return self.gate.back(visit, "done.up")
+
+    def verdict(self, visit: Visit) -> Response:
+        """What was found on a machine that nobody was alarmed about."""
+        name, form = visit.request.path_params["machine"], visit.form
+        self._within(visit, name)
+        zone = self.desk.settings.desk.timezone
+        self.desk.say(
+            visit.scope,
+            name,
+            by=visit.by,
+            kind=verdict_kind(form.get("kind", "")),
+            start=parse_local(form.get("start", ""), zone),
+            end=parse_local(form.get("end", ""), zone),
+            failure_mode=form.get("failure_mode", "")[:100],
+            part=form.get("part", "")[:100],
+            sensor=form.get("sensor") or None,
+            comment=form.get("comment", "")[:2000],
+        )
+        return self.gate.back(visit, "done.close")
+
+    def _within(self, visit: Visit, machine: str) -> None:
+        try:
+            parse_machine(machine)
+        except ValueError as error:
+            raise NotFoundError(str(error)) from error
+        if not visit.scope.allows(machine):
+            raise NotFoundError(machine)

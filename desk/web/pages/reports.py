@@ -1,0 +1,79 @@
+"""What a shift hands on, how well the alarm system serves, and who did what."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from desk.access.roles import Role
+from desk.service.desk import Desk
+from desk.web.access.gate import Gate, Visit
+from desk.web.page.app import whole
+from desk.web.pages.times import local_text, parse_local
+from pipeline.priority import Priority
+from pipeline.records import VerdictKind
+
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+PERIODS = (1, 7, 30)
+_ENTRIES = 100
+
+
+class ReportPages:
+    """Routes of `/report`, `/kpis` and `/journal`."""
+
+    def __init__(self, gate: Gate, desk: Desk) -> None:
+        self.gate, self.desk = gate, desk
+
+    def routes(self) -> list[BaseRoute]:
+        """All of them."""
+        return [
+            self.gate.page("/report", self.report),
+            self.gate.page("/kpis", self.kpis),
+            self.gate.page("/journal", self.journal, Role.ENGINEER),
+        ]
+
+    def report(self, visit: Visit) -> Response:
+        """The shift report, made to be printed; the last eight hours unless a time is given."""
+        query, zone = visit.request.query_params, self.desk.settings.desk.timezone
+        end = parse_local(query["end"], zone) if query.get("end") else self.desk.clock()
+        hours = min(whole(query.get("hours"), 8, most=72), 72) or 8
+        start = parse_local(query["start"], zone) if query.get("start") else end - hours * _HOUR
+        start = min(max(start, end - 31 * _DAY), end)
+        return self.gate.show(
+            visit,
+            "report.html",
+            report=self.desk.shift_report(visit.scope, start, end),
+            places=visit.account.places,
+            now=self.desk.clock(),
+            zone=zone,
+            start_text=local_text(start, zone),
+            end_text=local_text(end, zone),
+        )
+
+    def kpis(self, visit: Visit) -> Response:
+        """ISA-18.2's measures of the last days."""
+        days = whole(visit.request.query_params.get("days"), 7, most=366) or 7
+        end = self.desk.clock()
+        kpis = self.desk.kpis(visit.scope, end - days * _DAY, end)
+        machines = {actor.machine for actor in kpis.bad_actors}
+        return self.gate.show(
+            visit,
+            "kpis.html",
+            kpis=kpis,
+            points={one.point: one for name in machines for one in self.desk.points(visit.scope, name)},
+            days=days,
+            periods=PERIODS,
+            priorities=sorted(Priority, reverse=True),
+            kinds=VerdictKind,
+        )
+
+    def journal(self, visit: Visit) -> Response:
+        """Every entry within the scope, the newest first."""
+        query = visit.request.query_params
+        machine = query.get("machine") or None
+        until = whole(query.get("until"), 0, most=2**53) or None
+        entries = self.desk.journal(
+            visit.scope, machine=machine, until=until, limit=_ENTRIES, newest_first=True
+        )
+        return self.gate.show(visit, "journal.html", entries=entries, machine=machine or "", most=_ENTRIES)

@@ -1,0 +1,1 @@
+"""From raw scores to a decision: calibration, joining, budget, commissioning, limits."""

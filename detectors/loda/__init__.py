@@ -1,0 +1,1 @@
+"""River's LODA for a fleet."""

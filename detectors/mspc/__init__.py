@@ -1,0 +1,1 @@
+"""Multivariate statistical process control, online."""

@@ -1,0 +1,1 @@
+"""Whether a sensor's values can be trusted."""

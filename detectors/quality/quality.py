@@ -1,0 +1,164 @@
+"""Can a sensor be trusted? Stuck, missing, spiking, saturated and drifting sensors, and gaps in time.
+
+A sensor is judged against its own history, never against fixed numbers: a constant that was always
+constant is healthy, a column that is often missing is allowed to be. What is judged bad is masked for the
+detectors, so that a broken sensor is not taken for a broken machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from detectors.base import State
+from detectors.batch import Batch, Bools, Floats, Ints
+from detectors.quality.check import judge
+from detectors.quality.learn import learn
+from detectors.quality.pace import silent
+from detectors.quality.sensor_drift import SensorDrift
+from detectors.quality.state import DRIFT, DROPOUT, GAP, SATURATED, SPIKES, STUCK, Sensors
+from detectors.table import KernelTable
+
+
+class Fault(StrEnum):
+    """What is wrong with a sensor (with the whole machine's data for `GAP`)."""
+
+    STUCK = "stuck"
+    DROPOUT = "dropout"
+    SPIKES = "spikes"
+    SATURATED = "saturated"
+    DRIFT = "drift"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityTransition:
+    """A fault of sensor column ``sensor`` begins or ends (``raised``) at reading ``index`` of the batch.
+
+    ``sensor`` is -1 for a fault of all the machine's data (`Fault.GAP`). ``onset`` and ``time`` are event
+    times (ms): when the fault began, and when it was noticed or ended.
+    """
+
+    row: int
+    index: int
+    sensor: int
+    kind: str
+    raised: bool
+    onset: int
+    time: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``ok`` (n, k): which cells may be used; and the faults that began or ended, in the batch's order."""
+
+    ok: Bools
+    transitions: list[QualityTransition]
+
+
+_KINDS = tuple(Fault)  # the kernels' faults are places in it
+
+
+class FleetQuality(KernelTable[Sensors]):
+    """Judges every cell of machines with ``width`` sensors; see docs/quality.md.
+
+    ``low`` and ``high`` (k,) are the ends of the sensors' measuring range, NaN = not known. In a machine's
+    first ``settle`` ms no sensor is said to drift, and never one that is a ``symptom`` (k,): vibration that
+    rises alone is how wear begins.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        low: Floats | None = None,
+        high: Floats | None = None,
+        settle: int = 0,
+        symptom: Bools | None = None,
+    ) -> None:
+        super().__init__(Sensors, width=width)
+        self.width = width
+        self.drift = SensorDrift(width, settle, symptom)
+        self.low = np.full(width, -np.inf) if low is None else np.where(np.isnan(low), -np.inf, low)
+        self.high = np.full(width, np.inf) if high is None else np.where(np.isnan(high), np.inf, high)
+
+    # -- life cycle
+
+    def resize(self, capacity: int) -> None:
+        """Make room for ``capacity`` machines."""
+        super().resize(capacity)
+        self.drift.resize(capacity)
+
+    def reset(self, row: int, seed: int) -> None:
+        """Know nothing of ``row``."""
+        super().reset(row, seed)
+        self.drift.reset(row, seed)
+
+    def dump(self, row: int) -> State:
+        """Where checking stands, and what was learned."""
+        return super().dump(row) | {f"drift_{k}": v for k, v in self.drift.dump(row).items()}
+
+    def load(self, row: int, state: State) -> None:
+        """Take up what `dump` gave; ValueError when it is of another layout."""
+        super().load(row, {k: v for k, v in state.items() if not k.startswith("drift_")})
+        self.drift.load(row, {k[6:]: v for k, v in state.items() if k.startswith("drift_")})
+
+    # -- checking
+
+    def check(self, batch: Batch) -> Checked:
+        """Judge each cell of the batch, and say which faults began or ended."""
+        x = np.ascontiguousarray(batch.x)
+        trusted, ok = np.empty(x.shape, dtype=bool), np.empty(x.shape, dtype=bool)
+        readings = (batch.rows, batch.counts, batch.time, x)
+        told = judge(self.columns, self.low, self.high, *readings, trusted, ok)
+        drifts = self.drift.check(batch, trusted, ok)
+        if not (told or drifts):
+            return Checked(ok, [])
+        found = [self._transition(batch, *one) for one in told]
+        for index, sensor, begins in drifts:
+            place = int(batch.row_of[index]), DRIFT, sensor
+            self["faulty"][place] = begins
+            if begins:
+                self["onset"][place] = batch.time[index]
+            onset = int(self["onset"][place])
+            found.append(self._transition(batch, index, sensor, DRIFT, begins, onset, 0))
+        found.sort(key=lambda t: (t.index, t.sensor))
+        return Checked(ok, found)
+
+    def _transition(
+        self, batch: Batch, index: int, sensor: int, kind: int, begins: int, onset: int, length: int
+    ) -> QualityTransition:
+        row, time = int(batch.row_of[index]), int(batch.time[index])
+        detail = self._detail(row, sensor, kind, batch.x[index, sensor], length) if begins else ""
+        return QualityTransition(row, index, sensor, str(_KINDS[kind]), bool(begins), onset, time, detail)
+
+    def _detail(self, row: int, sensor: int, kind: int, value: float, length: int) -> str:
+        """What is said of a fault of ``length`` readings (of a gap: ms) that begins."""
+        if kind == GAP:
+            usual = self["pace_weight"][row] / self["pace"][row]
+            return f"nothing for {length / 1000:g} s; usual is {usual / 1000:g} s"
+        if kind == STUCK or (kind == SATURATED and length > 3):
+            end = "" if kind == STUCK else ", at the end of its range"
+            return (
+                f"{value:g} for {length} readings{end}; at most {self['longest'][row, sensor]} in its history"
+            )
+        if kind == DROPOUT:
+            most = self["longest_absence"][row, sensor]
+            return f"no value for {length} readings; at most {most} in its history"
+        if kind == DRIFT:
+            return f"{value:g} is not what the other sensors foretell, while they agree"
+        if kind == SPIKES:
+            low, high = self["lowest"][row, sensor], self["highest"][row, sensor]
+            return f"repeated spikes, the latest {value:g}; usual are {low:g} to {high:g}"
+        return f"{value:g} is at the end of what it can measure"
+
+    def learn(self, batch: Batch) -> None:
+        """Learn what is usual of each sensor: rests, absences, steps and range, and the time step."""
+        learn(self.columns, batch.rows, batch.counts, batch.time, np.ascontiguousarray(batch.x))
+        self.drift.learn(batch)
+
+    def silent(self, rows: Ints, now: int) -> Ints:
+        """(m,) for how many ms nothing came of each row that is silent at ``now`` (ms); 0 = it is not."""
+        return silent(self.columns, rows, now)

@@ -1,0 +1,1 @@
+"""Remaining useful life, learned from runs to failure."""

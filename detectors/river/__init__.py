@@ -1,0 +1,1 @@
+"""River's own detectors as kinds, and models as River objects."""

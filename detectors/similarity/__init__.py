@@ -1,0 +1,1 @@
+"""Similarity-based modelling: what each sensor should read, by remembered states."""

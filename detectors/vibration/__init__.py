@@ -1,0 +1,1 @@
+"""Features of vibration waveforms, bearing frequencies, and ISO 20816-3 zones."""

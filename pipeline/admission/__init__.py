@@ -1,0 +1,1 @@
+"""Which messages and readings are taken, and what is known of their machines."""

@@ -1,0 +1,86 @@
+"""What the pipeline knows of each machine, apart from its models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from detectors.batch import Bools
+from pipeline.admission.intake import Clock
+from pipeline.layout import Layout, align, union
+from pipeline.learning.feedback import REMEMBERED
+from pipeline.monitor import Monitor
+from pipeline.records import AlarmEvent, AlarmPhase, Floats, Ints, Results, Verdict
+
+
+@dataclass(slots=True)
+class WarmUp:
+    """Readings collected until a model can begin: ``time`` (n,), ``x`` (n, k) in the order of ``layout``."""
+
+    layout: Layout = ()
+    time: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    x: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __len__(self) -> int:
+        return int(self.time.shape[0])
+
+    def add(self, time: Ints, sensors: Layout, values: Floats) -> None:
+        """Append readings; sensors that are new here were missing before."""
+        if not set(sensors) <= set(self.layout):
+            wider = union(self.layout, sensors)
+            self.x = align(self.x, self.layout, wider)
+            self.layout = wider
+        self.time = np.concatenate((self.time, time))
+        self.x = np.concatenate((self.x, align(values, sensors, self.layout)))
+
+    def seen(self) -> tuple[Layout, Floats]:
+        """The sensors that gave a value at least once, and their readings."""
+        there: Bools = np.asarray(np.isfinite(self.x).any(axis=0))
+        layout = tuple(name for name, seen in zip(self.layout, there, strict=True) if seen)
+        return layout, np.ascontiguousarray(self.x[:, there])
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine: where its event time and its topic stand, and which model watches it.
+
+    ``monitor`` is None until the first warm-up is over. ``warmup`` is then None, unless a sensor has
+    appeared: it collects readings for a model of the wider layout while the old model goes on.
+    ``open`` are its alarms that have been raised and not cleared, by alarm id. ``known`` are the sensors
+    that were admitted so far: not those that a model watches, which trail behind within a batch.
+    ``verdicts`` wait for the first model.
+    """
+
+    name: str
+    machine_class: str
+    clock: Clock = field(default_factory=Clock)
+    applied: int = -1
+    partition: int = 0
+    monitor: Monitor | None = None
+    row: int = -1
+    warmup: WarmUp | None = field(default_factory=WarmUp)
+    open: dict[str, AlarmEvent] = field(default_factory=dict)
+    cold: bool = False  # nothing of its class's prior fits it: it warms up in full
+    known: Layout = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def keep(self, verdict: Verdict) -> bool:
+        """Keep ``verdict`` for the first model (the latest `REMEMBERED`); False when it is kept already."""
+        if any(one.id == verdict.id for one in self.verdicts):
+            return False
+        self.verdicts = (*self.verdicts, verdict)[-REMEMBERED:]
+        return True
+
+    def tell(self, event: AlarmEvent, results: Results) -> None:
+        """Add an alarm's begin or end to ``results``, and remember whether it is open."""
+        if event.phase is AlarmPhase.RAISED:
+            self.open[event.id] = event
+        else:
+            self.open.pop(event.id, None)
+        results.alarms.append(event)
+
+    @property
+    def layout(self) -> Layout:
+        """The sensors that the running model watches."""
+        return self.monitor.sensors if self.monitor is not None else ()

@@ -1,0 +1,166 @@
+"""Alarm events from what a monitor found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.decision.limits import LimitTransition
+from detectors.quality.quality import QualityTransition
+from pipeline.condition import Change, Episode
+from pipeline.layout import Layout
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
+
+#: Sensors with a smaller share of the score than this are not named.
+MIN_SHARE = 0.02
+MOST_NAMED = 8
+#: A sensor fault blinds the watch over a machine; it does not stop the machine.
+QUALITY_SEVERITY = 2
+
+
+def severity(score: float, threshold: float) -> int:
+    """1 (low) .. 4 (urgent): how much rarer than the threshold asks such a score is in health.
+
+    >>> severity(0.999, 0.999), severity(0.9999, 0.999), severity(0.99999, 0.999)
+    (2, 3, 4)
+    """
+    rarer = (1.0 - threshold) / max(1.0 - score, 1e-12)
+    return 2 + int(rarer >= 9.999) + int(rarer >= 99.99)
+
+
+def contributions(episode: Episode, sensors: Layout) -> tuple[Contribution, ...]:
+    """The sensors that raised an episode, the largest share first."""
+    total = float(episode.share.sum())
+    if total <= 0:
+        return ()
+    share = episode.share / total
+    order = np.argsort(-share, kind="stable")[:MOST_NAMED]
+    return tuple(
+        Contribution(
+            sensors[j],
+            float(share[j]),
+            _known(episode.value[j]),
+            _known(episode.expected[j]),
+            _known(episode.deviation[j]),
+        )
+        for j in order.tolist()
+        if share[j] >= MIN_SHARE
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def condition_event(
+    machine: str, machine_class: str, sensors: Layout, change: Change, time: int, threshold: float
+) -> AlarmEvent:
+    """A machine's condition alarm is raised or cleared at ``time``."""
+    episode = change.episode
+    return AlarmEvent(
+        id=alarm_id(machine, AlarmKind.CONDITION, "", episode.onset),
+        machine=machine,
+        machine_class=machine_class,
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED if change.raised else AlarmPhase.CLEARED,
+        onset=episode.onset,
+        time=time,
+        score=episode.peak,
+        threshold=threshold,
+        severity=severity(episode.peak, threshold),
+        contributions=contributions(episode, sensors),
+    )
+
+
+def quality_event(
+    machine: str, machine_class: str, sensors: Layout, transition: QualityTransition
+) -> AlarmEvent:
+    """A sensor can no longer be trusted, or can be again."""
+    sensor = sensors[transition.sensor] if transition.sensor >= 0 else None
+    return _certain(
+        machine,
+        machine_class,
+        AlarmKind.QUALITY,
+        f"{sensor}\n{transition.kind}",
+        raised=transition.raised,
+        onset=transition.onset,
+        time=transition.time,
+        severity=QUALITY_SEVERITY,
+        sensor=sensor,
+        detail=f"{transition.kind}: {transition.detail}" if transition.detail else transition.kind,
+    )
+
+
+def limit_event(machine: str, machine_class: str, sensors: Layout, transition: LimitTransition) -> AlarmEvent:
+    """A fixed limit of a sensor is crossed, or the value is back."""
+    limit = transition.limit
+    sensor = sensors[limit.sensor]
+    return _certain(
+        machine,
+        machine_class,
+        AlarmKind.LIMIT,
+        f"{sensor}\n{limit.name}",
+        raised=transition.raised,
+        onset=transition.onset,
+        time=transition.time,
+        severity=limit.severity,
+        sensor=sensor,
+        detail=f"{limit.name}: {transition.value:g}, limit {limit.value:g}",
+    )
+
+
+#: What an alarm is about that tells of a machine from which nothing comes.
+_SILENCE = "silence"
+
+
+def silence_event(machine: str, machine_class: str, last: int, waited: int) -> AlarmEvent:
+    """Nothing has come of a machine for ``waited`` ms since its reading at ``last``."""
+    return _certain(
+        machine,
+        machine_class,
+        AlarmKind.QUALITY,
+        _SILENCE,
+        raised=True,
+        onset=last,
+        time=last + waited,
+        severity=QUALITY_SEVERITY,
+        detail=f"{_SILENCE}: no reading for {waited / 1000:.0f} s. Check power, gateway and network.",
+    )
+
+
+def tells_of_silence(event: AlarmEvent) -> bool:
+    """Whether it is a `silence_event`: a reading of the machine clears it.
+
+    >>> tells_of_silence(silence_event("a/b/c/d/e", "", 0, 60_000))
+    True
+    """
+    return event.id == alarm_id(event.machine, AlarmKind.QUALITY, _SILENCE, event.onset)
+
+
+def _certain(
+    machine: str,
+    machine_class: str,
+    kind: AlarmKind,
+    subject: str,
+    *,
+    raised: bool,
+    onset: int,
+    time: int,
+    severity: int,
+    sensor: str | None = None,
+    detail: str,
+) -> AlarmEvent:
+    """An alarm that is a matter of fact, not of probability: its score is 1. ``subject``: see `alarm_id`."""
+    return AlarmEvent(
+        id=alarm_id(machine, kind, subject, onset),
+        machine=machine,
+        machine_class=machine_class,
+        kind=kind,
+        phase=AlarmPhase.RAISED if raised else AlarmPhase.CLEARED,
+        onset=onset,
+        time=time,
+        score=1.0,
+        threshold=1.0,
+        severity=severity,
+        sensor=sensor,
+        detail=detail,
+    )

@@ -1,0 +1,469 @@
+"""The way of a reading: decode ▶ admit ▶ collect or monitor ▶ results. Knows no transport and no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detectors.batch import Batch
+from pipeline.admission.admission import Admission, Item
+from pipeline.admission.roster import Machine, WarmUp
+from pipeline.condition import Change
+from pipeline.events import condition_event, limit_event, quality_event, silence_event, tells_of_silence
+from pipeline.layout import Layout, align, strangers, union
+from pipeline.monitor import Monitor
+from pipeline.records import (
+    AlarmEvent,
+    AlarmPhase,
+    Floats,
+    Frame,
+    Ints,
+    Prognosis,
+    Results,
+    Scored,
+    State,
+    Verdict,
+)
+from pipeline.settings import Settings
+from pipeline.snapshots.saving import restored, saved
+from pipeline.snapshots.snapshot import unpack
+from pipeline.spreading.prior import Prior, short, warm
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Readings of one machine for its monitor: ``x`` (n, k) in the model's columns.
+
+    ``extra`` holds the same readings with the sensors that the model does not know yet.
+    """
+
+    machine: Machine
+    time: Ints
+    x: Floats
+    extra: Frame | None = None
+
+
+class Pipeline:
+    """All machines that one process watches.
+
+    The same messages in the same order give the same results, however they are split into calls of
+    `process`. Nothing here touches the outside world.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._admission = Admission(settings)
+        self._machines, self._changed = self._admission.machines, self._admission.changed
+        self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
+        self._priors: dict[str, Prior] = {}
+        #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
+        self.relearning: dict[str, str] = {}
+
+    @property
+    def newest(self) -> int:
+        """The newest event time of any machine (ms UTC); -1 = none yet."""
+        return self._admission.newest
+
+    # -- readings
+
+    def process(self, items: Sequence[Item]) -> Results:
+        """Take ``items`` in order. Bad input becomes rejections; it never raises."""
+        results = Results()
+        work: dict[str, deque[Frame]] = {}
+        for item in items:
+            frame = self._admission.take(item, results)
+            if frame is not None:
+                work.setdefault(frame.machine, deque()).append(frame)
+        self._changed.update(work)
+        while work:
+            self._pass(work, results)
+        results.alarms.sort(key=lambda alarm: (alarm.time, alarm.machine, alarm.id))
+        return results
+
+    # -- one pass: a stretch of each machine's readings that one model can take
+
+    def _pass(self, work: dict[str, deque[Frame]], results: Results) -> None:
+        runs: dict[int, list[_Run]] = {}
+        ready: list[Machine] = []
+        for name in list(work):
+            machine, queue = self._machines[name], work[name]
+            if machine.monitor is None:
+                if self._collect(machine, queue, results):
+                    ready.append(machine)
+            else:
+                runs.setdefault(id(machine.monitor), []).append(
+                    self._next_run(machine, machine.monitor, queue)
+                )
+            if not queue:
+                del work[name]
+        for group in runs.values():
+            monitor = group[0].machine.monitor
+            assert monitor is not None  # noqa: S101 - only machines that have one are run
+            ready += self._run(monitor, group, results)
+        self._begin(ready, results)
+
+    def _room(self, machine: Machine) -> int:
+        """How many readings the running warm-up still wants."""
+        assert machine.warmup is not None  # noqa: S101
+        warmup = self.settings.classes[machine.machine_class].learning.warmup
+        if self._tries(machine):
+            warmup = short(warmup)
+        return max(0, warmup - len(machine.warmup))
+
+    def _tries(self, machine: Machine) -> bool:
+        """Whether the machine is to begin with what its class learned elsewhere."""
+        return machine.monitor is None and not machine.cold and machine.machine_class in self._priors
+
+    def _collect(self, machine: Machine, queue: deque[Frame], results: Results) -> bool:
+        """Collect readings for the first warm-up; whether it is complete."""
+        assert machine.warmup is not None  # noqa: S101
+        room = self._room(machine)
+        while queue and room:
+            frame = _cut(queue, room)
+            machine.warmup.add(frame.time, frame.sensors, frame.values)
+            room -= len(frame)
+            n, k = frame.values.shape
+            results.scored.append(
+                Scored(
+                    machine.name,
+                    machine.machine_class,
+                    frame.time,
+                    frame.sensors,
+                    frame.values,
+                    score=np.full(n, np.nan),
+                    health=np.full(n, np.nan),
+                    state=np.full(n, State.LEARNING, dtype=np.uint8),
+                    contributions=np.zeros((n, k)),
+                )
+            )
+        return room == 0
+
+    def _next_run(self, machine: Machine, monitor: Monitor, queue: deque[Frame]) -> _Run:
+        layout = monitor.sensors
+        if machine.warmup is None:
+            taken: list[Frame] = []
+            while queue:
+                new = _first_stranger(queue[0], layout)
+                if new is None:
+                    taken.append(queue.popleft())
+                    continue
+                if new:
+                    taken.append(_cut(queue, new))
+                break
+            if len(taken) == 1:
+                return _Run(machine, taken[0].time, align(taken[0].values, taken[0].sensors, layout))
+            if taken:
+                time = np.concatenate([frame.time for frame in taken])
+                x = np.concatenate([align(frame.values, frame.sensors, layout) for frame in taken])
+                return _Run(machine, time, x)
+            machine.warmup = WarmUp()  # a sensor has appeared: a model that knows it warms up beside this one
+        frame = _cut(queue, self._room(machine))
+        wide = union(layout, frame.sensors)
+        extra = Frame(frame.machine, frame.time, wide, align(frame.values, frame.sensors, wide))
+        return _Run(machine, frame.time, align(frame.values, frame.sensors, layout), extra)
+
+    def _run(self, monitor: Monitor, group: list[_Run], results: Results) -> list[Machine]:
+        """Let the monitor see the readings of its machines; give the machines whose warm-up is complete."""
+        if len(group) == 1:
+            time, x = group[0].time, group[0].x
+        else:
+            time = np.concatenate([run.time for run in group])
+            x = np.concatenate([run.x for run in group])
+        counts = np.array([len(run.time) for run in group], dtype=np.int64)
+        rows = np.array([run.machine.row for run in group], dtype=np.int64)
+        batch = Batch(rows, counts, time, x)
+        found = monitor.process(batch)
+        ready: list[Machine] = []
+        start = 0
+        for run in group:
+            stop = start + len(run.time)
+            scored = Scored(
+                run.machine.name,
+                run.machine.machine_class,
+                run.time,
+                monitor.sensors,
+                run.x,
+                found.score[start:stop],
+                found.health[start:stop],
+                found.state[start:stop],
+                found.contributions[start:stop],
+            )
+            start = stop
+            if run.machine.open:
+                self._heard(run.machine, int(run.time[0]), results)
+            if run.extra is not None and run.machine.warmup is not None:
+                scored = replace(
+                    scored,
+                    sensors=run.extra.sensors,
+                    values=run.extra.values,
+                    contributions=np.nan_to_num(
+                        align(scored.contributions, monitor.sensors, run.extra.sensors)
+                    ),
+                )
+                normal = scored.state == State.NORMAL
+                run.machine.warmup.add(run.time[normal], run.extra.sensors, run.extra.values[normal])
+                if self._room(run.machine) == 0:
+                    ready.append(run.machine)
+            results.scored.append(scored)
+        by_row = {run.machine.row: run.machine for run in group}
+        for row, change in found.changes:
+            by_row[row].tell(self._condition(by_row[row], monitor, change, time), results)
+        for transition in found.quality:
+            machine = by_row[transition.row]
+            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
+            machine.tell(event, results)
+        for crossing in found.limits:
+            machine = by_row[crossing.row]
+            event = limit_event(machine.name, machine.machine_class, monitor.sensors, crossing)
+            machine.tell(event, results)
+        for one in found.prognoses:
+            machine = by_row[one.row]
+            results.prognoses.append(
+                Prognosis(
+                    machine.name,
+                    machine.machine_class,
+                    one.time,
+                    one.health,
+                    one.threshold,
+                    one.remaining,
+                    one.low,
+                    one.high,
+                )
+            )
+        return ready
+
+    @staticmethod
+    def _condition(machine: Machine, monitor: Monitor, change: Change, time: Ints) -> AlarmEvent:
+        return condition_event(
+            machine.name,
+            machine.machine_class,
+            monitor.sensors,
+            change,
+            int(time[change.index]),
+            monitor.settings.alarm.threshold,
+        )
+
+    def _heard(self, machine: Machine, time: int, results: Results) -> None:
+        """A machine that was silent speaks again."""
+        for event in list(machine.open.values()):
+            if tells_of_silence(event):
+                machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+
+    def silent(self, now: int) -> Results:
+        """Alarms of machines from which nothing has come for long, at ``now`` (ms UTC); each once.
+
+        The one thing that no reading can tell, so that the runner asks for it (`streams.embedded.silence`).
+        """
+        results = Results()
+        watched: dict[int, list[Machine]] = {}
+        for machine in self._machines.values():
+            if machine.monitor is not None:
+                watched.setdefault(id(machine.monitor), []).append(machine)
+        for group in watched.values():
+            monitor = group[0].monitor
+            assert monitor is not None  # noqa: S101 - only such are in a group
+            waited = monitor.quality.silent(np.array([m.row for m in group], dtype=np.int64), now)
+            for at in np.flatnonzero(waited).tolist():
+                one = group[at]
+                event = silence_event(one.name, one.machine_class, one.clock.last, int(waited[at]))
+                if event.id not in one.open:
+                    one.tell(event, results)
+                    self._changed.add(one.name)
+        return results
+
+    # -- models
+
+    def _monitor(self, machine_class: str, layout: Layout) -> Monitor:
+        """One with room for a machine. They are bounded, so that a growing fleet is never copied whole."""
+        monitors = self._monitors.setdefault((machine_class, layout), [])
+        for monitor in monitors:
+            if monitor.room:
+                return monitor
+        monitors.append(Monitor(self.settings.classes[machine_class], layout))
+        return monitors[-1]
+
+    def _begin(self, ready: Iterable[Machine], results: Results) -> None:
+        """Give each machine whose warm-up is complete a model that knows the sensors seen in it."""
+        groups: dict[tuple[str, Layout], list[tuple[Machine, Ints, Floats]]] = {}
+        for machine in ready:
+            assert machine.warmup is not None  # noqa: S101
+            if self._tries(machine) and not self._warm_start(machine, results):
+                machine.cold = True  # it goes on collecting
+            if machine.warmup is None or self._room(machine):
+                continue
+            layout, x = machine.warmup.seen()
+            time, machine.warmup = machine.warmup.time, None
+            if machine.monitor is None and not layout:
+                machine.warmup = WarmUp()  # nothing was measured yet
+            elif machine.monitor is None or not set(layout) <= set(machine.layout):
+                groups.setdefault((machine.machine_class, layout), []).append((machine, time, x))
+        for (machine_class, layout), waiting in groups.items():
+            while waiting:
+                monitor = self._monitor(machine_class, layout)
+                group, waiting = waiting[: monitor.room], waiting[monitor.room :]
+                self._place(monitor, group, results)
+
+    def _place(self, monitor: Monitor, group: list[tuple[Machine, Ints, Floats]], results: Results) -> None:
+        """Let ``monitor`` begin with machines and their first readings."""
+        rows = [monitor.place(machine.name) for machine, _, _ in group]
+        transitions = monitor.begin(
+            Batch(
+                np.array(rows, dtype=np.int64),
+                np.array([len(time) for _, time, _ in group], dtype=np.int64),
+                np.concatenate([time for _, time, _ in group]),
+                np.concatenate([x for _, _, x in group]),
+            )
+        )
+        for (machine, time, _), row in zip(group, rows, strict=True):
+            self._move(machine, monitor, row, int(time[-1]), results)
+        by_row = {machine.row: machine for machine, _, _ in group}
+        for transition in transitions:
+            machine = by_row[transition.row]
+            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
+            machine.tell(event, results)
+
+    def _warm_start(self, machine: Machine, results: Results) -> bool:
+        """Begin with the reference of its class's prior that fits; False = none does."""
+        prior = self._priors[machine.machine_class]
+        assert machine.warmup is not None  # noqa: S101
+        layout, x = machine.warmup.seen()
+        if set(layout) != set(prior.sensors):
+            return False
+        time = machine.warmup.time
+        x = align(x, layout, prior.sensors)
+        monitor = self._monitor(machine.machine_class, prior.sensors)
+        if tuple(detector.kind for detector in monitor.detectors) != prior.detectors:
+            return False
+        row = monitor.place(machine.name)
+        batch = Batch(np.array([row], dtype=np.int64), np.array([len(time)], dtype=np.int64), time, x)
+        if not warm(prior, monitor.detectors, monitor.calibrators, monitor.weights, row, batch):
+            monitor.release(row)
+            return False
+        machine.warmup = None
+        transitions = monitor.begin(batch)
+        self._move(machine, monitor, row, int(time[-1]), results)
+        for transition in transitions:
+            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
+            machine.tell(event, results)
+        return True
+
+    def _move(self, machine: Machine, monitor: Monitor, row: int, time: int, results: Results) -> None:
+        """Let ``monitor`` watch ``machine`` from now on; health and prognosis go along."""
+        old, old_row = machine.monitor, machine.row
+        machine.monitor, machine.row = monitor, row
+        waiting, machine.verdicts = machine.verdicts, ()
+        for verdict in waiting:
+            monitor.take(row, verdict)
+        if old is None:
+            return
+        for name in ("health", "prognosis"):
+            monitor.stages[name].load(row, old.stages[name].dump(old_row))
+        old.release(old_row)
+        for event in list(machine.open.values()):
+            ended = replace(
+                event, phase=AlarmPhase.CLEARED, time=time, detail=f"{event.detail} (watched anew)"
+            )
+            machine.tell(ended, results)
+
+    # -- what was learned elsewhere
+
+    def adopt(self, prior: Prior) -> None:
+        """Let new machines of a class begin with what machines elsewhere have learned (docs/feedback.md)."""
+        self._priors[prior.machine_class] = prior
+
+    def watched(self, machine_class: str) -> list[Machine]:
+        """The machines of a class."""
+        return [one for one in self._machines.values() if one.machine_class == machine_class]
+
+    # -- what crews say
+
+    def feedback(self, verdict: Verdict) -> bool:
+        """Let a machine's model learn from a crew's verdict (docs/feedback.md).
+
+        In its first warm-up a machine keeps it until there is a model. False when there is nothing to learn:
+        the machine is not watched here, or the verdict was taken before.
+        """
+        machine = self._machines.get(verdict.machine)
+        if machine is None:
+            return False
+        if machine.monitor is None:
+            taken = machine.keep(verdict)
+        else:
+            taken = machine.monitor.take(machine.row, verdict)
+        if taken:
+            self._changed.add(machine.name)
+        return taken
+
+    # -- snapshots
+
+    @property
+    def machines(self) -> int:
+        """How many machines are watched."""
+        return len(self._machines)
+
+    def names(self) -> list[str]:
+        """The machines that are watched."""
+        return list(self._machines)
+
+    def offset_of(self, machine: str) -> int:
+        """The offset of the last message that went into the machine's state; -1 = none."""
+        known = self._machines.get(machine)
+        return -1 if known is None else known.applied
+
+    def partition_of(self, machine: str) -> int:
+        """The partition that the machine's messages come from; -1 = none yet."""
+        known = self._machines.get(machine)
+        return -1 if known is None or known.applied < 0 else known.partition
+
+    def changed(self) -> list[str]:
+        """Machines that changed since their last `dump`."""
+        return sorted(self._changed)
+
+    def dump(self, machine: str) -> bytes:
+        """The machine's whole state. Raises KeyError for one that is not here."""
+        self._changed.discard(machine)
+        return saved(self._machines[machine])
+
+    def restore(self, data: bytes) -> str:
+        """Take up a machine's state where `dump` left it; give its name.
+
+        Raises `SnapshotError` when the bytes cannot be read. When they can but no longer fit the settings
+        (other detectors, another class), the machine keeps its place in the topic and learns anew: see
+        `relearning`.
+        """
+        snapshot = unpack(data)
+        self.forget(snapshot.machine)
+        self.relearning.pop(snapshot.machine, None)
+        machine, trouble = restored(snapshot, self.settings, self._monitor)
+        if trouble:
+            self.relearning[machine.name] = trouble
+        self._machines[machine.name] = machine
+        return machine.name
+
+    def forget(self, machine: str) -> None:
+        """Let go of a machine that another worker watches now."""
+        known = self._machines.pop(machine, None)
+        self._changed.discard(machine)
+        if known is not None and known.monitor is not None:
+            known.monitor.release(known.row)
+
+
+def _cut(queue: deque[Frame], most: int) -> Frame:
+    """Take at most ``most`` readings off the front of the queue."""
+    frame = queue[0]
+    if len(frame) <= most:
+        return queue.popleft()
+    queue[0] = Frame(frame.machine, frame.time[most:], frame.sensors, frame.values[most:])
+    return Frame(frame.machine, frame.time[:most], frame.sensors, frame.values[:most])
+
+
+def _first_stranger(frame: Frame, layout: Layout) -> int | None:
+    """The first reading with a value of a sensor that ``layout`` lacks."""
+    new = strangers(frame.sensors, layout)
+    if not new:
+        return None
+    there = np.isfinite(frame.values[:, list(new)]).any(axis=1)
+    return int(np.argmax(there)) if there.any() else None

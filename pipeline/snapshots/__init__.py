@@ -1,0 +1,1 @@
+"""A machine's whole state as bytes, and as River objects."""

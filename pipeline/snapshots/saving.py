@@ -1,0 +1,64 @@
+"""A machine to bytes and back: what the pipeline knows of it, and its model's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.admission.intake import Clock
+from pipeline.admission.roster import Machine, WarmUp
+from pipeline.layout import Layout, union
+from pipeline.monitor import Monitor
+from pipeline.settings import Settings
+from pipeline.snapshots.snapshot import Snapshot, SnapshotError, WaitingReadings, pack
+
+
+def saved(machine: Machine) -> bytes:
+    """The machine's whole state."""
+    waiting = machine.warmup
+    return pack(
+        Snapshot(
+            machine=machine.name,
+            machine_class=machine.machine_class,
+            partition=machine.partition,
+            offset=machine.applied,
+            last=machine.clock.last,
+            recent=machine.clock.recent,
+            layout=machine.layout,
+            stages={} if machine.monitor is None else machine.monitor.dump(machine.row),
+            warmup=None if waiting is None else WaitingReadings(waiting.layout, waiting.time, waiting.x),
+            open=tuple(machine.open.values()),
+            verdicts=machine.verdicts,
+        )
+    )
+
+
+def restored(
+    snapshot: Snapshot, settings: Settings, monitor_for: Callable[[str, Layout], Monitor]
+) -> tuple[Machine, str]:
+    """The machine as `saved` left it, in a row of its class and layout's monitor.
+
+    When its model does not fit the settings any more (other detectors, another class), it learns anew, and
+    the text says why; else that is empty. Raises `SnapshotError` for one with neither a model nor a warm-up.
+    """
+    machine_class = settings.class_of(snapshot.machine) or next(reversed(settings.classes))
+    machine = Machine(snapshot.machine, machine_class, Clock(snapshot.last, snapshot.recent), snapshot.offset)
+    machine.partition = snapshot.partition
+    waiting = snapshot.warmup
+    machine.warmup = None if waiting is None else WarmUp(waiting.layout, waiting.time, waiting.x)
+    machine.known = union(snapshot.layout, waiting.layout if waiting else ())
+    machine.open = {event.id: event for event in snapshot.open}
+    machine.verdicts = snapshot.verdicts
+    if not snapshot.layout:
+        if machine.warmup is None:
+            raise SnapshotError(f"{machine.name}: the snapshot holds neither a model nor a warm-up.")
+        return machine, ""
+    monitor = monitor_for(machine_class, snapshot.layout)
+    try:
+        if machine_class != snapshot.machine_class:
+            raise ValueError(f"its class was {snapshot.machine_class!r} and is {machine_class!r} now")
+        machine.row = monitor.take_up(machine.name, snapshot.stages)
+    except (KeyError, ValueError) as error:
+        machine.warmup = WarmUp()  # its open alarms are cleared when the new model begins
+        return machine, f"{type(error).__name__}: {error}"
+    machine.monitor = monitor
+    return machine, ""

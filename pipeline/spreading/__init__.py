@@ -1,0 +1,1 @@
+"""What one site has learned, for another: priors, examples, lives."""

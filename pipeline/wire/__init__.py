@@ -1,0 +1,1 @@
+"""The wire formats: readings, waveforms, alarms, verdicts, rejections."""

@@ -1,0 +1,79 @@
+"""What goes out on Kafka: alarms, rejected input, scores. Each record's key is its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from pipeline.records import Rejection, Results, Scored
+from pipeline.settings import KafkaSettings
+from pipeline.wire.alerts import encode_alert
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message to be sent; ``partition`` None = by its key."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+    partition: int | None = None
+
+
+def output_records(results: Results, settings: KafkaSettings) -> Iterator[Record]:
+    """Everything of ``results`` that goes to Kafka."""
+    for alarm in results.alarms:
+        yield Record(settings.alerts, alarm.id.encode(), encode_alert(alarm))
+    yield from rejected_records(results.rejections, settings.rejected)
+    if settings.scores is not None:
+        for scored in results.scored:
+            yield Record(settings.scores, scored.machine.encode(), encode_scores(scored))
+
+
+def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Record]:
+    """Rejected input: the original bytes as value, everything else in headers (docs/bad-input.md).
+
+    The key names the message and counts its rejections, so that a replay gives the same keys.
+    """
+    counts: dict[tuple[str, int, int], int] = {}
+    for one in rejections:
+        origin = (one.topic, one.partition, one.offset)
+        number = counts[origin] = counts.get(origin, -1) + 1
+        headers = {
+            "reason": one.reason.value,
+            "detail": one.detail,
+            "machine": one.machine,
+            "sensor": one.sensor,
+            "readings": str(one.readings),
+            "received": str(one.received),
+            "topic": one.topic,
+            "partition": str(one.partition),
+            "offset": str(one.offset),
+        }
+        yield Record(
+            topic,
+            f"{one.topic}/{one.partition}/{one.offset}/{number}".encode(),
+            one.original,
+            tuple(
+                (name, text.encode("utf-8", "replace")) for name, text in headers.items() if text is not None
+            ),
+        )
+
+
+def encode_scores(scored: Scored) -> bytes:
+    """Scores of one machine in columns; NaN (still learning) is null."""
+    return _encode(
+        {
+            "machine": scored.machine,
+            "class": scored.machine_class,
+            "time": scored.time.tolist(),
+            "score": scored.score.tolist(),
+            "health": scored.health.tolist(),
+            "state": scored.state.tolist(),
+        }
+    )

@@ -1,0 +1,193 @@
+"""The pipeline on a thread of its own, so that its arithmetic never keeps a heartbeat waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+
+from pipeline.pipeline import Pipeline
+from pipeline.records import Message, Reason, Rejection, Results
+from pipeline.snapshots.snapshot import SnapshotError
+from pipeline.wire.alerts import WireError, decode_verdict
+from pipeline.wire.readings import reject
+from streams.agents.places import Place
+from streams.agents.snapshots import Stored
+from streams.embedded.silence import SilenceWatch
+
+log = structlog.get_logger()
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: Records of one partition, in order, as aiokafka gives them.
+Chunk = tuple[Place, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """One machine's snapshot and where it belongs."""
+
+    machine: str
+    partition: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back of a partition. ``rewind``: the offset to go back to for the machines ``behind``."""
+
+    machines: int
+    slots: dict[str, int]
+    rewind: int | None = None
+    behind: frozenset[bytes] = frozenset()
+
+
+class Engine:
+    """Owns the pipeline: every call goes through `run`, one at a time."""
+
+    def __init__(self, pipeline: Pipeline, feedback_topic: str) -> None:
+        self._pipeline = pipeline
+        self._feedback = feedback_topic
+        self._silence = SilenceWatch(pipeline)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
+        self.process_ms = 0.0
+
+    async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Do ``work`` on the pipeline's thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def machines(self) -> int:
+        """How many machines are watched here."""
+        return self._pipeline.machines
+
+    # -- what runs on the thread
+
+    def process(self, batch: Sequence[Chunk]) -> Results:
+        """Readings, then verdicts. Raises whatever the pipeline raises, which is never for bad input."""
+        began = time.perf_counter()
+        items: list[Message | Rejection] = []
+        verdicts: list[Message] = []
+        for place, records in batch:
+            if place.topic == self._feedback:
+                verdicts += _messages(place, records)
+            else:
+                items += _items(place, records)
+        results = self._pipeline.process(items)
+        for message in verdicts:
+            self._verdict(message, results)
+        self.process_ms = (time.perf_counter() - began) * 1000
+        return results
+
+    def silent(self) -> Results:
+        """Alarms of machines that have fallen silent. To be asked when no message waits."""
+        return self._silence.check(round(time.time() * 1000))
+
+    def _verdict(self, message: Message, results: Results) -> None:
+        try:
+            verdict = decode_verdict(message.value)
+        except WireError as error:
+            results.rejections.append(reject(message, Reason.WRONG_TYPE, f"{error} See docs/wire.md."))
+            return
+        if not self._pipeline.feedback(verdict):
+            log.info(
+                "Nothing was learned from a verdict: its machine is not watched here, or it came before.",
+                verdict=verdict.id,
+                machine=verdict.machine,
+            )
+
+    def dump_changed(self, partitions: frozenset[int]) -> list[Dumped]:
+        """Snapshots of the machines of these partitions that changed since their last one."""
+        return [
+            Dumped(machine, partition, self._pipeline.offset_of(machine), self._pipeline.dump(machine))
+            for machine in self._pipeline.changed()
+            if (partition := self._pipeline.partition_of(machine)) in partitions
+        ]
+
+    def forget(self, partitions: frozenset[int]) -> None:
+        """Let go of all machines of these partitions."""
+        for machine in self._pipeline.names():
+            if self._pipeline.partition_of(machine) in partitions:
+                self._pipeline.forget(machine)
+
+    def retain(self, partitions: frozenset[int]) -> None:
+        """Let go of all machines but those of these partitions."""
+        for machine in self._pipeline.names():
+            if self._pipeline.partition_of(machine) not in partitions:
+                self._pipeline.forget(machine)
+
+    def restore(self, partition: int, found: Mapping[str, Sequence[Stored]]) -> Restored:
+        """Take up each machine's newest snapshot that can be read; say how far back the others have to go."""
+        slots: dict[str, int] = {}
+        behind: dict[str, int] = {}
+        for machine, choices in found.items():
+            for age, stored in enumerate(choices):
+                try:
+                    self._pipeline.restore(stored.data)
+                except SnapshotError as error:
+                    log.error(
+                        "A snapshot cannot be used; the one before it is taken, and the readings since are "
+                        "taken again.",
+                        machine=machine,
+                        partition=partition,
+                        offset=stored.offset,
+                        error=str(error),
+                    )
+                    continue
+                slots[machine] = stored.slot
+                if age:
+                    behind[machine] = stored.offset + 1
+                break
+            else:
+                log.error(
+                    "No snapshot of this machine can be used; its model is made anew from all readings that "
+                    "the topic still holds.",
+                    machine=machine,
+                    partition=partition,
+                )
+                behind[machine] = 0
+        return Restored(
+            len(slots),
+            slots,
+            min(behind.values()) if behind else None,
+            frozenset(machine.encode() for machine in behind),
+        )
+
+
+def _items(place: Place, records: Sequence[Any]) -> list[Message | Rejection]:
+    """Messages for the pipeline; those that made it fail are rejected, those replayed for others left out."""
+    messages: list[Message | Rejection] = list(_messages(place, records))
+    if place.poison:
+        messages = [
+            _poisoned(message, place.poison[message.offset])
+            if isinstance(message, Message) and message.offset in place.poison
+            else message
+            for message in messages
+        ]
+    return messages
+
+
+def _messages(place: Place, records: Sequence[Any]) -> list[Message]:
+    topic, partition = place.topic, place.partition
+    if records[0].offset < place.resume:
+        records = [r for r in records if r.offset >= place.resume or r.key is None or r.key in place.behind]
+    return [Message(r.value or b"", r.timestamp, r.key, topic, partition, r.offset) for r in records]
+
+
+def _poisoned(message: Message, error: str) -> Rejection:
+    return reject(
+        message,
+        Reason.INTERNAL,
+        f"Yeji itself failed on this message: {error}. Please report it with the message's bytes.",
+    )

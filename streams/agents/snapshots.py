@@ -1,0 +1,104 @@
+"""Machine snapshots in a compacted topic: partition for partition beside the frames.
+
+A machine has two keys, written by turns, so that compaction keeps the snapshot before the newest. The offset
+that a snapshot stands for is in a header too: the newest is the one with the highest offset, whatever order a
+worker that lost its partitions may have written in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from connectors.kafka.security import client_options
+from pipeline.settings import KafkaSettings
+
+_OFFSET = "offset"
+SLOTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One snapshot as the topic holds it; ``offset`` is that of the last message in the state."""
+
+    machine: str
+    slot: int
+    offset: int
+    data: bytes
+
+
+def snapshot_key(machine: str, slot: int) -> bytes:
+    """The key; `#` is in no machine's name.
+
+    >>> parse_key(snapshot_key("a/b/c/d/e", 1))
+    ('a/b/c/d/e', 1)
+    """
+    return f"{machine}#{slot % SLOTS}".encode()
+
+
+def parse_key(key: bytes) -> tuple[str, int]:
+    """The machine and the slot. Raises ValueError."""
+    machine, slot = key.decode().rsplit("#", 1)
+    return machine, int(slot)
+
+
+def snapshot_headers(offset: int) -> list[tuple[str, bytes]]:
+    """The headers of a snapshot that stands for ``offset``."""
+    return [(_OFFSET, b"%d" % offset)]
+
+
+def latest(known: list[Stored], one: Stored) -> list[Stored]:
+    """The best two, newest first, when ``one`` comes after ``known`` in the topic.
+
+    A snapshot takes the place of the one in its slot, unless it stands for less.
+
+    >>> found = []
+    >>> for slot, offset in ((0, 5), (1, 9), (0, 12), (1, 7)):
+    ...     found = latest(found, Stored("m", slot, offset, b""))
+    >>> [s.offset for s in found]
+    [12, 9]
+    """
+    kept = [other for other in known if other.slot != one.slot or other.offset > one.offset]
+    return sorted([one, *kept], key=lambda s: -s.offset)[:SLOTS]
+
+
+async def read_snapshots(settings: KafkaSettings, partition: int) -> Mapping[str, list[Stored]]:
+    """Every machine's snapshots of one partition, newest first, read to the partition's end."""
+    tp = TopicPartition(settings.snapshots, partition)
+    consumer = AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 << 20,
+        fetch_max_bytes=32 << 20,
+    )
+    found: dict[str, list[Stored]] = {}
+    await consumer.start()
+    try:
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        await consumer.seek_to_beginning(tp)
+        while await consumer.position(tp) < end:
+            for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, []):
+                stored = _stored(record.key, record.value, record.headers)
+                if stored is not None:
+                    found[stored.machine] = latest(found.get(stored.machine, []), stored)
+            await asyncio.sleep(0)
+    finally:
+        await consumer.stop()
+    return found
+
+
+def _stored(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> Stored | None:
+    """None for what is no snapshot of ours, and for deletions."""
+    if key is None or value is None:
+        return None
+    try:
+        machine, slot = parse_key(key)
+        return Stored(machine, slot, int(dict(headers)[_OFFSET]), value)
+    except (ValueError, KeyError):
+        return None

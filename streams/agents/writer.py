@@ -1,0 +1,131 @@
+"""Results to every sink, until all have them: a sink that is away is waited for, and nothing is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from connectors.base.contract import SinkUnavailableError
+from connectors.base.stats import WorkerStats
+from connectors.influx.sink import InfluxSink, Refused
+from pipeline.records import Reason, Rejection, Results
+from pipeline.settings import KafkaSettings
+from pipeline.wire.outgoing import Record, output_records, rejected_records
+from streams.agents.outputs import Producer, send_all
+
+log = structlog.get_logger()
+_LONGEST_WAIT = 10.0
+_REMIND = 30.0
+
+
+class AbandonedError(Exception):
+    """The partitions are going elsewhere before the sinks came back: what was not written is done there."""
+
+
+class Writer:
+    """Writes to InfluxDB on a thread, and to Kafka through Faust's producer."""
+
+    def __init__(self, influx: InfluxSink, settings: KafkaSettings, producer: Callable[[], Producer]) -> None:
+        self._influx = influx
+        self._settings = settings
+        self._producer = producer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
+        self._abandon = asyncio.Event()
+        self.write_ms = 0.0
+        self.waiting = False
+
+    def abandon(self) -> None:
+        """Give up writes under way: each ends in `AbandonedError`."""
+        self._abandon.set()
+
+    def resume(self) -> None:
+        """Writes are to be finished again."""
+        self._abandon.clear()
+
+    async def write(self, results: Results) -> None:
+        """Return when ``results`` are durable everywhere. Raises `AbandonedError`."""
+        began = time.perf_counter()
+        records = list(output_records(results, self._settings))
+        await asyncio.gather(self._influx_write(results), self.send(records))
+        self.write_ms = (time.perf_counter() - began) * 1000
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """Return when ``records`` are on the brokers. Raises `AbandonedError`."""
+        if records:
+            await self._until_done(lambda: send_all(self._producer(), records))
+
+    async def _influx_write(self, results: Results) -> None:
+        await self._until_done(lambda: self._on_thread(self._influx.write, results))
+        refused = self._influx.take_refused()
+        if refused:
+            log.error(
+                "InfluxDB refuses lines for good; they are in the topic of rejected input.",
+                lines=len(refused),
+                first=refused[0].line.decode(errors="replace")[:300],
+                reason=refused[0].reason,
+            )
+            await self.send(list(rejected_records(_refusals(refused, results), self._settings.rejected)))
+
+    async def report(self, stats: WorkerStats) -> None:
+        """Write statistics once; they are not worth waiting for."""
+        try:
+            await self._on_thread(self._influx.write_stats, stats)
+        except SinkUnavailableError as error:
+            log.debug("Statistics were not written.", error=str(error))
+
+    def _on_thread(self, work: Callable[..., None], *args: object) -> Awaitable[None]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        tries, warned = 0, 0.0
+        while True:
+            if self._abandon.is_set():
+                raise AbandonedError
+            try:
+                await attempt()
+            except SinkUnavailableError as error:
+                now = time.monotonic()
+                if now - warned > _REMIND:
+                    log.warning("Results wait; no reading is lost. " + str(error), tries=tries + 1)
+                    warned = now
+                self.waiting = True
+                delay = max(error.retry_after, min(0.25 * 2**tries, _LONGEST_WAIT))
+                tries += 1
+                await self._pause(delay)
+            else:
+                if tries:
+                    log.info("Results are written again.", after_tries=tries)
+                    self.waiting = False
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._abandon.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def close(self) -> None:
+        """Close the connection to InfluxDB."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._influx.close()
+
+
+def _refusals(refused: Iterable[Refused], results: Results) -> list[Rejection]:
+    received = max((int(scored.time[-1]) for scored in results.scored), default=0)
+    return [
+        Rejection(
+            Reason.INTERNAL,
+            f"InfluxDB refuses this line: {one.reason}. Another program may write the same field with "
+            "another type, or the bucket's retention is shorter than the reading is old.",
+            one.line,
+            received,
+            topic="influx",
+            offset=zlib.crc32(one.line),
+        )
+        for one in refused
+    ]

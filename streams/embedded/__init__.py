@@ -1,0 +1,1 @@
+"""The embedded run: the pipeline in one process, without a broker."""

@@ -1,0 +1,208 @@
+"""The embedded runner: source ▶ pipeline ▶ SQLite in one process, without a broker. See docs/embedded.md."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from connectors.base.contract import SinkUnavailableError, Source
+from connectors.sqlite.store import Position, SqliteSink
+from pipeline.pipeline import Pipeline
+from pipeline.records import AlarmPhase, Results
+from pipeline.snapshots.snapshot import SnapshotError
+from streams.embedded.handover import Handover
+from streams.embedded.silence import SilenceWatch
+
+#: About so many readings are worked on at once, and so many may wait.
+BATCH, WAITING = 8192, 65_536
+#: Seconds without input after which machines that fell silent are looked for.
+_LISTEN = 2.0
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A source that can go on where it stood: it gives the same items every time."""
+
+    name: str
+
+    @property
+    def detail(self) -> str:
+        """What makes its items what they are, kept with the position."""
+        ...
+
+    def skip(self, count: int) -> None:
+        """Leave out the first ``count`` items."""
+        ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done so far."""
+
+    items: int = 0
+    readings: int = 0
+    machines: set[str] = field(default_factory=set)
+    raised: int = 0
+    cleared: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+
+    def add(self, items: int, results: Results) -> None:
+        """Count a batch."""
+        self.items += items
+        self.readings += results.readings
+        self.machines.update(scored.machine for scored in results.scored)
+        for alarm in results.alarms:
+            if alarm.phase is AlarmPhase.RAISED:
+                self.raised += 1
+            else:
+                self.cleared += 1
+        self.rejected.update(rejection.reason.value for rejection in results.rejections)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return (time.monotonic() if self.ended is None else self.ended) - self.began
+
+    @property
+    def rate(self) -> float:
+        """Readings a second."""
+        return self.readings / max(self.seconds, 1e-9)
+
+
+class Watcher(Protocol):
+    """Who is told what happens, batch by batch."""
+
+    def resumed(self, machines: int, notes: list[str]) -> None:
+        """Models were taken up from the store; ``notes`` say which were not, and why."""
+        ...
+
+    def batch(self, results: Results, tally: Tally) -> None:
+        """A batch's results are durable."""
+        ...
+
+    def trouble(self, error: SinkUnavailableError) -> None:
+        """The store cannot be written; it is tried again."""
+        ...
+
+
+class EmbeddedRun:
+    """Runs ``source`` through ``pipeline`` into ``sink``.
+
+    With ``keep_state`` models live on in the store: they are taken up from it first, and saved every
+    ``save_every`` seconds and at the end, together with the position of a `Resumable` source. A source
+    that is not told how far it was read (standard input) simply goes on. Without ``keep_state`` (a file's
+    replay) it starts afresh, gives the same results each time, and writes each of them over itself.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        sink: SqliteSink,
+        watcher: Watcher,
+        *,
+        keep_state: bool,
+        save_every: float = 5.0,
+    ) -> None:
+        self.source, self.pipeline, self.sink, self.watcher = source, pipeline, sink, watcher
+        self.keep_state, self.save_every = keep_state, save_every
+        self.tally = Tally()
+        self._read = 0
+        self._handover = Handover(WAITING)
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End soon, with everything that was worked on saved. Safe in a signal handler."""
+        self._stop.set()
+        self._handover.stop()
+        self.source.close()
+
+    def run(self) -> Tally:
+        """Until the source ends or `stop` is called. Raises what the source raises, and `StoreError`."""
+        if self.keep_state:
+            self._resume()
+        reader = threading.Thread(target=self._fill, name="source", daemon=True)
+        reader.start()
+        self.tally = Tally()
+        try:
+            self._work()
+        finally:
+            self.tally.ended = time.monotonic()
+            self._handover.stop()
+            self.source.close()
+        return self.tally
+
+    def _resume(self) -> None:
+        notes: list[str] = []
+        machines = 0
+        for machine, data in self.sink.snapshots():
+            try:
+                self.pipeline.restore(data)
+                machines += 1
+            except SnapshotError as error:
+                notes.append(f"{machine} learns anew: {error}")
+        notes += [f"{machine} learns anew: {why}" for machine, why in self.pipeline.relearning.items()]
+        if isinstance(self.source, Resumable):
+            position = self.sink.position(self.source.name)
+            if position is not None:
+                self._read = position.count
+                self.source.skip(position.count)
+        if machines or notes:
+            self.watcher.resumed(machines, notes)
+
+    def _fill(self) -> None:
+        try:
+            for item in self.source:
+                if not self._handover.put(item):
+                    return
+        except BaseException as error:
+            self._handover.end(error)
+        else:
+            self._handover.end()
+
+    def _work(self) -> None:
+        saved = time.monotonic() - self.save_every  # the first batch at once
+        # A replay is never live: there is nothing to listen for.
+        silence, wait = SilenceWatch(self.pipeline), _LISTEN if self.keep_state else None
+        listened = time.monotonic()
+        while (items := self._handover.take(BATCH, wait)) is not None:
+            results = self.pipeline.process(items)
+            if wait and self._handover.empty and time.monotonic() - listened >= wait:
+                listened = time.monotonic()
+                results.alarms += silence.check(round(time.time() * 1000)).alarms
+            if not items and not results.alarms:
+                continue
+            self._read += len(items)
+            due = self.keep_state and time.monotonic() - saved >= self.save_every
+            self._write(results, save=due)
+            if due:
+                saved = time.monotonic()
+            self.tally.add(len(items), results)
+            self.watcher.batch(results, self.tally)
+        if self.keep_state:  # not after an error: the store's snapshots then still fit its position
+            self._write(Results(), save=True)
+
+    def _write(self, results: Results, *, save: bool) -> None:
+        snapshots: dict[str, bytes] | None = None
+        position: Position | None = None
+        if save:
+            snapshots = {machine: self.pipeline.dump(machine) for machine in self.pipeline.changed()}
+            if isinstance(self.source, Resumable):
+                position = Position(self.source.name, self._read, self.source.detail)
+        told = False
+        while True:
+            try:
+                self.sink.write(results, snapshots=snapshots, position=position)
+                return
+            except SinkUnavailableError as error:
+                if self._stop.is_set():
+                    raise
+                if not told:
+                    self.watcher.trouble(error)
+                    told = True
+                self._stop.wait(error.retry_after)

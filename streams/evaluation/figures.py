@@ -1,0 +1,87 @@
+"""What a crew feels: events caught and missed, delay, false alarms, and time spent in alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.evaluation.recording import Outcome, runs
+from streams.evaluation.vus import vus_pr
+
+_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class EventFigures:
+    """Pooled over recordings. Times in seconds; only readings that were judged count as healthy time.
+
+    An event is caught when an alarm begins within it; one that stands already when the event begins is a
+    miss (``standing``), for nobody would be called. ``false_episodes`` begin outside any event;
+    ``before`` are those of them that begin before the recording's first event.
+    """
+
+    events: int
+    caught: int
+    standing: int
+    delay_median: float
+    delay_p90: float
+    before: int
+    false_episodes: int
+    healthy_days: float
+    healthy_in_alarm: float
+    vus_pr: float
+
+    @property
+    def false_a_day(self) -> float:
+        """False-alarm episodes a machine-day."""
+        return self.false_episodes / self.healthy_days if self.healthy_days else float("nan")
+
+
+def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
+    """The figures of one method on a set of recordings."""
+    events = caught = standing = before = false = 0
+    delays: list[float] = []
+    healthy = alarmed = 0.0
+    volumes: list[float] = []
+    for one in outcomes:
+        record = one.recording
+        inside, time = record.labels, record.time
+        starts = runs(one.alarm)[:, 0]
+        for start, stop in record.events.tolist():
+            if not one.judged[start:stop].any():
+                continue  # the event lies in what was learned
+            events += 1
+            begun = starts[(starts >= start) & (starts < stop)]
+            if start and one.alarm[start - 1]:
+                standing += 1
+            elif len(begun):
+                caught += 1
+                delays.append((time[begun[0]] - time[start]) / 1000)
+        outside = starts[~inside[starts]]
+        false += len(outside)
+        if len(record.events):
+            before += int(np.sum(outside < record.events[0, 0]))
+        step = np.minimum(np.diff(time, prepend=time[:1]), 5 * _usual_step(time))  # gaps are nobody's time
+        quiet = one.judged & ~inside
+        healthy += float(step[quiet].sum())
+        alarmed += float(step[quiet & one.alarm].sum())
+        if inside[one.judged].any():
+            volumes.append(vus_pr(one.score[one.judged], inside[one.judged]))
+    return EventFigures(
+        events,
+        caught,
+        standing,
+        float(np.median(delays)) if delays else float("nan"),
+        float(np.quantile(delays, 0.9)) if delays else float("nan"),
+        before,
+        false,
+        healthy / _DAY,
+        alarmed / healthy if healthy else float("nan"),
+        float(np.mean(volumes)) if volumes else float("nan"),
+    )
+
+
+def _usual_step(time: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
+    return int(np.median(np.diff(time))) if len(time) > 1 else 0

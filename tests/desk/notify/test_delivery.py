@@ -1,0 +1,377 @@
+"""Real SMTP and HTTP servers that go down and come up: nothing is lost, nothing arrives twice."""
+
+import pytest
+
+from desk.notify.signing import Receiver, RepeatedError, SignatureError
+from desk.rules.journal import Action
+from desk.rules.scope import EVERYTHING, Scope
+from desk.rules.telling import OWN
+from desk.store.outbox import prune
+from pipeline.records import VerdictKind
+from pipeline.settings import ClassSettings
+from tests.desk.rules.plant import OVEN, PRESS, ROBOT, cleared, raised
+
+SECRET = "a secret of the plant"
+TENANT = Scope.of("gwangju/ggm")
+
+
+def by_mail(server, to=("crew@plant.test",), **more):
+    return {"kind": "email", "url": f"smtp://127.0.0.1:{server.port}", "to": list(to), "timeout": 3} | more
+
+
+def by_hook(server, **more):
+    return {
+        "kind": "webhook",
+        "url": f"http://127.0.0.1:{server.port}/in",
+        "secret": SECRET,
+        "timeout": 3,
+    } | more
+
+
+def everyone(language="en", **channels):
+    return {
+        "channels": channels,
+        "crews": {"crew": {"channels": list(channels), "language": language}},
+        "routes": [{"crews": ["crew"]}],
+    }
+
+
+def states(telling):
+    with telling.desk.store.reading() as r:
+        return dict(r.db.execute("SELECT state, count(*) FROM outbox GROUP BY state"))
+
+
+def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)), url="https://desk.plant.test")
+    old = raised(PRESS, onset=0)
+    desk.desk.take_in([old, cleared(PRESS, onset=0)])
+    desk.desk.close_alarm(
+        TENANT,
+        old.id,
+        by="Kim",
+        kind=VerdictKind.FAULT,
+        failure_mode="bearing-wear",
+        part="6205",
+        comment="bearing\nreplaced",
+    )
+    desk.desk.modes = lambda _: (("bearing-wear", 0.83),)
+    event = raised(PRESS, onset=1_767_581_000_000)
+    desk.desk.take_in([event])
+    assert desk.work() == 1
+    [(to, letter)] = mail.box.letters
+    assert to == ["crew@plant.test"]
+    assert letter["subject"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
+    text = letter.get_content()
+    for part in (
+        "Machine: gwangju/ggm/body/line-2/press-07",
+        "Since: 2026-01-05 11:43 KST",
+        "- vibration: 9.1, expected 3 (+6.1 standard deviations), 70% of the score",
+        "Likely: bearing-wear (83%)",
+        "fault confirmed, bearing-wear, part 6205: bearing replaced (Kim)",
+        f"https://desk.plant.test/alarms/{event.id}",
+    ):
+        assert part in text
+    assert letter["message-id"].endswith("@yeji>")
+    assert letter["auto-submitted"] == "auto-generated"
+
+
+def test_korean(telling, mail):
+    desk = telling(everyone("ko", mail=by_mail(mail)))
+    desk.settings.classes["press"] = ClassSettings.model_validate(
+        {"sensors": {"vibration": {"unit": "mm/s", "label_ko": "진동"}}}
+    )
+    desk.desk.take_in([raised(PRESS)])
+    desk.work()
+    [(_, letter)] = mail.box.letters
+    assert letter["subject"] == "[보통] press-07: 평소와 다른 상태 (진동 9.1 mm/s)"
+    assert "- 진동: 9.1 mm/s, 기대값 3 mm/s (표준편차의 +6.1배), 점수의 70%" in letter.get_content()
+
+
+def test_a_channel_down_for_ten_minutes_loses_nothing_and_tells_nothing_twice(telling, mail, hook):
+    desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), flood=1000, group=0)
+    desk.settings.notify.crews["crew"].budget = 10_000
+    machines = [f"gwangju/ggm/body/line-{k}/press" for k in range(20)]
+    mail.stop()
+    hook.answer = lambda n: 503
+    for k, machine in enumerate(machines):
+        desk.desk.take_in([raised(machine, onset=k)])
+        desk.work(30)
+        if k == 10:  # the desk itself falls over in the middle
+            desk.close()
+            desk.open()
+            desk.office.recover()
+    assert mail.box.letters == []
+    assert states(desk)["waiting"] == 42, "20 alarms by each, and word of each channel by the other"
+    own = [one for one in desk.desk.open_alarms(EVERYTHING) if one.machine.startswith(OWN)]
+    assert sorted(one.machine.rpartition("/")[2] for one in own) == ["hook", "mail"], (
+        "they raise their alarms"
+    )
+    mail.start()
+    hook.answer = lambda n: 200
+    failed = len(hook.requests)
+    for _ in range(40):
+        desk.work(30)
+    told = [letter["subject"] for _, letter in mail.box.letters if "press" in letter["subject"]]
+    assert len(told) == 20
+    ids = [letter["message-id"] for _, letter in mail.box.letters]
+    assert len(set(ids)) == len(ids)
+    taken = [headers["webhook-id"] for _, headers, _ in hook.requests[failed:]]
+    assert len(set(taken)) == len(taken)
+    fired = [b["alerts"][0]["labels"]["machine"] for b in hook.bodies()[failed:] if b["status"] == "firing"]
+    assert sorted(m for m in fired if not m.startswith(OWN)) == sorted(machines)
+    assert states(desk).keys() <= {"sent", "folded"}
+    own = [one for one in desk.desk.open_alarms(EVERYTHING) if one.machine.startswith(OWN)]
+    assert not any(one.active for one in own), "a channel that works again ends its alarm"
+    entries = desk.desk.journal(EVERYTHING, limit=10_000)
+    assert sum(e.action is Action.TOLD and not e.machine.startswith(OWN) for e in entries) == 40
+
+
+def test_a_dead_channel_is_told_of_by_the_others_and_not_by_itself(telling, mail, hook):
+    desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
+    mail.stop()
+    desk.desk.take_in([raised(PRESS)])
+    for _ in range(8):
+        desk.work(60)
+    assert any(OWN in str(b) and "mail failed 5 times" in b["yeji"]["text"] for b in hook.bodies())
+    mail.start()
+    for _ in range(8):
+        desk.work(60)
+    assert len(mail.box.letters) == 1
+    assert "press-07" in mail.box.letters[0][1]["subject"]
+
+
+def test_a_signed_webhook_in_alertmanagers_form_and_its_end(telling, hook):
+    desk = telling(everyone(hook=by_hook(hook)))
+    event = raised(PRESS, onset=1_767_581_000_000)
+    desk.desk.take_in([event])
+    desk.work()
+    desk.desk.acknowledge(TENANT, event.id, by="Kim")
+    desk.work(10)
+    assert len(hook.requests) == 1, "acknowledged is not over"
+    desk.desk.take_in([cleared(PRESS, onset=1_767_581_000_000, time=event.time + 5)])
+    desk.work(10)
+    desk.work(10)
+    firing, resolved = hook.bodies()
+    assert (firing["version"], firing["status"], resolved["status"]) == ("4", "firing", "resolved")
+    alert = firing["alerts"][0]
+    assert alert["startsAt"] == "2026-01-05T02:43:20.000Z"
+    assert alert["labels"]["area"] == "body"
+    assert resolved["alerts"][0]["fingerprint"] == alert["fingerprint"]
+    assert resolved["alerts"][0]["endsAt"] == "2026-01-05T03:00:20.000Z"
+    receiver = Receiver(SECRET)
+    path, headers, body = hook.requests[0]
+    now = desk.now / 1000
+    assert path == "/in"
+    assert receiver.check(headers, body, now) == firing["yeji"]["id"]
+    with pytest.raises(RepeatedError):
+        receiver.check(headers, body, now)
+    with pytest.raises(SignatureError, match="does not fit"):
+        receiver.check(headers, body + b" ", now)
+    with pytest.raises(SignatureError, match="off"):
+        receiver.check(headers, body, now + 3600)
+    with pytest.raises(SignatureError, match="missing"):
+        receiver.check({}, body, now)
+
+
+def test_a_receiver_that_takes_it_and_says_nothing_knows_the_second_try(telling, hook):
+    desk = telling(everyone(hook=by_hook(hook)))
+    hook.answer = lambda n: 0 if n == 1 else 200
+    desk.desk.take_in([raised(PRESS)])
+    for _ in range(3):
+        desk.work(10)
+    first, second = hook.requests
+    assert first[1]["webhook-id"] == second[1]["webhook-id"]
+    receiver = Receiver(SECRET)
+    receiver.check(first[1], first[2], desk.now / 1000)
+    with pytest.raises(RepeatedError):
+        receiver.check(second[1], second[2], desk.now / 1000)
+
+
+def test_alertmanager_itself(telling, hook):
+    url = f"http://127.0.0.1:{hook.port}"
+    desk = telling(everyone(am={"kind": "alertmanager", "url": url}))
+    desk.desk.take_in([raised(PRESS)])
+    desk.work()
+    desk.desk.take_in([cleared(PRESS)])
+    event = desk.desk.open_alarms(TENANT)[0]
+    desk.desk.acknowledge(TENANT, event.id, by="Kim")
+    desk.work(5)
+    (path, _, _), _ = hook.requests
+    [[firing], [ended]] = hook.bodies()
+    assert path == "/api/v2/alerts"
+    assert firing["labels"] == ended["labels"]
+    assert firing["labels"]["alertname"] == "YejiCondition"
+    assert firing["endsAt"] == "2026-01-12T03:00:00.000Z"
+    assert ended["endsAt"] == "2026-01-05T03:00:05.000Z"
+
+
+def test_a_letter_that_is_refused_for_good_blocks_no_other(telling, hook):
+    desk = telling(everyone(hook=by_hook(hook)), group=0)
+    hook.answer = lambda n: 400 if n == 1 else 200
+    desk.desk.take_in([raised(PRESS)])
+    desk.work()
+    desk.desk.take_in([raised(OVEN)])
+    desk.work(1)
+    assert states(desk) == {"unsent": 1, "sent": 1}
+    [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
+    assert unsent.machine == PRESS
+    assert "answers 400" in unsent.why
+    assert SECRET not in unsent.why
+
+
+def test_addresses_refused_for_good_are_named_and_for_now_are_waited_for(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))))
+    mail.box.replies["b@x.test"] = "450 busy"
+    event = raised(PRESS)
+    desk.desk.take_in([event])
+    desk.work()
+    assert mail.box.letters == [], "b is busy, so a is not told alone and then again"
+    mail.box.replies["b@x.test"] = "550 nobody here"
+    desk.work(60)
+    assert [to for to, _ in mail.box.letters] == [["a@x.test"]]
+    [posted] = desk.desk.messages(TENANT, event.id)
+    assert posted.state == "sent"
+    assert "b@x.test (550" in posted.detail
+    mail.box.replies["a@x.test"] = "550 gone"
+    desk.desk.take_in([raised(OVEN)])
+    desk.work(60)
+    assert states(desk) == {"sent": 1, "unsent": 1}
+
+
+@pytest.mark.parametrize(("reply", "state"), [("451 later", "waiting"), ("554 no", "unsent")])
+def test_a_letter_that_the_mail_server_does_not_take(telling, mail, reply, state):
+    desk = telling(everyone(mail=by_mail(mail)))
+    mail.box.data_reply = reply
+    desk.desk.take_in([raised(PRESS)])
+    desk.work()
+    assert states(desk) == {state: 1}
+
+
+def test_a_mail_server_that_takes_it_and_says_nothing_is_not_sent_it_again(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)))
+    mail.box.vanish = True
+    event = raised(PRESS)
+    desk.desk.take_in([event])
+    for _ in range(3):
+        desk.work(60)
+    assert len(mail.box.letters) == 1
+    [posted] = desk.desk.messages(TENANT, event.id)
+    assert posted.state == "unsent"
+    assert "may have gone out" in posted.detail
+
+
+def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling, mail, hook):
+    desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)))
+    event = raised(PRESS)
+    desk.desk.take_in([event])
+    desk.planner.run()
+    with desk.desk.store.writing() as t:  # as it is between two steps of `deliver`
+        t.db.execute("UPDATE outbox SET state = 'sending', attempts = 1")
+    assert desk.office.deliver_all() == 0
+    assert desk.office.recover() == 2
+    desk.work()
+    assert (len(hook.requests), len(mail.box.letters)) == (1, 0)
+    found = {one.letter.channel: one for one in desk.desk.messages(TENANT, event.id)}
+    assert found["hook"].state == "sent"
+    assert found["mail"].state == "unsent"
+    assert "may have gone out" in found["mail"].detail
+
+
+def test_a_letter_is_given_up_in_the_end_and_that_is_known(telling, hook):
+    desk = telling(everyone(hook=by_hook(hook)) | {"give_up": 1.0})
+    hook.answer = lambda n: 500
+    desk.desk.take_in([raised(PRESS)])
+    for _ in range(20):
+        desk.work(300)
+    assert states(desk)["unsent"] == 1
+    tries = len(hook.requests)
+    assert tries >= 10
+    assert any("given up after" in e.why for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT)
+
+
+def test_apprise(telling, hook):
+    url = f"json://127.0.0.1:{hook.port}/apprise"
+    desk = telling(everyone(chat={"kind": "apprise", "url": url}))
+    hook.answer = lambda n: 500 if n == 1 else 200
+    desk.desk.take_in([raised(PRESS)])
+    desk.work()
+    assert states(desk) == {"waiting": 1}
+    desk.work(60)
+    assert states(desk) == {"sent": 1}
+    body = hook.bodies()[1]
+    assert body["title"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
+    assert "vibration" in body["message"]
+
+
+def test_apprise_by_mail(telling, mail):
+    url = f"mailto://127.0.0.1:{mail.port}/?from=yeji@plant.test&to=crew@plant.test&mode=insecure"
+    desk = telling(everyone(chat={"kind": "apprise", "url": url}))
+    desk.desk.take_in([raised(PRESS)])
+    desk.work()
+    [(to, letter)] = mail.box.letters
+    assert to == ["crew@plant.test"]
+    assert "press-07" in letter["subject"]
+
+
+def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling, mail, hook):
+    desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
+    machines = [f"gwangju/ggm/body/line-{k}/press" for k in range(12)]
+    desk.desk.take_in([raised(machine) for machine in machines])
+    desk.work()
+    [(_, letter)] = mail.box.letters
+    assert letter["subject"] == "Alarm flood: 12 alarms"
+    assert all(machine in letter.get_content() for machine in machines)
+    assert len(hook.bodies()[0]["alerts"]) == 12
+    desk.desk.take_in([cleared(machines[0])])
+    first = next(one for one in desk.desk.open_alarms(TENANT) if one.machine == machines[0])
+    desk.desk.acknowledge(TENANT, first.id, by="Kim")
+    desk.work(1)
+    assert [a["labels"]["machine"] for a in hook.bodies()[1]["alerts"]] == [machines[0]]
+    told = [e for e in desk.desk.journal(TENANT) if e.action is Action.TOLD and "flood" in e.why]
+    assert {e.machine for e in told} == set(machines)
+
+
+def test_a_flood_of_thousands_is_a_message_that_receivers_take(telling, hook):
+    desk = telling(everyone(hook=by_hook(hook)), group=0)
+    desk.desk.take_in([raised(f"gwangju/ggm/body/line-{k}/press") for k in range(500)])
+    desk.desk.take_in([raised(OVEN, severity=4)])
+    desk.work()
+    [body] = hook.bodies()
+    assert (len(body["alerts"]), body["truncatedAlerts"]) == (200, 301)
+    assert body["alerts"][0]["labels"]["machine"] == OVEN, "the most urgent first"
+    assert len(hook.requests[0][2]) < 500_000
+    assert "and 471 more" in body["yeji"]["text"]
+
+
+def test_old_letters_are_removed_but_never_those_of_alarms_that_stand(telling, mail, hook):
+    desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
+    desk.desk.take_in([raised(PRESS), raised(OVEN)])
+    desk.work()
+    desk.desk.acknowledge(TENANT, raised(PRESS).id, by="Kim")
+    desk.desk.take_in([cleared(PRESS)])
+    desk.work(1)
+    assert states(desk) == {"sent": 5}
+    with desk.desk.store.writing() as t:
+        assert prune(t, desk.now) == 2, "what was settled in the last second stays"
+        assert prune(t, desk.now + 1) == 1
+    desk.work(60)
+    assert states(desk) == {"sent": 2}
+    assert len(mail.box.letters) == 2
+    assert len([e for e in desk.desk.journal(TENANT) if e.action is Action.TOLD]) == 5
+
+
+def test_related_alarms_are_one_letter_that_counts_them(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)))
+    desk.desk.take_in([raised(PRESS), raised(ROBOT)])
+    desk.work()
+    [(_, letter)] = mail.box.letters
+    assert "Related alarms on this line: 1" in letter.get_content()
+
+
+def test_a_subject_cannot_begin_another_header(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)))
+    desk.desk.take_in([raised(PRESS, sensor="x\r\nBcc: all@x.test", detail="a\r\n.\r\nRSET")])
+    desk.work()
+    [(to, letter)] = mail.box.letters
+    assert (to, letter["bcc"]) == (["crew@plant.test"], None)
+    assert "Cause: a . RSET" in letter.get_content()

@@ -1,0 +1,67 @@
+"""A machine taken up from a snapshot is the same in any row, whoever had that row before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.batch import Batch
+from pipeline.monitor import Monitor
+from pipeline.records import State
+from pipeline.settings import ClassSettings, LearningSettings
+
+SENSORS = ("flow", "load", "temperature")
+
+
+def readings(row: int, start: int, n: int, level: float) -> Batch:
+    """``n`` readings of one machine, some values missing."""
+    rng = np.random.default_rng(start)
+    x = level + rng.normal(size=(n, len(SENSORS)))
+    x[::9, 1] = np.nan
+    time = 1_700_000_000_000 + 1000 * np.arange(start, start + n)
+    return Batch(np.array([row]), np.array([n]), time, x)
+
+
+def begun(monitor: Monitor, machine: str, level: float) -> int:
+    row = monitor.place(machine)
+    monitor.begin(readings(row, 0, 120, level))
+    monitor.process(readings(row, 120, 200, level))
+    return row
+
+
+def test_a_row_that_another_machine_left_changes_nothing() -> None:
+    settings = ClassSettings(learning=LearningSettings(block=8))
+    monitor = Monitor(settings, SENSORS)
+    first = begun(monitor, "first", 10.0)
+    saved = monitor.dump(first)
+    other = begun(monitor, "other", 500.0)
+    found = monitor.process(readings(other, 320, 40, 900.0))  # it is in alarm, and leaves so
+    assert State.ALARM in found.state
+    monitor.release(other)
+    again = monitor.take_up("first", saved)
+    assert again == other, "the row that was left"
+    new = Monitor(settings, SENSORS)
+    fresh = new.take_up("first", saved)
+    for name, stage in monitor.stages.items():
+        mine, theirs = stage.dump(again), new.stages[name].dump(fresh)
+        assert mine.keys() == theirs.keys()
+        for part, values in mine.items():
+            assert np.array_equal(values, theirs[part], equal_nan=values.dtype.kind == "f"), (name, part)
+    one = monitor.process(readings(again, 320, 100, 10.0))
+    two = new.process(readings(fresh, 320, 100, 10.0))
+    assert np.array_equal(one.score, two.score, equal_nan=True)
+    assert one.state.tolist() == two.state.tolist()
+    assert one.health.tolist() == two.health.tolist()
+
+
+def test_what_does_not_fit_gives_its_row_back() -> None:
+    monitor = Monitor(ClassSettings(), SENSORS)
+    row = begun(monitor, "first", 10.0)
+    saved = monitor.dump(row)
+    room = monitor.room
+    del saved["detector0"]
+    try:
+        monitor.take_up("second", saved)
+    except KeyError:
+        assert monitor.room == room
+    else:
+        raise AssertionError("a model that is missing was taken up")
