@@ -33,7 +33,7 @@ from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from desk.store.store import check_journal
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 START = 1_767_582_000_000
 SENSORS = ("vibration", "temperature", "current", "pressure")

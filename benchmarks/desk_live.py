@@ -22,7 +22,7 @@ from desk.access.roles import Role
 from desk.service.desk import Desk, desk_path
 from desk.web import DeskServer
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 TENANTS = 4
 

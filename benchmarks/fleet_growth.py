@@ -25,7 +25,8 @@ import numpy as np
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message
-from pipeline.settings import ClassSettings, DetectorSettings, Settings
+from pipeline.settings import ClassSettings, DetectorSettings
+from streams.settings import Settings
 
 SENSORS = tuple(f"sensor_{i}" for i in range(8))
 START, STEP = 1_700_000_000_000, 1_000

@@ -18,7 +18,7 @@ from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.store import SqliteSink
 from desk.web.page.app import Page
 from pipeline.records import Results, Scored
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 START, READINGS, SENSORS = 1_760_000_000_000, 3600, tuple(f"s{j}" for j in range(8))
 

@@ -22,7 +22,8 @@ from connectors.simulator import Fault, plant_classes, steady_plant
 from connectors.simulator.faults import SENSOR_FAULTS
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase
-from pipeline.settings import DetectorSettings, Settings
+from pipeline.settings import DetectorSettings
+from streams.settings import Settings
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -16,7 +16,7 @@ from connectors.simulator.plant import Plant
 from connectors.simulator.scenario import machines, plant_classes
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 DAY, HOUR = 86_400_000, 3_600_000
 START = 20_420 * DAY

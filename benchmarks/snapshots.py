@@ -19,7 +19,7 @@ from river import anomaly, compose, preprocessing
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 SENSORS = tuple(f"s{i}" for i in range(8))
 RIVER = 50  # pickled River models are measured on so many and scaled up: each costs more than a MB

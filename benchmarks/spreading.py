@@ -20,9 +20,10 @@ import numpy as np
 from connectors.simulator import Fault, FaultKind, Plant, plant_classes, steady_plant
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, AlarmPhase
-from pipeline.settings import DetectorSettings, Settings
+from pipeline.settings import DetectorSettings
 from pipeline.spreading.prior import Prior, pack, short, unpack
 from pipeline.spreading.spreading import export
+from streams.settings import Settings
 
 START, HOUR, INTERVAL = 1_790_000_000_000, 3_600_000, 30_000
 

@@ -34,10 +34,12 @@ from kafka import KafkaAdminClient, KafkaProducer
 from rich.console import Console
 from rich.table import Table
 
+from connectors.influx.settings import InfluxSettings
+from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import Topics
 from pipeline.records import Frame
-from pipeline.settings import InfluxSettings, KafkaSettings, Settings, load_settings
 from pipeline.wire.readings import encode_frame
+from streams.settings import Settings, load_settings
 
 SENSORS = tuple(f"sensor_{n}" for n in range(8))
 PARTITIONS = 8

@@ -66,9 +66,9 @@ def stop() -> None:
 def yeji() -> None:
     """The worker as it is, with its statistics watched."""
     from pipeline.records import Results
-    from pipeline.settings import Settings
     from streams.agents import lane, tally
     from streams.agents.service import run_worker
+    from streams.settings import Settings
 
     clock = Clock()
     own = Path(PLAN["folder"]) / f"{os.getpid()}.done"

@@ -15,8 +15,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.settings import Settings
 from streams.cli import make_app
+from streams.settings import Settings
 
 HERE = Path(__file__).resolve().parent
 

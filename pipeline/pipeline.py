@@ -27,7 +27,7 @@ from pipeline.records import (
     State,
     Verdict,
 )
-from pipeline.settings import Settings
+from pipeline.settings import PipelineSettings
 from pipeline.snapshots.saving import restored, saved
 from pipeline.snapshots.snapshot import unpack
 from pipeline.spreading.prior import Prior, short, warm
@@ -53,7 +53,7 @@ class Pipeline:
     `process`. Nothing here touches the outside world.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
         self._admission = Admission(settings)
         self._machines, self._changed = self._admission.machines, self._admission.changed

@@ -12,10 +12,13 @@ from typing import Literal
 import httpx
 
 from connectors.base.contract import SinkUnavailableError
+from connectors.grafana.settings import GrafanaSettings
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from connectors.kafka.security import KafkaError
+from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import Topics, TopicState
-from pipeline.settings import GrafanaSettings, InfluxSettings, KafkaSettings, Settings
+from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import numpy as np
 
 from detectors.batch import Batch
 from pipeline.monitor import Monitor
-from pipeline.settings import ClassSettings, Settings, load_settings
+from pipeline.settings import ClassSettings
+from streams.settings import Settings, load_settings
 
 #: Readings that a made-up machine begins with, and readings after them: several blocks that are learned.
 _BEGIN, _AFTER = 300, 200

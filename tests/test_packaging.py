@@ -1,4 +1,4 @@
-"""The three generic package names are ours alone, and a wheel holds all that the command needs."""
+"""The five generic package names are ours alone, and a wheel holds all that the command needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-OURS = ("streams", "detectors", "connectors")
+OURS = ("detectors", "pipeline", "connectors", "desk", "streams")
 
 
 @pytest.mark.parametrize("package", OURS)

@@ -7,11 +7,14 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from pipeline.settings import ClassSettings, Settings, SettingsError
+from connectors.base.settings import ConnectorsSettings
+from pipeline.settings import ClassSettings, SettingsError
+
+AnySettings = TypeVar("AnySettings", bound=ConnectorsSettings)
 
 _HEAD = """\
 # Written by `yeji tune promote` and `yeji tune rollback`; what stands here wins over yeji.toml.
@@ -19,10 +22,11 @@ _HEAD = """\
 """
 
 
-def changed(settings: Settings, machine_class: str, changes: Mapping[str, Any]) -> Settings:
+def changed(settings: AnySettings, machine_class: str, changes: Mapping[str, Any]) -> AnySettings:
     """``settings`` with ``changes`` of one class, by dotted name.
 
-    >>> changed(Settings(), "default", {"alarm.threshold": 0.9999}).classes["default"].alarm.threshold
+    >>> tuned = changed(ConnectorsSettings(), "default", {"alarm.threshold": 0.9999})
+    >>> tuned.classes["default"].alarm.threshold
     0.9999
 
     Raises `SettingsError` for a class, a name or a value that cannot be.
@@ -52,7 +56,7 @@ def changed(settings: Settings, machine_class: str, changes: Mapping[str, Any]) 
     return settings.model_copy(update={"classes": {**settings.classes, machine_class: made}})
 
 
-def tuned_path(settings: Settings) -> Path:
+def tuned_path(settings: ConnectorsSettings) -> Path:
     """Where promoted changes are kept."""
     return settings.data / "tuned.toml"
 
@@ -71,7 +75,7 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
     return classes
 
 
-def with_tuned(settings: Settings) -> Settings:
+def with_tuned(settings: AnySettings) -> AnySettings:
     """``settings`` with the promoted changes. Raises `SettingsError`, naming the file."""
     path = tuned_path(settings)
     for machine_class, changes in read_tuned(path).items():

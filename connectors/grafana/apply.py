@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connectors.base.settings import ConnectorsSettings
 from connectors.grafana.client import Grafana, GrafanaError, Json
 from connectors.grafana.dashboards.build import build_all
 from connectors.grafana.dashboards.flux import SOURCE_UID
-from pipeline.settings import Settings
 
 FOLDER_UID = "yeji"
 SOURCE_NAME = "Yeji InfluxDB"
@@ -37,7 +37,7 @@ class Change:
     action: Action
 
 
-def apply(grafana: Grafana, settings: Settings, *, dry: bool = False) -> Iterator[Change]:
+def apply(grafana: Grafana, settings: ConnectorsSettings, *, dry: bool = False) -> Iterator[Change]:
     """Create or update what differs, in order; ``dry`` only tells. Raises `GrafanaError`."""
     yield _folder(grafana, settings.grafana.folder, dry)
     yield _source(grafana, data_source(settings), dry)
@@ -45,7 +45,7 @@ def apply(grafana: Grafana, settings: Settings, *, dry: bool = False) -> Iterato
         yield _dashboard(grafana, dashboard, dry)
 
 
-def data_source(settings: Settings) -> Json:
+def data_source(settings: ConnectorsSettings) -> Json:
     """InfluxDB as a data source; Flux with the settings' organisation, bucket and token."""
     influx = settings.influx
     if influx.token is None:

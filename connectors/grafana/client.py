@@ -14,7 +14,7 @@ import requests
 from grafana_api.grafana_api import GrafanaClientError, GrafanaException
 from grafana_api.grafana_face import GrafanaFace
 
-from pipeline.settings import GrafanaSettings
+from connectors.grafana.settings import GrafanaSettings
 
 Json = dict[str, Any]
 _T = TypeVar("_T")

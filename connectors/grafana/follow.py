@@ -14,7 +14,7 @@ from kafka.structs import OffsetAndMetadata
 from connectors.grafana.annotate import annotate
 from connectors.grafana.client import Grafana, GrafanaError
 from connectors.kafka.security import KafkaError, client_options
-from pipeline.settings import KafkaSettings
+from connectors.kafka.settings import KafkaSettings
 from pipeline.wire.alerts import WireError, decode_alert
 
 log = structlog.get_logger(__name__)

@@ -16,8 +16,8 @@ from urllib3.exceptions import HTTPError
 
 from connectors.base.contract import SinkUnavailableError
 from connectors.base.history import HistoryUnavailableError
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import influx_token
-from pipeline.settings import InfluxSettings
 
 
 class FluxReader:

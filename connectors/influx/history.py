@@ -12,8 +12,8 @@ from connectors.base.buckets import thin
 from connectors.base.history import Alarm, History, MachineNow, RejectedCount, RejectedInput, Series
 from connectors.influx.flux import FluxReader, literal, milliseconds, moment
 from connectors.influx.schema import FOUND, field_sensor, sensor_field
+from connectors.influx.settings import InfluxSettings
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Floats, Prognosis, Reason, State
-from pipeline.settings import InfluxSettings
 
 _DAY = 86_400_000
 _HOUR = 3_600_000

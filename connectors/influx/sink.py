@@ -26,8 +26,8 @@ from connectors.base.contract import Sink, SinkUnavailableError
 from connectors.base.stats import WorkerStats
 from connectors.influx.line_protocol import bodies, joined
 from connectors.influx.schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
+from connectors.influx.settings import InfluxSettings
 from pipeline.records import Results
-from pipeline.settings import InfluxSettings
 
 #: InfluxDB parses each request on one core: several at a time, none too long, keep it busy.
 MAX_LINES, MAX_BYTES, CONNECTIONS = 10_000, 5_000_000, 2

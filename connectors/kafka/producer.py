@@ -11,11 +11,11 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
+from connectors.kafka.outgoing import rejected_records
 from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import FRAME_BYTES
 from pipeline.records import Frame, Message, Rejection
-from pipeline.settings import KafkaSettings
-from pipeline.wire.outgoing import rejected_records
 from pipeline.wire.readings import encode_frame
 
 #: So many bytes may wait for their acknowledgement before `send` waits too.

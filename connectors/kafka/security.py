@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from pipeline.settings import KafkaSettings
+from connectors.kafka.settings import KafkaSettings
 
 
 class KafkaError(Exception):

@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError as ClientError
 
 from connectors.kafka.security import KafkaError, client_options
-from pipeline.settings import KafkaSettings
+from connectors.kafka.settings import KafkaSettings
 
 _DAY = 24 * 3600 * 1000
 #: A message of 10 MB must get through, so that it can be rejected with its bytes.

@@ -15,8 +15,9 @@ from desk.rules.letter import Alert, Letter
 from desk.rules.scope import within
 from desk.rules.telling import BUNDLES, OWN, Kind, Occasion
 from desk.rules.views import AlarmView
+from desk.settings.whole import SettingsWithDesk
 from pipeline.records import Contribution, Verdict
-from pipeline.settings import SensorSettings, Settings
+from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
 
 #: So many sensors are named; the rest weighs little.
@@ -29,7 +30,7 @@ MOST_ALERTS = 200
 class Writer:
     """Writes letters. ``last`` gives what was found last on a machine, other than by this alarm."""
 
-    settings: Settings
+    settings: SettingsWithDesk
     zone: tzinfo
     last: Callable[[AlarmView], Verdict | None] = field(default=lambda _: None)
 

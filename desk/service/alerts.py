@@ -11,9 +11,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError as ClientError
 
 from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.settings import KafkaSettings
 from desk.service.desk import Desk
 from pipeline.records import AlarmEvent
-from pipeline.settings import KafkaSettings
 from pipeline.wire.alerts import WireError, decode_alert
 
 log = structlog.get_logger(__name__)

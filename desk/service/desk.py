@@ -21,11 +21,11 @@ from desk.rules.scope import Scope, within
 from desk.rules.suppression import Window, reasons
 from desk.rules.telling import OWN
 from desk.rules.views import AlarmView, arrange, view
+from desk.settings.whole import SettingsWithDesk
 from desk.store.outbox import Posted, posted
 from desk.store.store import DeskStore, Transaction
 from pipeline.machine import parse_machine
 from pipeline.records import ID_NAMESPACE, AlarmEvent, AlarmPhase, Verdict, VerdictKind
-from pipeline.settings import Settings
 
 HOUR = 3_600_000
 _ALL = 2**62
@@ -49,7 +49,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def desk_path(settings: Settings) -> Path:
+def desk_path(settings: SettingsWithDesk) -> Path:
     """Where the desk's file is."""
     return settings.data / "desk.sqlite"
 
@@ -62,7 +62,7 @@ class Desk:
     to tell the person. ``alarm`` is an `AlarmEvent.id`. Times are ms UTC; ``clock`` gives the desk's own.
     """
 
-    def __init__(self, path: Path, settings: Settings, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, path: Path, settings: SettingsWithDesk, clock: Callable[[], int] = wall_clock) -> None:
         self.settings, self.clock = settings, clock
         self.store = DeskStore(path)
         desk = settings.desk

@@ -9,9 +9,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
 from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.settings import KafkaSettings
 from desk.service.desk import Desk
 from pipeline.records import Verdict
-from pipeline.settings import KafkaSettings
 from pipeline.wire.alerts import encode_verdict
 
 

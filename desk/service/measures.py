@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.influx.line_protocol import head, point
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from desk.rules.kpis import Kpis
 from desk.rules.scope import EVERYTHING, Scope
 from desk.service.desk import Desk
-from pipeline.settings import InfluxSettings
 
 DAY = 86_400_000
 _Fields = list[tuple[str, float | int | str | None]]

@@ -8,7 +8,7 @@ from pipeline.admission.intake import admit
 from pipeline.admission.roster import Machine
 from pipeline.layout import align, strangers, union
 from pipeline.records import Frame, Message, Reason, Rejection, Results
-from pipeline.settings import Settings
+from pipeline.settings import PipelineSettings
 from pipeline.wire.readings import Limits, decode, encode_frame, reject
 
 Item = Message | Frame | Rejection
@@ -24,13 +24,13 @@ class Admission:
     of any machine (ms UTC), -1 = none yet.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
         self.machines: dict[str, Machine] = {}
         self.changed: set[str] = set()
         self.newest = -1
         self._limits = Limits(
-            settings.kafka.max_message_bytes, settings.intake.max_sensors, settings.intake.max_readings
+            settings.max_message_bytes, settings.intake.max_sensors, settings.intake.max_readings
         )
         self._future = round(settings.intake.future * 1000)
 

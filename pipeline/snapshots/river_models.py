@@ -6,11 +6,11 @@ from typing import Any
 
 from detectors.registry import build
 from detectors.river.bridge import has_counterpart, to_river
-from pipeline.settings import Settings
+from pipeline.settings import PipelineSettings
 from pipeline.snapshots.snapshot import unpack
 
 
-def river_models(snapshot: bytes, settings: Settings) -> dict[str, Any]:
+def river_models(snapshot: bytes, settings: PipelineSettings) -> dict[str, Any]:
     """The models in a machine's ``snapshot`` that River has too: a pipeline each, by kind of detector.
 
     They score and learn dicts of sensor names and values, missing ones left out. ``settings`` are those

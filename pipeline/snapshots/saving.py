@@ -8,7 +8,7 @@ from pipeline.admission.intake import Clock
 from pipeline.admission.roster import Machine, WarmUp
 from pipeline.layout import Layout, union
 from pipeline.monitor import Monitor
-from pipeline.settings import Settings
+from pipeline.settings import PipelineSettings
 from pipeline.snapshots.snapshot import Snapshot, SnapshotError, WaitingReadings, pack
 
 
@@ -33,7 +33,7 @@ def saved(machine: Machine) -> bytes:
 
 
 def restored(
-    snapshot: Snapshot, settings: Settings, monitor_for: Callable[[str, Layout], Monitor]
+    snapshot: Snapshot, settings: PipelineSettings, monitor_for: Callable[[str, Layout], Monitor]
 ) -> tuple[Machine, str]:
     """The machine as `saved` left it, in a row of its class and layout's monitor.
 

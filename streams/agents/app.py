@@ -8,9 +8,9 @@ import faust
 
 from connectors.kafka.security import brokers, login, ssl_context
 from connectors.kafka.topics import FRAME_BYTES
-from pipeline.settings import Settings
 from streams.agents.lane import Lane
 from streams.agents.transport import BulkApp
+from streams.settings import Settings
 
 _WEEK = 7 * 24 * 3600.0
 

@@ -16,9 +16,8 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from connectors.kafka.outgoing import Record
 from pipeline.records import Results
-from pipeline.settings import Settings
-from pipeline.wire.outgoing import Record
 from streams.agents.engine import Chunk, Engine
 from streams.agents.places import Phase, Place
 from streams.agents.snapshots import read_snapshots, snapshot_headers, snapshot_key
@@ -26,6 +25,7 @@ from streams.agents.tally import Tally
 from streams.agents.timetable import Timetable
 from streams.agents.transport import BulkConsumer
 from streams.agents.writer import AbandonedError, Writer
+from streams.settings import Settings
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
 from connectors.base.contract import SinkUnavailableError
-from pipeline.wire.outgoing import Record
+from connectors.kafka.outgoing import Record
 
 log = structlog.get_logger()
 

@@ -18,7 +18,6 @@ from connectors.influx.sink import InfluxSink
 from connectors.kafka.topics import require_topics
 from detectors.compiled import kept
 from pipeline.pipeline import Pipeline
-from pipeline.settings import Settings
 from streams.agents.app import make_app
 from streams.agents.engine import Engine
 from streams.agents.errors import WorkerError
@@ -27,6 +26,7 @@ from streams.agents.tally import Tally, resident_mb
 from streams.agents.transport import BulkApp
 from streams.agents.writer import AbandonedError, Writer
 from streams.prepare import prepare
+from streams.settings import Settings
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connectors.kafka.security import client_options
-from pipeline.settings import KafkaSettings
+from connectors.kafka.settings import KafkaSettings
 
 _OFFSET = "offset"
 SLOTS = 2

@@ -13,9 +13,9 @@ import structlog
 from connectors.base.contract import SinkUnavailableError
 from connectors.base.stats import WorkerStats
 from connectors.influx.sink import InfluxSink, Refused
+from connectors.kafka.outgoing import Record, output_records, rejected_records
+from connectors.kafka.settings import KafkaSettings
 from pipeline.records import Reason, Rejection, Results
-from pipeline.settings import KafkaSettings
-from pipeline.wire.outgoing import Record, output_records, rejected_records
 from streams.agents.outputs import Producer, send_all
 
 log = structlog.get_logger()

@@ -24,8 +24,8 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
-    from pipeline.settings import load_settings
     from streams.checks import all_checks
+    from streams.settings import load_settings
 
     findings = all_checks(load_settings(), create=create)
     table = Table("what", "", "found, or what to do", box=None, padding=(0, 2, 0, 0))

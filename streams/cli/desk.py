@@ -32,8 +32,8 @@ def desk(
 
     One desk a store. What it is to tell and whom is in the settings `desk` and `notify`.
     """
-    from pipeline.settings import load_settings
     from streams.cli.run_desk import run_desk
+    from streams.settings import load_settings
 
     run_desk(load_settings(data=data), kafka=kafka)
 
@@ -52,8 +52,8 @@ def verify(
     from desk.rules.journal import JournalError
     from desk.service.desk import desk_path
     from desk.store.store import check_journal
-    from pipeline.settings import load_settings
     from streams.cli.errors import CommandError
+    from streams.settings import load_settings
 
     try:
         noted = [bytes.fromhex(one) for one in head or ()]
@@ -80,7 +80,7 @@ def show(
 
     from desk.rules.scope import EVERYTHING
     from desk.service.desk import Desk, desk_path
-    from pipeline.settings import load_settings
+    from streams.settings import load_settings
 
     settings = load_settings(data=data)
     _must_exist(desk_path(settings))
@@ -103,7 +103,7 @@ def rebuild(data: _Data = None) -> None:
     """Make the desk's state anew from its journal; open desks go on with it."""
     from desk.service.desk import desk_path
     from desk.store.store import DeskStore
-    from pipeline.settings import load_settings
+    from streams.settings import load_settings
 
     path = desk_path(load_settings(data=data))
     _must_exist(path)

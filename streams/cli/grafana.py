@@ -46,7 +46,7 @@ def apply(
     """
     from connectors.grafana import apply as work
     from connectors.grafana.client import Grafana
-    from pipeline.settings import load_settings
+    from streams.settings import load_settings
 
     settings = load_settings()
     if url is not None:
@@ -71,7 +71,7 @@ def annotate(
     """
     from connectors.grafana.client import Grafana
     from connectors.grafana.follow import AlarmFollower
-    from pipeline.settings import load_settings
+    from streams.settings import load_settings
 
     settings = load_settings()
     with _told():

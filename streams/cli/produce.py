@@ -44,8 +44,8 @@ def produce(
     """
     from connectors.kafka.producer import FrameProducer
     from connectors.kafka.topics import require_topics
-    from pipeline.settings import load_settings
     from streams.cli.errors import CommandError
+    from streams.settings import load_settings
 
     if sum((csv is not None, stdin, simulate)) != 1:
         raise CommandError("Give one of --csv PATH, --stdin and --simulate.")

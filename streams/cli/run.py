@@ -161,7 +161,6 @@ def run(
     Without options it simulates a plant: nine days of history in seconds, then live.
     """
     from connectors.csv.layout import CsvOptions
-    from pipeline.settings import load_settings
     from streams.cli.errors import CommandError
     from streams.cli.run_embedded import How, opened_store, run_embedded
     from streams.cli.sources import (
@@ -175,6 +174,7 @@ def run(
         store_path,
         zone_of,
     )
+    from streams.settings import load_settings
 
     if csv is not None and stdin:
         raise CommandError("Give --csv or --stdin, not both.")

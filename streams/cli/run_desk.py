@@ -15,9 +15,9 @@ from desk.service.desk import Desk, desk_path
 from desk.service.feedback import KafkaOutlet, VerdictOutlet
 from desk.service.measures import measurer
 from desk.service.runner import DeskRunner, only_runner
-from pipeline.settings import Settings
 from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
+from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
 

@@ -17,13 +17,13 @@ from desk.service.beside import DeskBeside, Verdicts
 from detectors.compiled import kept
 from pipeline.pipeline import Pipeline
 from pipeline.records import Results
-from pipeline.settings import Settings
 from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
 from streams.cli.terminal import Terminal
 from streams.embedded.run import EmbeddedRun, Tally
 from streams.prepare import prepare
+from streams.settings import Settings
 
 if TYPE_CHECKING:
     from desk.web.page import PageServer

@@ -13,13 +13,13 @@ from connectors.sqlite.store import SqliteSink
 from desk.learning.modes import ModeBook
 from desk.service.desk import Desk, desk_path, wall_clock
 from pipeline.pipeline import Pipeline
-from pipeline.settings import Settings
 from pipeline.snapshots.snapshot import SnapshotError
 from pipeline.spreading.examples import Example
 from pipeline.spreading.prior import Prior, PriorError, short
 from pipeline.spreading.spreading import export
 from streams.cli.errors import CommandError
 from streams.cli.run_tune import simulated, store_of, user
+from streams.settings import Settings
 
 
 def write_package(

@@ -22,8 +22,9 @@ from desk.learning.tuning import TuningBook, TuningError
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import desk_path
 from desk.store.store import DeskStore
-from pipeline.settings import ClassSettings, Settings, load_settings
+from pipeline.settings import ClassSettings
 from streams.cli.errors import CommandError
+from streams.settings import Settings, load_settings
 from streams.tuning.replay import DAY, Judged, Span, judge, replay
 
 

@@ -19,8 +19,9 @@ from connectors.simulator.shifts import DAY, HOUR
 from connectors.simulator.source import SimulatorSource, history_step, now_ms
 from connectors.sqlite.store import Position, SqliteSink
 from connectors.stdin.json_lines import JsonLinesSource
-from pipeline.settings import ClassSettings, Settings
+from pipeline.settings import ClassSettings
 from streams.cli.errors import CommandError
+from streams.settings import Settings
 
 _UNITS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000, "h": HOUR, "d": DAY, "w": 7 * DAY}
 

@@ -44,8 +44,8 @@ def export(
     data: _Data = None,
 ) -> None:
     """Write a package: models of a few machines, calibration, and the labels of confirmed faults."""
-    from pipeline.settings import load_settings
     from streams.cli.run_spread import write_package
+    from streams.settings import load_settings
 
     for line in write_package(load_settings(data=data), machine_class, to, store, kafka, tenant, least):
         print(line)
@@ -58,8 +58,8 @@ def import_(
     by: Annotated[str, typer.Option(help="who does it", show_default="the user's name")] = "",
 ) -> None:
     """Let new machines of the class begin with a package, once workers and `yeji run` start anew."""
-    from pipeline.settings import load_settings
     from streams.cli.run_spread import adopt
+    from streams.settings import load_settings
 
     for line in adopt(load_settings(data=data), package, tenant, by):
         print(line)

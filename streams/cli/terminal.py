@@ -13,8 +13,8 @@ from rich.text import Text
 
 from connectors.base.contract import SinkUnavailableError
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, Results
-from pipeline.settings import Settings
 from streams.embedded.run import Tally
+from streams.settings import Settings
 
 SEVERITIES = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
 _COLOURS = {1: "cyan", 2: "yellow", 3: "dark_orange", 4: "red"}

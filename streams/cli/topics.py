@@ -31,7 +31,7 @@ def topics(
     from rich.console import Console
 
     from connectors.kafka.topics import Topics, TopicState
-    from pipeline.settings import load_settings
+    from streams.settings import load_settings
 
     settings = load_settings().kafka
     if partitions is not None:

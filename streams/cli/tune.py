@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from desk.learning.tuning import TuningBook
-    from pipeline.settings import Settings
+    from streams.settings import Settings
     from streams.tuning.replay import Judged
 
 _Data = Annotated[Path | None, typer.Option(help="folder of stores (setting `data`)", show_default="var")]

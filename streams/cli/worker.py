@@ -28,8 +28,8 @@ def worker(
     Start as many as there is work for: they share the partitions among them. SIGTERM ends one with a last
     checkpoint; killed, it loses nothing either.
     """
-    from pipeline.settings import load_settings
     from streams.agents.service import run_worker
+    from streams.settings import load_settings
 
     settings = load_settings(data=data)
     if name is not None:

@@ -8,8 +8,9 @@ from detectors.batch import Bools
 from pipeline.condition import Readings, Rule, advance
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, AlarmPhase, Frame, State
-from pipeline.settings import AlarmSettings, ClassSettings, Settings
+from pipeline.settings import AlarmSettings, ClassSettings
 from streams.evaluation.recording import Outcome, Recording
+from streams.settings import Settings
 
 #: Every recording is replayed as this one machine, so that no result can depend on a file's name.
 MACHINE = "bench/bench/bench/bench/machine"

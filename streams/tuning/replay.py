@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Frame, Verdict, VerdictKind
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 DAY = 86_400_000
 #: An alarm so long before a fault's own still counts as a warning of it.

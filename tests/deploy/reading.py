@@ -12,8 +12,8 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from pipeline.settings import Settings, load_settings
 from streams.cli import make_app
+from streams.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: What the desk answers probes on.

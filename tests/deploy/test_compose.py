@@ -17,7 +17,7 @@ from local_services.influx_build import influx_version
 from local_services.kafka import kafka_version
 
 from connectors.grafana import apply as grafana
-from pipeline.settings import load_settings
+from streams.settings import load_settings
 from tests.deploy.reading import HEALTH, REPOSITORY, TOML, check_command, setting_exists, told
 
 COMPOSE = REPOSITORY / "docker-compose.yml"

@@ -222,7 +222,7 @@ class TestCommand:
         for line in path.read_text().splitlines():
             if not line.startswith("#"):
                 monkeypatch.setenv(*line.split("=", 1))
-        from pipeline.settings import load_settings
+        from streams.settings import load_settings
 
         settings = load_settings()
         assert settings.kafka.brokers == "127.0.0.1:2"

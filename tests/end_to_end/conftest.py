@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.settings import InfluxSettings, KafkaSettings, Settings, WorkerSettings
+from connectors.influx.settings import InfluxSettings
+from connectors.kafka.settings import KafkaSettings
+from streams.settings import Settings, WorkerSettings
 
 from .recording import CLASSES
 from .stage import Stage

@@ -17,10 +17,10 @@ from typing import Any
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message
-from pipeline.settings import Settings
 from streams.agents import engine, writer
 from streams.agents.service import run_worker
 from streams.agents.transport import BulkConsumer
+from streams.settings import Settings
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmEvent
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 from .recording import CLASSES, Sent
 from .stage import Stage

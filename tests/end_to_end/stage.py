@@ -21,8 +21,8 @@ from kafka.partitioner import murmur2
 
 from connectors.kafka.topics import Topics
 from pipeline.records import AlarmEvent
-from pipeline.settings import Settings
 from pipeline.wire.alerts import decode_alert
+from streams.settings import Settings
 
 from .recording import Sent
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.pipeline import Item, Pipeline
 from pipeline.records import Frame, Message, Results
-from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings, Settings
+from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings
 from pipeline.wire.readings import encode_frame
+from streams.settings import Settings
 
 START = 1_700_000_000_000
 SENSORS = ("current", "pressure", "temperature", "vibration")

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmPhase, Message, Reason, Results, State
-from pipeline.settings import ClassSettings, IntakeSettings, Settings
+from pipeline.settings import ClassSettings, IntakeSettings
+from streams.settings import Settings
 from tests.pipeline.plant import SENSORS, START, recording, settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"

@@ -11,8 +11,9 @@ from detectors.registry import KINDS
 from pipeline.learning.feedback import MOST, REMEMBERED, FleetFeedback
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame, State, Verdict, VerdictKind
-from pipeline.settings import AlarmSettings, ClassSettings, DetectorSettings, LearningSettings, Settings
+from pipeline.settings import AlarmSettings, ClassSettings, DetectorSettings, LearningSettings
 from pipeline.snapshots.snapshot import unpack
+from streams.settings import Settings
 from tests.pipeline.plant import SENSORS, START, facts, recording
 
 MACHINE = "a/b/c/d/press-1"

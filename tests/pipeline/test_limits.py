@@ -8,14 +8,8 @@ import pytest
 from pipeline.limits import limits_of
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, AlarmPhase, Frame
-from pipeline.settings import (
-    AlarmSettings,
-    ClassSettings,
-    LearningSettings,
-    Settings,
-    SettingsError,
-    load_settings,
-)
+from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings, SettingsError
+from streams.settings import Settings, load_settings
 
 START = 1_700_000_000_000
 

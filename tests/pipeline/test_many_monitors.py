@@ -10,7 +10,8 @@ import pytest
 from pipeline import monitor
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame, Results
-from pipeline.settings import ClassSettings, LearningSettings, Settings
+from pipeline.settings import ClassSettings, LearningSettings
+from streams.settings import Settings
 
 START = 1_700_000_000_000
 

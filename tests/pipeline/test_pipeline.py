@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.pipeline import Item, Pipeline
 from pipeline.records import AlarmKind, AlarmPhase, Frame, Message, Reason, Rejection, State
-from pipeline.settings import ClassSettings, IntakeSettings, Settings
+from pipeline.settings import ClassSettings, IntakeSettings
 from pipeline.snapshots.snapshot import SnapshotDamagedError, SnapshotError
+from streams.settings import Settings
 from tests.pipeline.plant import START, facts, messages, pieces, recording, run, settings
 
 A, B, C = "a/b/c/d/press-1", "a/b/c/d/press-2", "a/b/c/d/pump-1"

@@ -8,8 +8,9 @@ import pytest
 from detectors.batch import Batch
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame
-from pipeline.settings import ClassSettings, DetectorSettings, LearningSettings, Settings
+from pipeline.settings import ClassSettings, DetectorSettings, LearningSettings
 from pipeline.snapshots.river_models import river_models
+from streams.settings import Settings
 
 MACHINE, SENSORS = "a/b/c/d/pump-1", ("flow", "pressure", "speed")
 START = 1_700_000_000_000

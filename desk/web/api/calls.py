@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from desk.rules.views import AlarmView
 from desk.service.desk import Desk
 from desk.web.access.gate import Gate, InvalidError, Visit
 from desk.web.api import models as m
+from desk.web.api.call import Call, Parameter
 from desk.web.api.openapi import document
 from desk.web.page.app import whole
 from desk.web.pages.work_orders import WorkOrders
@@ -25,33 +25,6 @@ PREFIX = "/api/v1"
 _DAY = 86_400_000
 _MOST = 1000
 _In = TypeVar("_In", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A query parameter: its name, JSON type, and what it is for."""
-
-    name: str
-    type: str
-    about: str
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the API: what the routes and the OpenAPI document are both made from."""
-
-    method: str
-    path: str
-    name: str
-    about: str
-    role: Role
-    handler: Callable[[Visit], Response]
-    gives: type[BaseModel]
-    many: bool = False
-    takes: type[BaseModel] | None = None
-    status: int = 200
-    parameters: Sequence[Parameter] = field(default_factory=tuple)
 
 
 class Api:

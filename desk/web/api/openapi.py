@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from desk.access.roles import Role
+from desk.web.api.call import Call
 from desk.web.api.models import ProblemOut
-
-if TYPE_CHECKING:
-    from desk.web.api.calls import Call
 
 ABOUT = """Alarms of machines that are about to fail, for a maintenance system (CMMS) and other programs.
 

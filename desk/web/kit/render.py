@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from desk.rules.korean import said
+from desk.settings.whole import SettingsWithDesk
 from desk.web.kit.texts import LANGUAGES, Language, Texts
-from pipeline.settings import SensorSettings, Settings
+from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
 
 LANGUAGE_COOKIE = "yeji-language"
@@ -30,7 +31,7 @@ class Renderer:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: SettingsWithDesk,
         *,
         language: Language,
         navigation: Sequence[tuple[str, str]],

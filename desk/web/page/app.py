@@ -15,13 +15,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from connectors.base.history import History, HistoryUnavailableError
+from desk.settings.whole import SettingsWithDesk
 from desk.web.kit.live import Changes
 from desk.web.kit.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Renderer
 from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
 from desk.web.kit.texts import LANGUAGES
 from desk.web.page.machine import MachinePage
 from desk.web.page.views import choose, fleet_view
-from pipeline.settings import Settings
 
 STATIC = Path(__file__).parents[1] / "kit" / "static"
 #: So many machines are drawn unless all are asked for: the worst.
@@ -34,7 +34,7 @@ _YEAR = 31_536_000
 class Page:
     """Answers the local page's requests from ``history``."""
 
-    def __init__(self, history: History, settings: Settings) -> None:
+    def __init__(self, history: History, settings: SettingsWithDesk) -> None:
         self.history = history
         self.settings = settings
         self.changes = Changes(history.version)

@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connectors.base.history import History, MachineNow
+from desk.settings.whole import SettingsWithDesk
 from desk.web.kit.chart_data import chart_json
 from desk.web.kit.render import Renderer
 from desk.web.page.views import Range, span_range, useful_spans
 from pipeline.records import AlarmEvent
-from pipeline.settings import AlarmSettings, Settings
+from pipeline.settings import AlarmSettings
 
 #: A first look shows the shortest span that holds so many readings.
 _ENOUGH = 120
@@ -21,7 +22,7 @@ _POINTS = 600
 class MachinePage:
     """Answers `/machines/NAME` and `/api/series`."""
 
-    def __init__(self, history: History, settings: Settings, render: Renderer) -> None:
+    def __init__(self, history: History, settings: SettingsWithDesk, render: Renderer) -> None:
         self.history = history
         self.settings = settings
         self.render = render

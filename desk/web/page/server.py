@@ -11,9 +11,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from connectors.base.history import History
+from desk.settings.whole import SettingsWithDesk
 from desk.web.kit.live import Listeners
 from desk.web.page.app import Page
-from pipeline.settings import Settings
 
 
 class PageError(Exception):
@@ -26,7 +26,7 @@ class PageServer:
     ``remark`` says what a reader should know, for example that the port was taken and another is used.
     """
 
-    def __init__(self, history: History, settings: Settings) -> None:
+    def __init__(self, history: History, settings: SettingsWithDesk) -> None:
         page = Page(history, settings)
         self._served = ThreadedServer(
             page.app(), page.changes, settings.page.host, settings.page.port, "page"

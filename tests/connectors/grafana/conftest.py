@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from pipeline.settings import GrafanaSettings, InfluxSettings, Settings
+from connectors.grafana.settings import GrafanaSettings
+from connectors.influx.settings import InfluxSettings
+from streams.settings import Settings
 from tests.connectors.grafana.fake_grafana import TOKEN, FakeGrafana, serving
 
 

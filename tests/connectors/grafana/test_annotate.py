@@ -13,9 +13,10 @@ from connectors.grafana.annotate import annotate, key, tags, text
 from connectors.grafana.client import Grafana
 from connectors.grafana.dashboards.build import build_all
 from connectors.grafana.follow import AlarmFollower
+from connectors.kafka.settings import KafkaSettings
 from pipeline.records import AlarmKind, AlarmPhase
-from pipeline.settings import KafkaSettings, Settings
 from pipeline.wire.alerts import encode_alert
+from streams.settings import Settings
 from tests.connectors.grafana.fake_grafana import FakeGrafana
 from tests.connectors.grafana.recording import PRESS, PUMP, ROBOT, event
 

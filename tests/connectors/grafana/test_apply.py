@@ -10,7 +10,9 @@ from connectors.grafana.apply import FOLDER_UID, Action, apply, data_source
 from connectors.grafana.client import Grafana, GrafanaError
 from connectors.grafana.dashboards.build import build_all
 from connectors.grafana.dashboards.flux import SOURCE_UID
-from pipeline.settings import GrafanaSettings, InfluxSettings, Settings
+from connectors.grafana.settings import GrafanaSettings
+from connectors.influx.settings import InfluxSettings
+from streams.settings import Settings
 from tests.connectors.grafana.fake_grafana import PASSWORD, TOKEN, FakeGrafana
 
 THINGS = 2 + len(build_all())

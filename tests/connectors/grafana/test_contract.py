@@ -21,7 +21,7 @@ from connectors.grafana.annotate import annotate
 from connectors.grafana.apply import FOLDER_UID, apply
 from connectors.grafana.client import Grafana
 from pipeline.records import AlarmKind, AlarmPhase
-from pipeline.settings import Settings
+from streams.settings import Settings
 from tests.connectors.grafana.fake_grafana import Call, FakeGrafana
 from tests.connectors.grafana.recording import PRESS, event
 

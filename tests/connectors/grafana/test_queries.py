@@ -15,9 +15,9 @@ from local_services import InfluxService
 from pydantic import SecretStr
 
 from connectors.grafana.dashboards.build import build_all
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from pipeline.records import AlarmKind, AlarmPhase
-from pipeline.settings import InfluxSettings
 from tests.connectors.grafana.playing_grafana import Player, Value, all_values, choose, dashboard_variables
 from tests.connectors.grafana.recording import (
     MACHINES,

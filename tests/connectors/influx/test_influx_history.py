@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from connectors.base.history import HistoryUnavailableError
 from connectors.influx.flux import literal
 from connectors.influx.history import InfluxHistory
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.store import SqliteSink
 from pipeline.records import AlarmPhase, Prognosis, Reason, Rejection, Results
-from pipeline.settings import InfluxSettings
 from tests.desk.web.page.plant import PRESS, PUMP, ROBOT, START, alarm, fill, readings
 
 pytestmark = pytest.mark.services

@@ -13,9 +13,9 @@ from influxdb_client import InfluxDBClient
 
 from connectors.base.contract import SinkUnavailableError
 from connectors.base.stats import WorkerStats
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Prognosis, Reason, Rejection, Results, Scored
-from pipeline.settings import InfluxSettings
 
 START = 1_790_000_000_000
 

@@ -10,8 +10,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from connectors.kafka.producer import FrameProducer, cut
 from connectors.kafka.security import KafkaError
+from connectors.kafka.settings import KafkaSettings
 from pipeline.records import Frame, Message, Reason, Rejection
-from pipeline.settings import KafkaSettings
 from pipeline.wire.readings import decode
 
 MACHINE = "a/b/c/d/press-1"

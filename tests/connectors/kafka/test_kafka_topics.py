@@ -10,8 +10,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from connectors.kafka.security import KafkaError, client_options, login
+from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import Topics, TopicState, require_topics, wanted
-from pipeline.settings import KafkaSettings
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from connectors.simulator.plant import BLOCK
 from connectors.simulator.scenario import MODELS
 from connectors.simulator.shifts import DAY, HOUR, LOCAL, activity
 from pipeline.records import Frame
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 T0 = 1_764_547_200_000  # 2025-12-01, a Monday, 00:00 UTC
 INTERVAL = 60_000

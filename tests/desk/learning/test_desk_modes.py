@@ -7,8 +7,8 @@ from desk.rules.modes import FailureModes, fit
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from pipeline.records import Contribution, VerdictKind
-from pipeline.settings import Settings
 from pipeline.spreading.examples import decode_examples, encode_examples, features
+from streams.settings import Settings
 from tests.desk.rules.plant import PRESS, RIVAL, cleared, raised
 
 

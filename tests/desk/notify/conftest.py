@@ -6,7 +6,7 @@ from desk.notify.channels import build_channels
 from desk.notify.office import PostOffice
 from desk.notify.planner import Planner
 from desk.service.desk import Desk
-from pipeline.settings import Settings
+from streams.settings import Settings
 from tests.desk.notify.servers import HookServer, MailServer
 
 MONDAY_NOON = 1_767_582_000_000

@@ -5,13 +5,14 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewPartitions
 
 from connectors.kafka.security import KafkaError
+from connectors.kafka.settings import KafkaSettings
 from desk.rules.scope import EVERYTHING
 from desk.service.alerts import AlertReader
 from desk.service.desk import Desk
 from desk.service.feedback import KafkaOutlet, pass_on
 from pipeline.records import VerdictKind
-from pipeline.settings import KafkaSettings, Settings
 from pipeline.wire.alerts import decode_verdict, encode_alert
+from streams.settings import Settings
 from tests.desk.rules.plant import OVEN, PRESS, cleared, raised
 
 pytestmark = pytest.mark.services

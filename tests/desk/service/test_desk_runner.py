@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from kafka import KafkaProducer
 
+from connectors.kafka.settings import KafkaSettings
 from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.schema import StoreError
 from connectors.sqlite.store import SqliteSink
@@ -17,8 +18,8 @@ from desk.service.feedback import pass_on
 from desk.service.runner import DeskRunner, only_runner
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, AlarmPhase, State, VerdictKind
-from pipeline.settings import KafkaSettings, Settings
 from pipeline.wire.alerts import encode_alert
+from streams.settings import Settings
 from tests.desk.notify.servers import HookServer
 from tests.desk.rules.plant import PRESS, raised
 from tests.pipeline.plant import START

@@ -3,12 +3,13 @@
 import pytest
 from influxdb_client import InfluxDBClient
 
+from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from desk.service.measures import Measurer, measurer
 from pipeline.records import VerdictKind
-from pipeline.settings import InfluxSettings, Settings
+from streams.settings import Settings
 from tests.desk.rules.plant import OVEN, PRESS, RIVAL, raised
 
 NOON = 1_767_582_000_000

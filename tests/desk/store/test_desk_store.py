@@ -17,7 +17,7 @@ from desk.service.desk_sink import DeskSink
 from desk.store.store import check_journal
 from pipeline.priority import Priority
 from pipeline.records import AlarmKind, Results, VerdictKind
-from pipeline.settings import Settings
+from streams.settings import Settings
 from tests.desk.rules.plant import OVEN, PRESS, RIVAL, ROBOT, cleared, raised
 
 GGM, ULSAN = Scope.of("gwangju/ggm"), Scope.of("ulsan/rival")

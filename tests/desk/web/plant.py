@@ -26,7 +26,7 @@ from pipeline.records import (
     VerdictKind,
     alarm_id,
 )
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 NOW = 1_760_000_000_000
 MINUTE = 60_000

@@ -20,7 +20,7 @@ from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from desk.settings.access import AccessSettings
 from desk.web.server import DeskServer
-from pipeline.settings import Settings
+from streams.settings import Settings
 from tests.desk.web.plant import MINUTE, NOW, OURS, PASSWORD, THEIRS, Plant, make_plant
 
 HOUR = 60 * MINUTE

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame, Message, Reason
-from pipeline.settings import ClassSettings, LearningSettings, Settings
+from pipeline.settings import ClassSettings, LearningSettings
 from pipeline.wire.readings import encode_frame
 from streams.agents.engine import Engine
 from streams.agents.places import Phase, Place
 from streams.agents.snapshots import Stored, latest, parse_key, snapshot_key
+from streams.settings import Settings
 
 SETTINGS = Settings(classes={"all": ClassSettings(learning=LearningSettings(warmup=40))})
 MACHINES = ("a/b/c/d/one", "a/b/c/d/two")

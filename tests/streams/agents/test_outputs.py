@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
 from connectors.base.contract import SinkUnavailableError
+from connectors.kafka.outgoing import Record, output_records, rejected_records
+from connectors.kafka.settings import KafkaSettings
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Reason, Rejection, Results, Scored
-from pipeline.settings import KafkaSettings
-from pipeline.wire.outgoing import Record, output_records, rejected_records
 from streams.agents.outputs import send_all
 
 ALARM = AlarmEvent("id-1", "a/b/c/d/e", "", AlarmKind.CONDITION, AlarmPhase.RAISED, 1, 2, 0.99, 0.9, 3)

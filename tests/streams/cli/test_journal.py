@@ -5,8 +5,8 @@ from typer.testing import CliRunner
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from pipeline.records import VerdictKind
-from pipeline.settings import load_settings
 from streams.cli import make_app
+from streams.settings import load_settings
 from tests.desk.rules.plant import PRESS, raised
 
 

@@ -10,9 +10,9 @@ from connectors.sqlite.store import SqliteSink
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Results, Scored, VerdictKind
-from pipeline.settings import load_settings
 from streams.cli import make_app
 from streams.cli.errors import CommandError
+from streams.settings import load_settings
 
 START, HOUR = 1_700_000_000_000, 3_600_000
 SENSORS = ("temperature", "vibration")

@@ -23,10 +23,11 @@ from connectors.simulator.source import SimulatorSource
 from connectors.sqlite.store import SqliteSink
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame
-from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings, Settings
+from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings
 from streams.cli import main
 from streams.cli.sources import Simulation
 from streams.embedded.run import EmbeddedRun
+from streams.settings import Settings
 from tests.pipeline.plant import recording
 from tests.streams.embedded.test_embedded import Heard, Listed, content
 

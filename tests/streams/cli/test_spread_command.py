@@ -10,9 +10,9 @@ from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from pipeline.pipeline import Pipeline
 from pipeline.records import Results, VerdictKind
-from pipeline.settings import load_settings
 from pipeline.spreading.prior import PriorError
 from streams.cli import make_app
+from streams.settings import load_settings
 from tests.desk.rules.plant import raised
 from tests.pipeline.plant import recording
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame
-from pipeline.settings import AlarmSettings, Settings
+from pipeline.settings import AlarmSettings
 from streams.cli import make_app
 from streams.evaluation.nulls import best_clock, null_methods
 from streams.evaluation.plain_river import half_space_trees, plain_river
@@ -18,6 +18,7 @@ from streams.evaluation.reader import read_folder
 from streams.evaluation.replay import MACHINE, replay
 from streams.evaluation.report import BenchError
 from streams.evaluation.skab import official, preset
+from streams.settings import Settings
 from tests.streams.evaluation.made import outcome, recording
 
 

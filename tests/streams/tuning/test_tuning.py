@@ -16,8 +16,9 @@ from desk.service.desk import Desk
 from desk.store.store import DeskStore
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, Verdict, VerdictKind
-from pipeline.settings import SettingsError, load_settings
+from pipeline.settings import SettingsError
 from streams.cli import make_app
+from streams.settings import load_settings
 from streams.tuning.replay import DAY, Span, judge, replay
 from tests.pipeline.plant import START, recording
 from tests.pipeline.test_feedback import MACHINE, settings
@@ -221,8 +222,8 @@ def test_a_folder_without_a_store_says_so(tmp_path, monkeypatch):
 @pytest.mark.services
 def test_a_replay_from_influxdb_gives_the_alarms_of_the_first_run(influx_bucket):
     from connectors.influx.history import InfluxHistory
+    from connectors.influx.settings import InfluxSettings
     from connectors.influx.sink import InfluxSink
-    from pipeline.settings import InfluxSettings
 
     to = InfluxSettings(
         url=influx_bucket.url, org=influx_bucket.org, bucket=influx_bucket.bucket, token=influx_bucket.token

@@ -20,7 +20,7 @@ from pipeline.records import (
     State,
     alarm_id,
 )
-from pipeline.settings import Settings
+from streams.settings import Settings
 
 START = 1_760_000_000_000  # 2025-10-09 08:53:20 UTC
 PRESS = "lab/one/body/press line/press-1"

@@ -21,7 +21,7 @@ from desk.web.kit.texts import LANGUAGES, TEXTS, Texts
 from desk.web.page import PageError, PageServer
 from desk.web.page.app import Page
 from pipeline.records import AlarmPhase, Results
-from pipeline.settings import Settings
+from streams.settings import Settings
 from tests.desk.web.page.plant import PRESS, PUMP, ROBOT, SETTINGS, START, alarm, readings, store
 
 PAGES = [

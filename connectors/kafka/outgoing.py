@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from connectors.kafka.settings import KafkaSettings
 from pipeline.records import Rejection, Results, Scored
-from pipeline.settings import KafkaSettings
 from pipeline.wire.alerts import encode_alert
 
 _encode = msgspec.json.Encoder().encode

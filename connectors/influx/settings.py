@@ -1,0 +1,18 @@
+"""The section [influx]: where InfluxDB is, and what is stored there."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from pipeline.settings import Section
+
+
+class InfluxSettings(Section):
+    """InfluxDB 2, where the worker writes."""
+
+    url: str = Field("http://127.0.0.1:8086", description="address of its HTTP API")
+    org: str = Field("yeji", description="organisation")
+    bucket: str = Field("yeji", description="bucket for all measurements")
+    token: SecretStr | None = Field(None, description="API token with write access to the bucket")
+    timeout: float = Field(10.0, gt=0, description="seconds")
+    readings: bool = Field(True, description="store every sensor's value too, not only what was found")
