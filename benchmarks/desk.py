@@ -25,7 +25,7 @@ import structlog
 from aiosmtpd.controller import Controller
 
 from desk.notify.channels import build_channels
-from desk.notify.office import PostOffice
+from desk.notify.dispatcher import Dispatcher
 from desk.notify.planner import Planner
 from desk.rules.desk import Known, Rules, receive
 from desk.rules.point import apply, point_id
@@ -167,7 +167,7 @@ def delivery(folder: Path, alarms: int) -> None:
     settings = Settings(desk={"flood": 1_000_000, "group": 0}, notify=notify)
     desk = Desk(folder / "telling.sqlite", settings, lambda: clock[0])
     channels = build_channels(settings.notify)
-    planner, office = Planner(desk, {"hook"}), PostOffice(desk, channels)
+    planner, dispatcher = Planner(desk, {"hook"}), Dispatcher(desk, channels)
     began, down, tries = time.perf_counter(), (START + 300_000, START + 900_000), 0
     for step in range(alarms + 240):
         clock[0] += 5000
@@ -188,9 +188,9 @@ def delivery(folder: Path, alarms: int) -> None:
             desk.take_in([event])
         desk.tick()
         planner.run()
-        office.deliver_all()
+        dispatcher.deliver_all()
         if step % 97 == 50:  # the desk dies and starts again, too
-            tries += office.recover()
+            tries += dispatcher.recover()
     mail.stop()
     with desk.store.reading() as r:
         states = dict(

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Route
 from desk.access.accounts import AccessError
 from desk.access.roles import ALL, Role
 from desk.settings.access import OidcSettings
-from desk.web.access.entrance import Entrance
+from desk.web.access.sign_in import SignIn
 from desk.web.page.app import local_address
 
 #: Signatures that a public key can prove; "none" and shared secrets are not among them.
@@ -41,8 +41,8 @@ class OidcError(Exception):
 class OidcSignIn:
     """Routes of `/sign-in/oidc`. ``url`` is the desk as people reach it."""
 
-    def __init__(self, settings: OidcSettings, url: str, entrance: Entrance) -> None:
-        self.settings, self.entrance = settings, entrance
+    def __init__(self, settings: OidcSettings, url: str, sign_in: SignIn) -> None:
+        self.settings, self.sign_in = settings, sign_in
         self.redirect = f"{url}/sign-in/oidc/done"
         # Good for one process: a sign-in that was begun before a restart is begun anew.
         self._signer = URLSafeTimedSerializer(generate_token(48), salt="oidc")
@@ -60,7 +60,7 @@ class OidcSignIn:
         try:
             metadata, _ = await run_in_threadpool(self._provider)
         except OidcError as error:
-            return self.entrance.refuse(request, "sign.in.oidc.failed", why=str(error))
+            return self.sign_in.refuse(request, "sign.in.oidc.failed", why=str(error))
         flow = {
             "state": generate_token(32),
             "nonce": generate_token(32),
@@ -84,7 +84,7 @@ class OidcSignIn:
             self._signer.dumps(flow),
             max_age=_FLOW_SECONDS,
             httponly=True,
-            secure=self.entrance.gate.secure,
+            secure=self.sign_in.guard.secure,
             samesite="lax",
             path="/sign-in/oidc",
         )
@@ -96,10 +96,10 @@ class OidcSignIn:
             flow = self._flow(request)
             token = await run_in_threadpool(self._vouched, request.query_params["code"], flow)
         except OidcError as error:
-            return self.entrance.refuse(request, "sign.in.oidc.failed", why=str(error))
+            return self.sign_in.refuse(request, "sign.in.oidc.failed", why=str(error))
         except AccessError as error:
-            return self.entrance.refuse(request, error.key)
-        answer = self.entrance.enter(RedirectResponse(flow["back"], 303), token)
+            return self.sign_in.refuse(request, error.key)
+        answer = self.sign_in.enter(RedirectResponse(flow["back"], 303), token)
         answer.delete_cookie(_FLOW_COOKIE, path="/sign-in/oidc")
         return answer
 
@@ -122,12 +122,12 @@ class OidcSignIn:
         claims = self._claims(code, flow)
         role, places = self._reach(claims)
         name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
-        account = self.entrance.accounts.external(
+        account = self.sign_in.accounts.external(
             f"{claims['iss']}\n{claims['sub']}", name, str(claims.get("name", name))[:80], role, places
         )
         if account.disabled:
             raise AccessError("sign.in.oidc.role")
-        return self.entrance.sessions.begin(account)
+        return self.sign_in.sessions.begin(account)
 
     def _claims(self, code: str, flow: Mapping[str, str]) -> dict[str, Any]:
         metadata, keys = self._provider()

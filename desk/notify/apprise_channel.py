@@ -5,7 +5,7 @@ from __future__ import annotations
 import apprise
 
 from desk.notify.base import Channel, NotSentError
-from desk.rules.letter import Letter
+from desk.rules.notification import Notification
 from desk.settings.alarms import ChannelSettings
 from pipeline.settings import SettingsError
 
@@ -30,10 +30,12 @@ class AppriseChannel(Channel):
                 "https://github.com/caronc/apprise/wiki for the form of each service's address."
             )
 
-    def send(self, letter: Letter, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> str:
         """Hand it to Apprise."""
-        kind = _TYPES.get(letter.priority, "info")
-        body = letter.text
-        if not self._apprise.notify(title=letter.subject, body=body, notify_type=kind, body_format="text"):
+        kind = _TYPES.get(notification.priority, "info")
+        body = notification.text
+        if not self._apprise.notify(
+            title=notification.subject, body=body, notify_type=kind, body_format="text"
+        ):
             raise NotSentError("Apprise could not send it; its log says why")
         return ""

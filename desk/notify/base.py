@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from desk.rules.letter import Letter
+from desk.rules.notification import Notification
 
 
 class NotSentError(Exception):
     """Nothing has gone out, and it can be tried again later. The message says what was in the way."""
 
 
-class RefusedLetterError(Exception):
+class RefusedNotificationError(Exception):
     """The other side will never take this letter; others it may take."""
 
 
@@ -32,7 +32,7 @@ class Channel(ABC):
         self.name = name
 
     @abstractmethod
-    def send(self, letter: Letter, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> str:
         """Send ``letter`` at ``now`` (ms UTC); gives a remark for the log, "" if there is none.
 
         Raises `NotSentError`, `RefusedLetterError` or `UnsureError`; anything else is a bug.

@@ -10,8 +10,8 @@ import msgspec
 
 from desk.rules.life import Announced
 from desk.rules.point import Point
+from desk.rules.routing import OWN, Kind, Plan, Trigger, plan
 from desk.rules.scope import EVERYTHING, within
-from desk.rules.telling import OWN, Kind, Occasion, Plan, plan
 from desk.rules.texts import Writer
 from desk.rules.views import AlarmView, view
 from desk.service.desk import Desk
@@ -62,7 +62,7 @@ class Planner:
         )
 
     def _write(
-        self, t: Transaction, writer: Writer, one: Occasion, now: int, standing: list[Point], state: str
+        self, t: Transaction, writer: Writer, one: Trigger, now: int, standing: list[Point], state: str
     ) -> int:
         for channel in self.desk.settings.notify.crews[one.crew].channels:
             over = channel not in self.wants_end
@@ -75,7 +75,7 @@ class Planner:
         self,
         t: Transaction,
         writer: Writer,
-        one: Occasion,
+        one: Trigger,
         channel: str,
         now: int,
         standing: list[Point],
@@ -100,8 +100,8 @@ class Planner:
         ]
         return replace(seen, members=tuple(others))
 
-    def _ended(self, t: Transaction) -> list[tuple[Occasion, str]]:
-        found: list[tuple[Occasion, str]] = []
+    def _ended(self, t: Transaction) -> list[tuple[Trigger, str]]:
+        found: list[tuple[Trigger, str]] = []
         for id, announced, crew, channel in outbox.not_over(t):
             point = t.point(id)
             if point is None or crew not in self.desk.settings.notify.crews:
@@ -114,7 +114,7 @@ class Planner:
             if not lasts:
                 # What is over is the announcement that was told, not the one there may be now.
                 then = msgspec.structs.replace(point, announced=announced)
-                found.append((Occasion(Kind.ENDED, crew, (then,)), channel))
+                found.append((Trigger(Kind.ENDED, crew, (then,)), channel))
         return found
 
 

@@ -10,8 +10,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
-from desk.notify.base import Channel, NotSentError, RefusedLetterError, UnsureError
-from desk.rules.letter import Letter
+from desk.notify.base import Channel, NotSentError, RefusedNotificationError, UnsureError
+from desk.rules.notification import Notification
 from desk.settings.alarms import ChannelSettings
 
 
@@ -34,7 +34,7 @@ class EmailChannel(Channel):
         self.user = unquote(url.username) if url.username else None
         self.password = unquote(url.password) if url.password else ""
 
-    def send(self, letter: Letter, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> str:
         """Hand it to the server."""
         try:
             server = self._connect()
@@ -42,7 +42,7 @@ class EmailChannel(Channel):
             raise NotSentError(f"mail server {self.host}:{self.port} cannot be used: {error}") from error
         try:
             refused = self._address(server)
-            self._hand_over(server, _message(letter, self.settings))
+            self._hand_over(server, _message(notification, self.settings))
         finally:
             try:
                 server.quit()
@@ -90,7 +90,7 @@ class EmailChannel(Channel):
         except (OSError, smtplib.SMTPException) as error:
             raise NotSentError(f"the mail server broke off: {error}") from error
         if len(refused) == len(self.settings.to):
-            raise RefusedLetterError(f"the mail server refuses every address: {', '.join(refused)}")
+            raise RefusedNotificationError(f"the mail server refuses every address: {', '.join(refused)}")
         return refused
 
     def _hand_over(self, server: smtplib.SMTP, message: bytes) -> None:
@@ -108,23 +108,23 @@ class EmailChannel(Channel):
         if 400 <= code < 500:
             raise NotSentError(f"the mail server does not take it now: {code} {_text(reply)}")
         if code >= 500:
-            raise RefusedLetterError(f"the mail server refuses it: {code} {_text(reply)}")
+            raise RefusedNotificationError(f"the mail server refuses it: {code} {_text(reply)}")
 
 
-def _message(letter: Letter, settings: ChannelSettings) -> bytes:
+def _message(notification: Notification, settings: ChannelSettings) -> bytes:
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = letter.subject
+    message["Subject"] = notification.subject
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.to)
-    message["Date"] = format_datetime(datetime.fromtimestamp(letter.made / 1000, UTC))
-    message["Message-ID"] = f"<{letter.id}@yeji>"
+    message["Date"] = format_datetime(datetime.fromtimestamp(notification.made / 1000, UTC))
+    message["Message-ID"] = f"<{notification.id}@yeji>"
     message["Auto-Submitted"] = "auto-generated"  # so that no absence note comes back
-    message["Content-Language"] = letter.language
-    if letter.priority == "urgent":
+    message["Content-Language"] = notification.language
+    if notification.priority == "urgent":
         message["Importance"] = "high"
-    if len(letter.alerts) == 1:  # what is about one alarm stays together in the reader's list
-        message["References"] = f"<{letter.alerts[0].id}@yeji>"
-    message.set_content(letter.text, cte="base64")
+    if len(notification.alerts) == 1:  # what is about one alarm stays together in the reader's list
+        message["References"] = f"<{notification.alerts[0].id}@yeji>"
+    message.set_content(notification.text, cte="base64")
     return message.as_bytes().rstrip(b"\r\n")
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import msgspec
 
-from desk.notify.base import Channel, NotSentError, RefusedLetterError
+from desk.notify.base import Channel, NotSentError, RefusedNotificationError
 from desk.notify.signing import sign
-from desk.rules.letter import Alert, Letter
-from desk.rules.telling import Kind
+from desk.rules.notification import Alert, Notification
+from desk.rules.routing import Kind
 from desk.settings.alarms import ChannelSettings
 from pipeline.machine import LEVELS
 
@@ -45,7 +45,7 @@ class HttpChannel(Channel):
             return ""
         said = f"{_where(url)} answers {answer.status_code} {answer.text[:200]}".strip()
         if answer.status_code in _NEVER:
-            raise RefusedLetterError(said)
+            raise RefusedNotificationError(said)
         raise NotSentError(said)
 
 
@@ -56,14 +56,14 @@ class WebhookChannel(HttpChannel):
         super().__init__(name, settings)
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
 
-    def send(self, letter: Letter, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> str:
         """Post it, signed for this moment."""
-        body = _encode(webhook_body(letter))
+        body = _encode(webhook_body(notification))
         stamp = now // 1000
         signed = {
-            "webhook-id": letter.id,
+            "webhook-id": notification.id,
             "webhook-timestamp": str(stamp),
-            "webhook-signature": sign(self._secret, letter.id, stamp, body),
+            "webhook-signature": sign(self._secret, notification.id, stamp, body),
         }
         return self._post(self.url, body, signed)
 
@@ -71,42 +71,42 @@ class WebhookChannel(HttpChannel):
 class AlertmanagerChannel(HttpChannel):
     """Prometheus Alertmanager's own API (v2): it knows an alert by its labels."""
 
-    def send(self, letter: Letter, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> str:
         """Post the letter's alarms; those that last hold for a week unless they end before."""
-        alerts = [alertmanager_alert(one, until=now + 7 * 86_400_000) for one in letter.alerts]
+        alerts = [alertmanager_alert(one, until=now + 7 * 86_400_000) for one in notification.alerts]
         return self._post(f"{self.url.rstrip('/')}/api/v2/alerts", _encode(alerts), {})
 
 
-def webhook_body(letter: Letter) -> dict[str, Any]:
+def webhook_body(notification: Notification) -> dict[str, Any]:
     """Alertmanager's webhook payload, version 4, with the letter's own text beside it."""
-    ended = letter.kind is Kind.ENDED
+    ended = notification.kind is Kind.ENDED
     alerts = [
         {
             "status": "resolved" if ended else "firing",
             **alertmanager_alert(one, until=None),
             "fingerprint": one.point.replace("-", "")[:16],
         }
-        for one in letter.alerts
+        for one in notification.alerts
     ]
-    common = {"crew": letter.crew, "priority": letter.priority}
+    common = {"crew": notification.crew, "priority": notification.priority}
     return {
         "version": "4",
-        "groupKey": letter.id,
-        "truncatedAlerts": letter.more,
+        "groupKey": notification.id,
+        "truncatedAlerts": notification.more,
         "status": "resolved" if ended else "firing",
-        "receiver": letter.channel,
+        "receiver": notification.channel,
         "groupLabels": common,
         "commonLabels": common,
-        "commonAnnotations": {"summary": letter.subject},
-        "externalURL": letter.link,
+        "commonAnnotations": {"summary": notification.subject},
+        "externalURL": notification.link,
         "alerts": alerts,
         "yeji": {
-            "id": letter.id,
-            "kind": letter.kind,
-            "crew": letter.crew,
-            "language": letter.language,
-            "subject": letter.subject,
-            "text": letter.text,
+            "id": notification.id,
+            "kind": notification.kind,
+            "crew": notification.crew,
+            "language": notification.language,
+            "subject": notification.subject,
+            "text": notification.text,
         },
     }
 

@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from desk.rules.korean import said
-from desk.rules.letter import Alert, Letter
+from desk.rules.notification import Alert, Notification
+from desk.rules.routing import BUNDLES, OWN, Kind, Trigger
 from desk.rules.scope import within
-from desk.rules.telling import BUNDLES, OWN, Kind, Occasion
 from desk.rules.views import AlarmView
 from desk.settings.whole import SettingsWithDesk
 from pipeline.records import Contribution, Verdict
@@ -34,38 +34,38 @@ class Writer:
     zone: tzinfo
     last: Callable[[AlarmView], Verdict | None] = field(default=lambda _: None)
 
-    def write(self, occasion: Occasion, alarms: list[AlarmView], channel: str, now: int) -> Letter:
+    def write(self, trigger: Trigger, alarms: list[AlarmView], channel: str, now: int) -> Notification:
         """The letter for ``occasion`` by ``channel``; ``alarms`` are its points as they are shown."""
-        crew = self.settings.notify.crews[occasion.crew]
+        crew = self.settings.notify.crews[trigger.crew]
         base = self.settings.desk.url
-        single = occasion.kind not in BUNDLES
+        single = trigger.kind not in BUNDLES
         link = f"{base}/alarms/{alarms[0].id}" if single else f"{base}/"
         shown = [self._alarm(one, crew.language, now, single) for one in alarms]
-        letter = {"kind": str(occasion.kind), "bundle": not single, "alarms": shown, "link": link}
+        notification = {"kind": str(trigger.kind), "bundle": not single, "alarms": shown, "link": link}
         words = template(crew.language)
         alerts = tuple(
-            self._alert(one, occasion.kind, head, crew.language, now)
+            self._alert(one, trigger.kind, head, crew.language, now)
             for one, head in zip(alarms[:MOST_ALERTS], (_line(words.head(a)) for a in shown), strict=False)
         )
-        return Letter(
-            id=occasion.id(channel),
-            kind=occasion.kind,
-            crew=occasion.crew,
+        return Notification(
+            id=trigger.id(channel),
+            kind=trigger.kind,
+            crew=trigger.crew,
             channel=channel,
             language=crew.language,
             priority=max(one.priority for one in alarms).name.lower(),
-            subject=_line(words.subject(letter)),
-            text=str(words.body(letter)).strip() + "\n",
+            subject=_line(words.subject(notification)),
+            text=str(words.body(notification)).strip() + "\n",
             made=now,
             link=link,
             alerts=alerts,
-            step=occasion.step,
+            step=trigger.step,
             more=len(alarms) - len(alerts),
         )
 
     def _alert(self, one: AlarmView, kind: Kind, head: str, language: str, now: int) -> Alert:
         shown = self._alarm(one, language, now, False)
-        letter = {"kind": "alarm", "bundle": False, "alarms": [shown], "link": ""}
+        notification = {"kind": "alarm", "bundle": False, "alarms": [shown], "link": ""}
         return Alert(
             id=one.id,
             point=one.point,
@@ -76,7 +76,7 @@ class Writer:
             state=str(one.state),
             starts=one.onset,
             summary=head,
-            description=str(template(language).body(letter)).strip(),
+            description=str(template(language).body(notification)).strip(),
             link=f"{self.settings.desk.url}/alarms/{one.id}",
             ends=now if kind is Kind.ENDED else None,
             sensor=one.sensor or "",

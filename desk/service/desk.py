@@ -17,9 +17,9 @@ from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
 from desk.rules.report import ShiftReport, shift_report
+from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.suppression import Window, reasons
-from desk.rules.telling import OWN
 from desk.rules.views import AlarmView, arrange, view
 from desk.settings.whole import SettingsWithDesk
 from desk.store.outbox import Posted, posted

@@ -14,7 +14,7 @@ from connectors.base.contract import SinkUnavailableError
 from connectors.kafka.security import KafkaError
 from connectors.sqlite.schema import StoreError
 from desk.notify.channels import build_channels
-from desk.notify.office import PostOffice
+from desk.notify.dispatcher import Dispatcher
 from desk.notify.planner import Planner
 from desk.service.alerts import AlertReader
 from desk.service.desk import Desk
@@ -58,18 +58,18 @@ class DeskRunner:
         self.desk, self.outlet, self.measure = desk, outlet, measure
         self.channels = build_channels(desk.settings.notify)
         self.planner = Planner(desk, {name for name, one in self.channels.items() if one.wants_end})
-        self.office = PostOffice(desk, self.channels)
+        self.dispatcher = Dispatcher(desk, self.channels)
         self._alerts = alerts
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin. Letters that a desk was cut off with are settled first."""
-        self.office.recover()
+        self.dispatcher.recover()
         self._begin("desk", self._work, 1.0)
         for name in self.channels:
             # A thread a channel: one that hangs holds up no other.
-            self._begin(f"channel {name}", lambda name=name: self.office.deliver(name), 0.5)  # type: ignore[misc]
+            self._begin(f"channel {name}", lambda name=name: self.dispatcher.deliver(name), 0.5)  # type: ignore[misc]
         self._begin("tidy", self._tidy, 3600.0)
         if self.outlet is not None:
             outlet = self.outlet

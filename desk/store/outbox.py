@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from desk.rules.letter import Letter
+from desk.rules.notification import Notification
 from desk.rules.point import Point
+from desk.rules.routing import BUNDLES, HOUR, TEN_MINUTES, Kind, NotificationHistory, Trigger
 from desk.rules.scope import Scope
-from desk.rules.telling import BUNDLES, HOUR, TEN_MINUTES, Kind, Occasion, Told
 from desk.store.store import Transaction
 from pipeline.records import AlarmEvent
 
 _pack = msgspec.msgpack.Encoder().encode
-_letter = msgspec.msgpack.Decoder(Letter).decode
+_notification = msgspec.msgpack.Decoder(Notification).decode
 _event = msgspec.msgpack.Decoder(AlarmEvent).decode
 
 
@@ -23,7 +23,7 @@ _event = msgspec.msgpack.Decoder(AlarmEvent).decode
 class Posted:
     """A letter and what became of it: waiting, sending, sent, unsent or folded (into a summary)."""
 
-    letter: Letter
+    notification: Notification
     state: str
     attempts: int
     settled: int | None
@@ -46,7 +46,7 @@ def is_done(t: Transaction, id: str) -> bool:
     return t.db.execute("SELECT 1 FROM outbox WHERE id = ?", (id,)).fetchone() is not None
 
 
-def told(t: Transaction, crew: str, now: int) -> Told:
+def told(t: Transaction, crew: str, now: int) -> NotificationHistory:
     """What a crew was told in the last hour."""
     alarms = t.db.execute(
         "SELECT min(made) FROM outbox WHERE crew = ? AND made > ? AND kind = ? GROUP BY point, announced",
@@ -61,32 +61,32 @@ def told(t: Transaction, crew: str, now: int) -> Told:
         "SELECT body FROM outbox WHERE crew = ? AND made > ? AND kind = ? ORDER BY made DESC LIMIT 1",
         (crew, now - 2 * TEN_MINUTES, Kind.FLOOD),
     ).fetchone()
-    since = int(_letter(flood[0]).step.partition(":")[0]) if flood else None
-    return Told(tuple(row[0] for row in alarms), tuple(row[0] for row in messages), since)
+    since = int(_notification(flood[0]).step.partition(":")[0]) if flood else None
+    return NotificationHistory(tuple(row[0] for row in alarms), tuple(row[0] for row in messages), since)
 
 
 def put(
-    t: Transaction, letter: Letter, occasion: Occasion, *, state: str, over: bool, detail: str = ""
+    t: Transaction, notification: Notification, trigger: Trigger, *, state: str, over: bool, detail: str = ""
 ) -> None:
     """Write a letter into the outbox, unless it is there."""
-    first: Point | None = None if occasion.kind in BUNDLES else occasion.points[0]
+    first: Point | None = None if trigger.kind in BUNDLES else trigger.points[0]
     t.db.execute(
         "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
         "point, announced, over, detail, body) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,?,?)",
         (
-            letter.id,
-            letter.channel,
-            letter.crew,
-            letter.kind,
+            notification.id,
+            notification.channel,
+            notification.crew,
+            notification.kind,
             state,
-            letter.made,
-            letter.made if state == "folded" else None,
+            notification.made,
+            notification.made if state == "folded" else None,
             first.machine if first else "",
             first.id if first else "",
             first.announced if first else 0,
             over or first is None,
             detail,
-            _pack(letter),
+            _pack(notification),
         ),
     )
 
@@ -105,26 +105,26 @@ def mark_over(t: Transaction, point: str, announced: int, channel: str) -> None:
     )
 
 
-def next_waiting(t: Transaction, channel: str) -> tuple[Letter, int] | None:
+def next_waiting(t: Transaction, channel: str) -> tuple[Notification, int] | None:
     """The letter that has waited longest, and how often it was tried."""
     row = t.db.execute(
         "SELECT body, attempts FROM outbox WHERE channel = ? AND state = 'waiting' ORDER BY made, id LIMIT 1",
         (channel,),
     ).fetchone()
-    return (_letter(row[0]), row[1]) if row else None
+    return (_notification(row[0]), row[1]) if row else None
 
 
-def interrupted(t: Transaction, channel: str) -> list[Letter]:
+def interrupted(t: Transaction, channel: str) -> list[Notification]:
     """Letters that were being sent when a desk was cut off."""
     query = "SELECT body FROM outbox WHERE channel = ? AND state = 'sending'"
-    return [_letter(body) for (body,) in t.db.execute(query, (channel,))]
+    return [_notification(body) for (body,) in t.db.execute(query, (channel,))]
 
 
-def mark(t: Transaction, letter: str, state: str, *, at: int | None = None, detail: str = "") -> None:
+def mark(t: Transaction, notification: str, state: str, *, at: int | None = None, detail: str = "") -> None:
     """Move a letter on; ``at`` when this settles it. Going to "sending" counts as a try."""
     t.db.execute(
         "UPDATE outbox SET state = ?, settled = ?, detail = ?, attempts = attempts + ? WHERE id = ?",
-        (state, at, detail, state == "sending", letter),
+        (state, at, detail, state == "sending", notification),
     )
 
 
@@ -165,7 +165,7 @@ def posted(
         "ORDER BY made DESC, id LIMIT ?"
     )
     rows = t.db.execute(query, (*parameters, limit))
-    return [Posted(_letter(body), *rest) for body, *rest in rows]
+    return [Posted(_notification(body), *rest) for body, *rest in rows]
 
 
 def prune(t: Transaction, before: int) -> int:

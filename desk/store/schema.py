@@ -92,7 +92,7 @@ _STEPS: tuple[str, ...] = (
         id TEXT PRIMARY KEY,                 -- of the message: the same occasion gives the same id
         channel TEXT NOT NULL,
         crew TEXT NOT NULL,
-        kind TEXT NOT NULL,                  -- desk.rules.telling.Kind
+        kind TEXT NOT NULL,                  -- desk.rules.routing.Kind
         state TEXT NOT NULL,                 -- waiting, sending, sent, unsent, folded (into a summary)
         made INTEGER NOT NULL,
         attempts INTEGER NOT NULL,
@@ -102,7 +102,7 @@ _STEPS: tuple[str, ...] = (
         announced INTEGER NOT NULL,          -- which announcement of the point
         over INTEGER NOT NULL,               -- that announcement is over, and whoever wants to know was told
         detail TEXT NOT NULL,                -- the last error
-        body BLOB NOT NULL                   -- desk.rules.telling.Letter
+        body BLOB NOT NULL                   -- desk.rules.routing.Letter
     );
     CREATE INDEX outbox_waiting ON outbox (channel, made) WHERE state = 'waiting';
     CREATE INDEX outbox_sending ON outbox (channel) WHERE state = 'sending';

@@ -22,15 +22,15 @@ from desk.access.oidc import OidcSignIn
 from desk.access.sessions import Sessions
 from desk.access.store import AccessStore
 from desk.service.desk import Desk
-from desk.web.access.entrance import Entrance
-from desk.web.access.gate import Gate
+from desk.web.access.guard import AccessGuard
+from desk.web.access.sign_in import SignIn
 from desk.web.api.calls import Api
 from desk.web.kit.render import Renderer
 from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
 from desk.web.page.app import STATIC, preferences
 from desk.web.pages.alarms import AlarmPages
+from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
-from desk.web.pages.news import News
 from desk.web.pages.people import PeoplePages
 from desk.web.pages.reports import ReportPages
 from desk.web.pages.texts import TEXTS
@@ -45,10 +45,10 @@ class DeskWeb:
     """The desk's web application over ``desk``, ``store`` (accounts) and ``history`` (readings, if any)."""
 
     app: Starlette
-    news: News
+    live_updates: LiveUpdates
     accounts: Accounts
     sessions: Sessions
-    gate: Gate
+    guard: AccessGuard
 
 
 def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb:
@@ -65,31 +65,31 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         texts=[TEXTS],
         zone=settings.timezone,  # as in forms and messages
     )
-    gate = Gate(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
-    news = News(desk)
+    guard = AccessGuard(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
+    live_updates = LiveUpdates(desk)
     orders = WorkOrders(store, desk.clock)
     oidc = settings.access.oidc
-    entrance = Entrance(gate, oidc=oidc.name if oidc else None, longest=settings.access.longest)
+    sign_in = SignIn(guard, oidc=oidc.name if oidc else None, longest=settings.access.longest)
 
     async def live(request: Request) -> Response:
-        session = await gate.session(request)
+        session = await guard.session(request)
         if session is None:
             return Response("Sign in first.\n", 401)
-        return news.response(session.account.scope, request.query_params.get("seen", ""))
+        return live_updates.response(session.account.scope, request.query_params.get("seen", ""))
 
     def healthz(request: Request) -> Response:
         desk.head()  # the store can be read; how much is in it is nothing for whoever has not signed in
         return JSONResponse({"status": "ok"})
 
     routes: list[BaseRoute] = [
-        *AlarmPages(gate, desk, orders).routes(),
-        *MachinePages(gate, desk, history).routes(),
-        *WorkPages(gate, desk, history).routes(),
-        *ReportPages(gate, desk).routes(),
-        *PeoplePages(gate, settings.url).routes(),
-        *entrance.routes(),
-        *(OidcSignIn(oidc, settings.url, entrance).routes() if oidc else ()),
-        *Api(gate, desk, orders).routes(),
+        *AlarmPages(guard, desk, orders).routes(),
+        *MachinePages(guard, desk, history).routes(),
+        *WorkPages(guard, desk, history).routes(),
+        *ReportPages(guard, desk).routes(),
+        *PeoplePages(guard, settings.url).routes(),
+        *sign_in.routes(),
+        *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
+        *Api(guard, desk, orders).routes(),
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),
@@ -97,11 +97,11 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         Mount("/static", StaticFiles(directory=STATIC), name="public static"),
     ]
     return DeskWeb(
-        _application(routes, gate, _names(settings.url, settings.access.hosts), secure),
-        news,
+        _application(routes, guard, _names(settings.url, settings.access.hosts), secure),
+        live_updates,
         accounts,
         sessions,
-        gate,
+        guard,
     )
 
 
@@ -109,7 +109,7 @@ def _names(url: str, more: Sequence[str]) -> set[str]:
     return own_names([urlsplit(url).hostname or "", *more])
 
 
-def _application(routes: Sequence[BaseRoute], gate: Gate, names: set[str], secure: bool) -> Starlette:
+def _application(routes: Sequence[BaseRoute], guard: AccessGuard, names: set[str], secure: bool) -> Starlette:
     strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
     return Starlette(
         routes=routes,
@@ -118,5 +118,5 @@ def _application(routes: Sequence[BaseRoute], gate: Gate, names: set[str], secur
             Middleware(BodyLimit),
             Middleware(KnownHosts, names=names),
         ],
-        exception_handlers={HTTPException: gate.wrong},
+        exception_handlers={HTTPException: guard.wrong},
     )

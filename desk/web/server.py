@@ -23,7 +23,7 @@ class DeskServer:
         # Links lead to the port that people know: the desk never moves to another by itself.
         self._public = settings.url
         self._served = ThreadedServer(
-            self.web.app, self.web.news, settings.host, settings.port, "desk", moves=False
+            self.web.app, self.web.live_updates, settings.host, settings.port, "desk", moves=False
         )
 
     @property

@@ -43,7 +43,7 @@ def test_workers_come_and_go(stage: Stage, expected: Expected) -> None:
     expected.check(stage, once=False)
 
 
-class Gate:
+class AccessGuard:
     """A TCP proxy that can be shut: connections are cut, new ones refused."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -92,25 +92,25 @@ class Gate:
 
 
 @pytest.fixture
-def gate(stage: Stage) -> Iterator[Gate]:
+def guard(stage: Stage) -> Iterator[AccessGuard]:
     """The worker reaches InfluxDB through this."""
     url = urlsplit(stage.settings.influx.url)
-    gate = Gate(url.hostname or "", url.port or 80)
-    yield gate
-    gate.shut()
+    guard = AccessGuard(url.hostname or "", url.port or 80)
+    yield guard
+    guard.shut()
 
 
-def test_database_is_away(stage: Stage, gate: Gate, expected: Expected) -> None:
+def test_database_is_away(stage: Stage, guard: AccessGuard, expected: Expected) -> None:
     messages, direct = record(), stage.settings
-    influx = direct.influx.model_copy(update={"url": f"http://127.0.0.1:{gate.port}", "timeout": 2.0})
+    influx = direct.influx.model_copy(update={"url": f"http://127.0.0.1:{guard.port}", "timeout": 2.0})
     stage.settings = direct.model_copy(update={"influx": influx})
     stage.produce(messages[:100])
     worker = stage.start()
     stage.wait_until_done(worker)
-    gate.shut()
+    guard.shut()
     stage.produce(messages[100:])
     stage.wait(lambda: "Results wait; no reading is lost." in worker.log.read_text(), [worker])
-    gate.reopen()
+    guard.reopen()
     stage.wait_until_done(worker)
     assert "Results are written again." in worker.log.read_text()
     # Away once more, for longer than the worker is told to live: it leaves, and the next one does the rest.

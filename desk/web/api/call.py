@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from desk.access.roles import Role
-from desk.web.access.gate import Visit
+from desk.web.access.guard import Visit
 
 
 @dataclass(frozen=True, slots=True)

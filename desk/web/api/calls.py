@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from desk.access.roles import Role
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
-from desk.web.access.gate import Gate, InvalidError, Visit
+from desk.web.access.guard import AccessGuard, InvalidError, Visit
 from desk.web.api import models as m
 from desk.web.api.call import Call, Parameter
 from desk.web.api.openapi import document
@@ -30,8 +30,8 @@ _In = TypeVar("_In", bound=BaseModel)
 class Api:
     """Routes of `/api/v1/…`."""
 
-    def __init__(self, gate: Gate, desk: Desk, orders: WorkOrders) -> None:
-        self.gate, self.desk, self.orders = gate, desk, orders
+    def __init__(self, guard: AccessGuard, desk: Desk, orders: WorkOrders) -> None:
+        self.guard, self.desk, self.orders = guard, desk, orders
         self.url = desk.settings.desk.url
         limit = Parameter("limit", "integer", f"at most so many; {_MOST} at most")
         machine = Parameter("machine", "string", "of this machine alone")
@@ -168,7 +168,10 @@ class Api:
 
         return [
             Route(f"{PREFIX}/openapi.json", openapi, name="public openapi"),
-            *(self.gate.api(PREFIX + call.path, call.handler, call.role, call.method) for call in self.calls),
+            *(
+                self.guard.api(PREFIX + call.path, call.handler, call.role, call.method)
+                for call in self.calls
+            ),
         ]
 
     # -- alarms

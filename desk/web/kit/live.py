@@ -31,22 +31,22 @@ class Listeners:
 
         ``seen`` is what the page showed when it was made (`now` as text): what came since is told at once.
         """
-        news = asyncio.Event()
-        self._listeners[news] = interest
+        live_updates = asyncio.Event()
+        self._listeners[live_updates] = interest
         try:
             now = await self.now()
             yield bool(seen) and seen != now
             while not self._stopped:
                 try:
-                    await asyncio.wait_for(news.wait(), HEARTBEAT)
+                    await asyncio.wait_for(live_updates.wait(), HEARTBEAT)
                 except TimeoutError:
                     yield False
                     continue
-                news.clear()
+                live_updates.clear()
                 if not self._stopped:
                     yield True
         finally:
-            del self._listeners[news]
+            del self._listeners[live_updates]
 
     async def now(self) -> str:
         """What there is now; whatever comes after it is told to those who listen already."""
@@ -55,11 +55,11 @@ class Listeners:
     def tell(self, concerns: Callable[[object], bool] = lambda _: True) -> None:
         """Wake every listener whose interest it ``concerns``. Call it on the server's loop."""
         verdicts: dict[object, bool] = {}
-        for news, interest in self._listeners.items():
+        for live_updates, interest in self._listeners.items():
             if interest not in verdicts:
                 verdicts[interest] = concerns(interest)
             if verdicts[interest]:
-                news.set()
+                live_updates.set()
 
     def stop(self) -> None:
         """End every `listen`. Call it on the server's loop."""

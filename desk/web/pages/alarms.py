@@ -11,8 +11,8 @@ from desk.access.roles import Role
 from desk.rules.desk import RefusedError
 from desk.rules.scope import Scope
 from desk.service.desk import Desk, NotFoundError
-from desk.web.access.gate import Gate, Visit
-from desk.web.pages.board import SHELVES, Boards
+from desk.web.access.guard import AccessGuard, Visit
+from desk.web.pages.alarm_list import SHELVES, AlarmListCache
 from desk.web.pages.work_orders import WorkOrders
 from pipeline.records import VerdictKind
 
@@ -22,9 +22,9 @@ _HOUR = 3_600_000
 class AlarmPages:
     """Routes of `/` and `/alarms/…`."""
 
-    def __init__(self, gate: Gate, desk: Desk, orders: WorkOrders) -> None:
-        self.gate, self.desk, self.orders = gate, desk, orders
-        self.boards = Boards(desk, gate.render)
+    def __init__(self, guard: AccessGuard, desk: Desk, orders: WorkOrders) -> None:
+        self.guard, self.desk, self.orders = guard, desk, orders
+        self.alarm_lists = AlarmListCache(desk, guard.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
             "take": (Role.CREW, lambda scope, id, v: desk.take(scope, id, by=v.by)),
@@ -45,16 +45,16 @@ class AlarmPages:
     def routes(self) -> list[BaseRoute]:
         """All of them."""
         acts = [
-            self.gate.act(f"/alarms/{{id}}/{name}", self._act(name, act), role)
+            self.guard.act(f"/alarms/{{id}}/{name}", self._act(name, act), role)
             for name, (role, act) in self.acts.items()
         ]
-        return [self.gate.page("/", self.standing), self.gate.page("/alarms/{id}", self.one), *acts]
+        return [self.guard.page("/", self.standing), self.guard.page("/alarms/{id}", self.one), *acts]
 
     def standing(self, visit: Visit) -> Response:
         """Everything that stands."""
-        language = self.gate.render.language(visit.request)
-        made = self.boards.get(visit.account, language, lambda: self._known(visit.scope))
-        return self.gate.show(visit, "desk.html", board=made.for_form(visit.csrf), asked=made.asked)
+        language = self.guard.render.language(visit.request)
+        made = self.alarm_lists.get(visit.account, language, lambda: self._known(visit.scope))
+        return self.guard.show(visit, "desk.html", alarm_list=made.for_form(visit.csrf), asked=made.asked)
 
     def one(self, visit: Visit) -> Response:
         """One alarm: what it is, what was done, who was told, what helped last time."""
@@ -68,7 +68,7 @@ class AlarmPages:
         ended = occurrence.ended if occurrence else None
         end = ended or max(event.time, event.onset)
         margin = max(600_000, (end - event.onset) // 2)
-        return self.gate.show(
+        return self.guard.show(
             visit,
             "alarm.html",
             alarm=alarm,
@@ -100,7 +100,7 @@ class AlarmPages:
     def _act(self, name: str, act: Callable[[Scope, str, Visit], object]) -> Callable[[Visit], Response]:
         def handler(visit: Visit) -> Response:
             act(visit.scope, visit.request.path_params["id"], visit)
-            return self.gate.back(visit, f"done.{name}")
+            return self.guard.back(visit, f"done.{name}")
 
         return handler
 

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 from connectors.base.history import History
 from desk.access.roles import Role
 from desk.service.desk import Desk, NotFoundError
-from desk.web.access.gate import Gate, Visit, problem
+from desk.web.access.guard import AccessGuard, Visit, problem
 from desk.web.page.app import FLEET_SHOWN
 from desk.web.page.machine import MachinePage
 from desk.web.page.views import choose, fleet_view, useful_spans
@@ -21,19 +21,19 @@ from pipeline.records import VerdictKind
 class MachinePages:
     """Routes of `/fleet`, `/machines/…` and `/api/series`. ``history`` None = no store is connected."""
 
-    def __init__(self, gate: Gate, desk: Desk, history: History | None) -> None:
-        self.gate, self.desk, self.history = gate, desk, history
-        self.charts = MachinePage(history, desk.settings, gate.render) if history else None
+    def __init__(self, guard: AccessGuard, desk: Desk, history: History | None) -> None:
+        self.guard, self.desk, self.history = guard, desk, history
+        self.charts = MachinePage(history, desk.settings, guard.render) if history else None
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
         return [
-            self.gate.page("/fleet", self.fleet),
-            self.gate.act("/machines/{machine:path}/down", self.down, Role.ENGINEER),
-            self.gate.act("/machines/{machine:path}/up", self.up, Role.ENGINEER),
-            self.gate.act("/machines/{machine:path}/verdict", self.verdict, Role.CREW),
-            self.gate.page("/machines/{machine:path}", self.machine),
-            self.gate.page("/api/series", self.series),
+            self.guard.page("/fleet", self.fleet),
+            self.guard.act("/machines/{machine:path}/down", self.down, Role.ENGINEER),
+            self.guard.act("/machines/{machine:path}/up", self.up, Role.ENGINEER),
+            self.guard.act("/machines/{machine:path}/verdict", self.verdict, Role.CREW),
+            self.guard.page("/machines/{machine:path}", self.machine),
+            self.guard.page("/api/series", self.series),
         ]
 
     def fleet(self, visit: Visit) -> Response:
@@ -45,7 +45,7 @@ class MachinePages:
         shown, found = choose(machines, query, most)
         trends = self.history.trends([one.machine for one in shown]) if self.history else {}
         fleet = fleet_view(machines, shown, found, trends)
-        return self.gate.show(visit, "fleet.html", fleet=fleet, query=query, fleet_path="/fleet")
+        return self.guard.show(visit, "fleet.html", fleet=fleet, query=query, fleet_path="/fleet")
 
     def machine(self, visit: Visit) -> Response:
         """One machine as it stands, its alarms and what was found."""
@@ -57,7 +57,7 @@ class MachinePages:
             raise NotFoundError(name)
         chosen = self.charts.range(visit.request, now) if self.charts and now else None
         desk_now = self.desk.clock()
-        return self.gate.show(
+        return self.guard.show(
             visit,
             "desk_machine.html",
             machine=name,
@@ -88,14 +88,14 @@ class MachinePages:
         name = visit.request.path_params["machine"]
         self._within(visit, name)
         self.desk.machine_down(visit.scope, name, by=visit.by, why=visit.form.get("why", ""))
-        return self.gate.back(visit, "done.down")
+        return self.guard.back(visit, "done.down")
 
     def up(self, visit: Visit) -> Response:
         """The machine runs again."""
         name = visit.request.path_params["machine"]
         self._within(visit, name)
         self.desk.machine_up(visit.scope, name, by=visit.by, why=visit.form.get("why", ""))
-        return self.gate.back(visit, "done.up")
+        return self.guard.back(visit, "done.up")
 
     def verdict(self, visit: Visit) -> Response:
         """What was found on a machine that nobody was alarmed about."""
@@ -114,7 +114,7 @@ class MachinePages:
             sensor=form.get("sensor") or None,
             comment=form.get("comment", "")[:2000],
         )
-        return self.gate.back(visit, "done.close")
+        return self.guard.back(visit, "done.close")
 
     def _within(self, visit: Visit, machine: str) -> None:
         try:

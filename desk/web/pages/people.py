@@ -9,26 +9,26 @@ from starlette.routing import BaseRoute
 
 from desk.access.accounts import AccessError, Accounts
 from desk.access.roles import Account, Role
-from desk.web.access.gate import Gate, Visit
+from desk.web.access.guard import AccessGuard, Visit
 
 
 class PeoplePages:
     """Routes of `/people` and `/keys`."""
 
-    def __init__(self, gate: Gate, url: str) -> None:
+    def __init__(self, guard: AccessGuard, url: str) -> None:
         """``url``: the desk as people reach it, for one-time links."""
-        self.gate, self.url = gate, url
-        self.accounts: Accounts = gate.accounts
+        self.guard, self.url = guard, url
+        self.accounts: Accounts = guard.accounts
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
         return [
-            self.gate.page("/people", self.everyone, Role.ADMIN),
-            self.gate.act("/people", self.add, Role.ADMIN),
-            self.gate.act("/people/{id:int}", self.change, Role.ADMIN),
-            self.gate.act("/people/{id:int}/link", self.link, Role.ADMIN),
-            self.gate.act("/keys", self.new_key, Role.ADMIN),
-            self.gate.act("/keys/{id:int}/end", self.end_key, Role.ADMIN),
+            self.guard.page("/people", self.everyone, Role.ADMIN),
+            self.guard.act("/people", self.add, Role.ADMIN),
+            self.guard.act("/people/{id:int}", self.change, Role.ADMIN),
+            self.guard.act("/people/{id:int}/link", self.link, Role.ADMIN),
+            self.guard.act("/keys", self.new_key, Role.ADMIN),
+            self.guard.act("/keys/{id:int}/end", self.end_key, Role.ADMIN),
         ]
 
     def everyone(self, visit: Visit) -> Response:
@@ -39,7 +39,7 @@ class PeoplePages:
         self, visit: Visit, *, link: str = "", link_name: str = "", link_ends: int = 0, key: str = ""
     ) -> Response:
         me = visit.account
-        return self.gate.show(
+        return self.guard.show(
             visit,
             "people.html",
             people=[one for one in self.accounts.all() if me.may_manage(one.places, one.role)],
@@ -64,7 +64,7 @@ class PeoplePages:
         account = self._theirs(visit)
         role, places = self._reach(visit)
         self.accounts.change(account.id, role=role, places=places, disabled="disabled" in visit.form)
-        return self.gate.back(visit, "account.done")
+        return self.guard.back(visit, "account.done")
 
     def link(self, visit: Visit) -> Response:
         """A link with which its owner sets a new password."""
@@ -91,7 +91,7 @@ class PeoplePages:
         ):
             raise AccessError("account.unknown")
         self.accounts.end_key(id)
-        return self.gate.back(visit, "account.done")
+        return self.guard.back(visit, "account.done")
 
     def _reach(self, visit: Visit) -> tuple[Role, tuple[str, ...]]:
         """The role and places of a form, when they are the administrator's to give."""

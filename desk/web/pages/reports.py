@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute
 
 from desk.access.roles import Role
 from desk.service.desk import Desk
-from desk.web.access.gate import Gate, Visit
+from desk.web.access.guard import AccessGuard, Visit
 from desk.web.page.app import whole
 from desk.web.pages.times import local_text, parse_local
 from pipeline.priority import Priority
@@ -22,15 +22,15 @@ _ENTRIES = 100
 class ReportPages:
     """Routes of `/report`, `/kpis` and `/journal`."""
 
-    def __init__(self, gate: Gate, desk: Desk) -> None:
-        self.gate, self.desk = gate, desk
+    def __init__(self, guard: AccessGuard, desk: Desk) -> None:
+        self.guard, self.desk = guard, desk
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
         return [
-            self.gate.page("/report", self.report),
-            self.gate.page("/kpis", self.kpis),
-            self.gate.page("/journal", self.journal, Role.ENGINEER),
+            self.guard.page("/report", self.report),
+            self.guard.page("/kpis", self.kpis),
+            self.guard.page("/journal", self.journal, Role.ENGINEER),
         ]
 
     def report(self, visit: Visit) -> Response:
@@ -40,7 +40,7 @@ class ReportPages:
         hours = min(whole(query.get("hours"), 8, most=72), 72) or 8
         start = parse_local(query["start"], zone) if query.get("start") else end - hours * _HOUR
         start = min(max(start, end - 31 * _DAY), end)
-        return self.gate.show(
+        return self.guard.show(
             visit,
             "report.html",
             report=self.desk.shift_report(visit.scope, start, end),
@@ -57,7 +57,7 @@ class ReportPages:
         end = self.desk.clock()
         kpis = self.desk.kpis(visit.scope, end - days * _DAY, end)
         machines = {actor.machine for actor in kpis.bad_actors}
-        return self.gate.show(
+        return self.guard.show(
             visit,
             "kpis.html",
             kpis=kpis,
@@ -76,4 +76,4 @@ class ReportPages:
         entries = self.desk.journal(
             visit.scope, machine=machine, until=until, limit=_ENTRIES, newest_first=True
         )
-        return self.gate.show(visit, "journal.html", entries=entries, machine=machine or "", most=_ENTRIES)
+        return self.guard.show(visit, "journal.html", entries=entries, machine=machine or "", most=_ENTRIES)

@@ -9,7 +9,7 @@ from connectors.base.history import History
 from desk.access.roles import Role
 from desk.rules.scope import within
 from desk.service.desk import Desk
-from desk.web.access.gate import Gate, Visit
+from desk.web.access.guard import AccessGuard, Visit
 from desk.web.pages.times import local_text, parse_local
 
 _DAY = 86_400_000
@@ -18,22 +18,22 @@ _DAY = 86_400_000
 class WorkPages:
     """Routes of `/windows`."""
 
-    def __init__(self, gate: Gate, desk: Desk, history: History | None) -> None:
-        self.gate, self.desk, self.history = gate, desk, history
+    def __init__(self, guard: AccessGuard, desk: Desk, history: History | None) -> None:
+        self.guard, self.desk, self.history = guard, desk, history
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
         return [
-            self.gate.page("/windows", self.planned),
-            self.gate.act("/windows", self.plan, Role.ENGINEER),
-            self.gate.act("/windows/{id}/end", self.end, Role.ENGINEER),
+            self.guard.page("/windows", self.planned),
+            self.guard.act("/windows", self.plan, Role.ENGINEER),
+            self.guard.act("/windows/{id}/end", self.end, Role.ENGINEER),
         ]
 
     def planned(self, visit: Visit) -> Response:
         """Work under way, to come, and of the last week."""
         now, zone = self.desk.clock(), self.desk.settings.desk.timezone
         windows = self.desk.windows(visit.scope, ended_since=now - 7 * _DAY)
-        return self.gate.show(
+        return self.guard.show(
             visit,
             "windows.html",
             windows=sorted(windows, key=lambda one: (one.end <= now, one.start)),
@@ -67,9 +67,9 @@ class WorkPages:
             why=form.get("why", "")[:500],
         )
         known = any(within(one, window.place) for one in self._places(visit))
-        return self.gate.back(visit, "done.window" if known else "done.window.unknown")
+        return self.guard.back(visit, "done.window" if known else "done.window.unknown")
 
     def end(self, visit: Visit) -> Response:
         """End a window now."""
         self.desk.end_window(visit.scope, visit.request.path_params["id"], by=visit.by)
-        return self.gate.back(visit, "done.window.end")
+        return self.guard.back(visit, "done.window.end")

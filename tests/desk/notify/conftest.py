@@ -3,7 +3,7 @@
 import pytest
 
 from desk.notify.channels import build_channels
-from desk.notify.office import PostOffice
+from desk.notify.dispatcher import Dispatcher
 from desk.notify.planner import Planner
 from desk.service.desk import Desk
 from streams.settings import Settings
@@ -25,7 +25,7 @@ class Telling:
         self.channels = build_channels(self.settings.notify)
         wants = {name for name, channel in self.channels.items() if channel.wants_end}
         self.planner = Planner(self.desk, wants)
-        self.office = PostOffice(self.desk, self.channels)
+        self.dispatcher = Dispatcher(self.desk, self.channels)
 
     def close(self):
         self.desk.close()
@@ -37,7 +37,7 @@ class Telling:
         self.now += round(seconds * 1000)
         self.desk.tick()
         self.planner.run()
-        return self.office.deliver_all()
+        return self.dispatcher.deliver_all()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class Mailbox:
     """Takes mail. ``replies``: address → SMTP reply to RCPT; ``data_reply``: instead of taking a letter."""
 
     def __init__(self):
-        self.letters, self.replies, self.data_reply, self.vanish = [], {}, None, False
+        self.notifications, self.replies, self.data_reply, self.vanish = [], {}, None, False
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address in self.replies:
@@ -32,7 +32,7 @@ class Mailbox:
         if self.data_reply:
             return self.data_reply
         message = message_from_bytes(envelope.content, policy=default)
-        self.letters.append((envelope.rcpt_tos, message))
+        self.notifications.append((envelope.rcpt_tos, message))
         if self.vanish:
             server.transport.abort()
         return "250 taken"

@@ -4,8 +4,8 @@ import pytest
 
 from desk.notify.signing import Receiver, RepeatedError, SignatureError
 from desk.rules.journal import Action
+from desk.rules.routing import OWN
 from desk.rules.scope import EVERYTHING, Scope
-from desk.rules.telling import OWN
 from desk.store.outbox import prune
 from pipeline.records import VerdictKind
 from pipeline.settings import ClassSettings
@@ -58,10 +58,10 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
     event = raised(PRESS, onset=1_767_581_000_000)
     desk.desk.take_in([event])
     assert desk.work() == 1
-    [(to, letter)] = mail.box.letters
+    [(to, notification)] = mail.box.notifications
     assert to == ["crew@plant.test"]
-    assert letter["subject"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
-    text = letter.get_content()
+    assert notification["subject"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
+    text = notification.get_content()
     for part in (
         "Machine: gwangju/ggm/body/line-2/press-07",
         "Since: 2026-01-05 11:43 KST",
@@ -71,8 +71,8 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
         f"https://desk.plant.test/alarms/{event.id}",
     ):
         assert part in text
-    assert letter["message-id"].endswith("@yeji>")
-    assert letter["auto-submitted"] == "auto-generated"
+    assert notification["message-id"].endswith("@yeji>")
+    assert notification["auto-submitted"] == "auto-generated"
 
 
 def test_korean(telling, mail):
@@ -82,9 +82,9 @@ def test_korean(telling, mail):
     )
     desk.desk.take_in([raised(PRESS)])
     desk.work()
-    [(_, letter)] = mail.box.letters
-    assert letter["subject"] == "[보통] press-07: 평소와 다른 상태 (진동 9.1 mm/s)"
-    assert "- 진동: 9.1 mm/s, 기대값 3 mm/s (표준편차의 +6.1배), 점수의 70%" in letter.get_content()
+    [(_, notification)] = mail.box.notifications
+    assert notification["subject"] == "[보통] press-07: 평소와 다른 상태 (진동 9.1 mm/s)"
+    assert "- 진동: 9.1 mm/s, 기대값 3 mm/s (표준편차의 +6.1배), 점수의 70%" in notification.get_content()
 
 
 def test_a_channel_down_for_ten_minutes_loses_nothing_and_tells_nothing_twice(telling, mail, hook):
@@ -99,8 +99,8 @@ def test_a_channel_down_for_ten_minutes_loses_nothing_and_tells_nothing_twice(te
         if k == 10:  # the desk itself falls over in the middle
             desk.close()
             desk.open()
-            desk.office.recover()
-    assert mail.box.letters == []
+            desk.dispatcher.recover()
+    assert mail.box.notifications == []
     assert states(desk)["waiting"] == 42, "20 alarms by each, and word of each channel by the other"
     own = [one for one in desk.desk.open_alarms(EVERYTHING) if one.machine.startswith(OWN)]
     assert sorted(one.machine.rpartition("/")[2] for one in own) == ["hook", "mail"], (
@@ -111,9 +111,13 @@ def test_a_channel_down_for_ten_minutes_loses_nothing_and_tells_nothing_twice(te
     failed = len(hook.requests)
     for _ in range(40):
         desk.work(30)
-    told = [letter["subject"] for _, letter in mail.box.letters if "press" in letter["subject"]]
+    told = [
+        notification["subject"]
+        for _, notification in mail.box.notifications
+        if "press" in notification["subject"]
+    ]
     assert len(told) == 20
-    ids = [letter["message-id"] for _, letter in mail.box.letters]
+    ids = [notification["message-id"] for _, notification in mail.box.notifications]
     assert len(set(ids)) == len(ids)
     taken = [headers["webhook-id"] for _, headers, _ in hook.requests[failed:]]
     assert len(set(taken)) == len(taken)
@@ -136,8 +140,8 @@ def test_a_dead_channel_is_told_of_by_the_others_and_not_by_itself(telling, mail
     mail.start()
     for _ in range(8):
         desk.work(60)
-    assert len(mail.box.letters) == 1
-    assert "press-07" in mail.box.letters[0][1]["subject"]
+    assert len(mail.box.notifications) == 1
+    assert "press-07" in mail.box.notifications[0][1]["subject"]
 
 
 def test_a_signed_webhook_in_alertmanagers_form_and_its_end(telling, hook):
@@ -225,10 +229,10 @@ def test_addresses_refused_for_good_are_named_and_for_now_are_waited_for(telling
     event = raised(PRESS)
     desk.desk.take_in([event])
     desk.work()
-    assert mail.box.letters == [], "b is busy, so a is not told alone and then again"
+    assert mail.box.notifications == [], "b is busy, so a is not told alone and then again"
     mail.box.replies["b@x.test"] = "550 nobody here"
     desk.work(60)
-    assert [to for to, _ in mail.box.letters] == [["a@x.test"]]
+    assert [to for to, _ in mail.box.notifications] == [["a@x.test"]]
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "sent"
     assert "b@x.test (550" in posted.detail
@@ -254,7 +258,7 @@ def test_a_mail_server_that_takes_it_and_says_nothing_is_not_sent_it_again(telli
     desk.desk.take_in([event])
     for _ in range(3):
         desk.work(60)
-    assert len(mail.box.letters) == 1
+    assert len(mail.box.notifications) == 1
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "unsent"
     assert "may have gone out" in posted.detail
@@ -267,11 +271,11 @@ def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling
     desk.planner.run()
     with desk.desk.store.writing() as t:  # as it is between two steps of `deliver`
         t.db.execute("UPDATE outbox SET state = 'sending', attempts = 1")
-    assert desk.office.deliver_all() == 0
-    assert desk.office.recover() == 2
+    assert desk.dispatcher.deliver_all() == 0
+    assert desk.dispatcher.recover() == 2
     desk.work()
-    assert (len(hook.requests), len(mail.box.letters)) == (1, 0)
-    found = {one.letter.channel: one for one in desk.desk.messages(TENANT, event.id)}
+    assert (len(hook.requests), len(mail.box.notifications)) == (1, 0)
+    found = {one.notification.channel: one for one in desk.desk.messages(TENANT, event.id)}
     assert found["hook"].state == "sent"
     assert found["mail"].state == "unsent"
     assert "may have gone out" in found["mail"].detail
@@ -308,9 +312,9 @@ def test_apprise_by_mail(telling, mail):
     desk = telling(everyone(chat={"kind": "apprise", "url": url}))
     desk.desk.take_in([raised(PRESS)])
     desk.work()
-    [(to, letter)] = mail.box.letters
+    [(to, notification)] = mail.box.notifications
     assert to == ["crew@plant.test"]
-    assert "press-07" in letter["subject"]
+    assert "press-07" in notification["subject"]
 
 
 def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling, mail, hook):
@@ -318,9 +322,9 @@ def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling
     machines = [f"gwangju/ggm/body/line-{k}/press" for k in range(12)]
     desk.desk.take_in([raised(machine) for machine in machines])
     desk.work()
-    [(_, letter)] = mail.box.letters
-    assert letter["subject"] == "Alarm flood: 12 alarms"
-    assert all(machine in letter.get_content() for machine in machines)
+    [(_, notification)] = mail.box.notifications
+    assert notification["subject"] == "Alarm flood: 12 alarms"
+    assert all(machine in notification.get_content() for machine in machines)
     assert len(hook.bodies()[0]["alerts"]) == 12
     desk.desk.take_in([cleared(machines[0])])
     first = next(one for one in desk.desk.open_alarms(TENANT) if one.machine == machines[0])
@@ -356,7 +360,7 @@ def test_old_letters_are_removed_but_never_those_of_alarms_that_stand(telling, m
         assert prune(t, desk.now + 1) == 1
     desk.work(60)
     assert states(desk) == {"sent": 2}
-    assert len(mail.box.letters) == 2
+    assert len(mail.box.notifications) == 2
     assert len([e for e in desk.desk.journal(TENANT) if e.action is Action.TOLD]) == 5
 
 
@@ -364,14 +368,14 @@ def test_related_alarms_are_one_letter_that_counts_them(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)))
     desk.desk.take_in([raised(PRESS), raised(ROBOT)])
     desk.work()
-    [(_, letter)] = mail.box.letters
-    assert "Related alarms on this line: 1" in letter.get_content()
+    [(_, notification)] = mail.box.notifications
+    assert "Related alarms on this line: 1" in notification.get_content()
 
 
 def test_a_subject_cannot_begin_another_header(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)))
     desk.desk.take_in([raised(PRESS, sensor="x\r\nBcc: all@x.test", detail="a\r\n.\r\nRSET")])
     desk.work()
-    [(to, letter)] = mail.box.letters
-    assert (to, letter["bcc"]) == (["crew@plant.test"], None)
-    assert "Cause: a . RSET" in letter.get_content()
+    [(to, notification)] = mail.box.notifications
+    assert (to, notification["bcc"]) == (["crew@plant.test"], None)
+    assert "Cause: a . RSET" in notification.get_content()

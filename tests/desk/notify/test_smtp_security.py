@@ -15,12 +15,14 @@ from cryptography.x509.oid import NameOID
 
 from desk.notify.base import NotSentError
 from desk.notify.smtp import EmailChannel
-from desk.rules.letter import Letter
-from desk.rules.telling import Kind
+from desk.rules.notification import Notification
+from desk.rules.routing import Kind
 from desk.settings.alarms import ChannelSettings
 from tests.desk.notify.servers import Mailbox, free_port
 
-LETTER = Letter("id", Kind.ALARM, "crew", "mail", "en", "urgent", "hot", "it is hot\n.\n", 0, "http://x", ())
+LETTER = Notification(
+    "id", Kind.ALARM, "crew", "mail", "en", "urgent", "hot", "it is hot\n.\n", 0, "http://x", ()
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +109,15 @@ def trusted(certificate, monkeypatch):
 def test_starttls_with_a_password(serve, trusted):
     box, port = serve(starttls=True, auth_require_tls=True)
     assert channel(f"smtp://yeji:p%40ss@127.0.0.1:{port}").send(LETTER, 0) == ""
-    [(_, letter)] = box.letters
-    assert letter.get_content().split() == ["it", "is", "hot", "."]
-    assert letter["importance"] == "high"
+    [(_, notification)] = box.notifications
+    assert notification.get_content().split() == ["it", "is", "hot", "."]
+    assert notification["importance"] == "high"
 
 
 def test_tls_from_the_start(serve, trusted):
     box, port = serve(implicit=True)
     channel(f"smtps://127.0.0.1:{port}").send(LETTER, 0)
-    assert len(box.letters) == 1
+    assert len(box.notifications) == 1
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
@@ -123,7 +125,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_letter(serve, scheme):
     box, port = serve(starttls=scheme == "smtp", implicit=scheme == "smtps")
     with pytest.raises(NotSentError, match="certificate"):
         channel(f"{scheme}://yeji:p%40ss@127.0.0.1:{port}").send(LETTER, 0)
-    assert box.letters == []
+    assert box.notifications == []
 
 
 def test_a_wrong_password_is_told_and_not_shown(serve, trusted):
@@ -139,7 +141,7 @@ def test_no_password_goes_out_in_clear_unless_that_is_meant(serve):
     with pytest.raises(NotSentError, match="offers no encryption"):
         channel(url).send(LETTER, 0)
     channel(url, starttls=False).send(LETTER, 0)
-    assert len(box.letters) == 1
+    assert len(box.notifications) == 1
 
 
 def test_a_sender_that_is_refused(serve):

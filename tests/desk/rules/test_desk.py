@@ -241,12 +241,12 @@ class AnyOrder(RuleBasedStateMachine):
     def send(self, event):
         before = len(self.bench.entries)
         entries = self.bench.receive(event, at=self.now, reasons=self.why)
-        news = event.id not in self.truth or (
+        live_updates = event.id not in self.truth or (
             event.phase is AlarmPhase.CLEARED and self.truth[event.id] is True
         )
-        assert bool(entries) == news, "an event is taken once"
-        assert news or len(self.bench.entries) == before
-        if news:
+        assert bool(entries) == live_updates, "an event is taken once"
+        assert live_updates or len(self.bench.entries) == before
+        if live_updates:
             self.truth[event.id] = event.phase is AlarmPhase.RAISED
         self.sent.append(event)
 

@@ -12,7 +12,7 @@ import pytest
 import desk.rules.desk
 import desk.service.desk
 import desk.web.pages.alarms
-from desk.notify.office import channel_alarm
+from desk.notify.dispatcher import channel_alarm
 from desk.rules.korean import said
 from desk.rules.life import Event, Refusal
 from desk.store.outbox import ChannelState

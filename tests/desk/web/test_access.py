@@ -400,7 +400,7 @@ def test_crew_cannot_have_every_place():
 
 def test_a_desk_behind_tls_uses_the_host_cookie(tmp_path: Path):
     plant = make_plant(tmp_path, url="https://desk.example")
-    assert plant.web.gate.cookie == "__Host-yeji"
+    assert plant.web.guard.cookie == "__Host-yeji"
     plant.close()
 
 

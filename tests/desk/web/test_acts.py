@@ -10,7 +10,7 @@ from desk.rules.journal import Action
 from desk.rules.life import AlarmState
 from desk.rules.scope import EVERYTHING
 from desk.web.kit.texts import TEXTS as PAGE_TEXTS
-from desk.web.pages.board import board
+from desk.web.pages.alarm_list import alarm_list
 from desk.web.pages.texts import TEXTS
 from desk.web.pages.times import local_text, parse_local
 from pipeline.priority import Priority
@@ -72,7 +72,7 @@ def test_acknowledge_a_whole_group(plant: Plant):
     other = raised(f"{OURS}/body/line-1/press-2")
     plant.desk.take_in([other])
     lead = next(one for one in plant.desk.open_alarms(EVERYTHING) if one.members)
-    assert board([lead]).asked == 2
+    assert alarm_list([lead]).asked == 2
     page = plant.client("kim").get("/").text
     also = re.search(r'name="also" value="([^"]+)"', page)
     assert also is not None

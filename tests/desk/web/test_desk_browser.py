@@ -26,7 +26,7 @@ OpenDesk = Callable[..., "Page"]
 
 @pytest.fixture
 def url(plant: Plant) -> Iterator[str]:
-    server = ThreadedServer(plant.web.app, plant.web.news, "127.0.0.1", 0, "desk")
+    server = ThreadedServer(plant.web.app, plant.web.live_updates, "127.0.0.1", 0, "desk")
     yield server.start()
     server.stop()
 

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from desk.access.roles import Role
 from desk.rules.scope import EVERYTHING, Scope
-from desk.web.pages.news import News
+from desk.web.pages.live_updates import LiveUpdates
 from tests.desk.web.plant import MARKS, OURS, PRESS, SECRET, THEIRS, Plant
 
 QUERIES = (
@@ -209,14 +209,14 @@ def test_each_role_may_do_its_own_and_no_more(plant: Plant, who: str):
 async def test_news_of_one_tenant_wake_only_its_own_desks(plant: Plant):
     import asyncio
 
-    news = News(plant.desk, every=0.01)
+    live_updates = LiveUpdates(plant.desk, every=0.01)
     heard: dict[str, list[bool]] = {OURS: [], THEIRS: [], "all": []}
     ready = {name: asyncio.Event() for name in heard}
     woken = {name: asyncio.Event() for name in heard}
 
     async def listen(name: str) -> None:
         scope = EVERYTHING if name == "all" else Scope.of(name)
-        async for new in news.listen(scope):
+        async for new in live_updates.listen(scope):
             heard[name].append(new)
             (woken if new else ready)[name].set()
 
@@ -230,5 +230,5 @@ async def test_news_of_one_tenant_wake_only_its_own_desks(plant: Plant):
     plant.desk.acknowledge(EVERYTHING, plant.press.id, by="kim")
     await asyncio.wait_for(woken[OURS].wait(), 10)
     assert heard[THEIRS].count(True) == 1
-    news.stop()
+    live_updates.stop()
     await asyncio.gather(*tasks)

@@ -65,7 +65,7 @@ class Visit:
 Handler = Callable[[Visit], Response]
 
 
-class Gate:
+class AccessGuard:
     """Makes routes that let in whom they are for."""
 
     def __init__(

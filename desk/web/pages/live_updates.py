@@ -14,7 +14,7 @@ from desk.web.kit.live import Watch
 REFRESH = 60.0
 
 
-class News(Watch):
+class LiveUpdates(Watch):
     """Follows the journal while anybody listens; the interest of a listener is its `Scope`.
 
     The journal is read, not listened to: other processes write to it too (`yeji desk` in several).

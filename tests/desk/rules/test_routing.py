@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from desk.rules.desk import Known, Rules, Surroundings, receive
 from desk.rules.life import Announced, Life
 from desk.rules.point import apply
+from desk.rules.routing import OWN, Kind, NotificationHistory, plan
 from desk.rules.shifts import covers, parse_hours
-from desk.rules.telling import OWN, Kind, Told, plan
 from desk.settings.alarms import NotifySettings
 from pipeline.priority import Priority
 from pipeline.records import AlarmKind
@@ -146,7 +146,7 @@ def test_what_comes_during_a_flood_waits_for_its_next_message():
     points = [alarm(f"gwangju/ggm/body/line-{k}/press") for k in range(11)]
     first = planned(points, config)
     done = {first.send[0].id("body")} | {one.id("body") for one in first.folded}
-    told = {"body": Told(alarms=(now,) * 11, messages=(now,), flood=now)}
+    told = {"body": NotificationHistory(alarms=(now,) * 11, messages=(now,), flood=now)}
     late = alarm(OVEN, at=now + MINUTE)
     between = planned([*points, late], config, now + MINUTE, done, told)
     assert (between.send, between.folded) == ([], [])
@@ -162,13 +162,13 @@ def test_what_comes_during_a_flood_waits_for_its_next_message():
 def test_over_the_budget_only_urgent_alarms_go_by_themselves():
     config, now = notify(), MONDAY_NOON
     config.crews["body"].budget = 2
-    told = {"body": Told(messages=(now - 30 * MINUTE,))}
+    told = {"body": NotificationHistory(messages=(now - 30 * MINUTE,))}
     points = [alarm(OVEN), alarm(ROBOT), alarm(PRESS), alarm(RIVAL, severity=4, criticality=4)]
     made = planned(points, config, told=told)
     assert heads(made) == [("alarm", "body"), ("summary", "body")]
     assert made.send[0].points[0].machine == RIVAL
     assert len(made.send[1].points) == 3
-    hour = {"body": Told(messages=(now - 60 * MINUTE,))}
+    hour = {"body": NotificationHistory(messages=(now - 60 * MINUTE,))}
     assert len(planned(points[:2], config, told=hour).send) == 2, "an hour later there is room"
 
 
@@ -214,7 +214,7 @@ def test_whatever_comes_everybody_hears_of_everything_once(alarms, running, budg
             for machine, severity, begin in alarms
             if begin <= minute
         ]
-        told = {"boss": Told(tuple(alarms_at), tuple(messages), flood)}
+        told = {"boss": NotificationHistory(tuple(alarms_at), tuple(messages), flood)}
         made = planned(standing, config, now, done, told)
         again = planned(standing, config, now, done, told)
         assert again == made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from desk.rules.telling import Kind
+from desk.rules.routing import Kind
 
 
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -27,7 +27,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     modes: tuple[tuple[str, float], ...] = ()
 
 
-class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
+class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message as it is sent. ``id`` is the same however often it is tried.
 
     ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.

@@ -6,7 +6,7 @@ import pytest
 
 from desk.access.roles import Role
 from desk.rules.scope import EVERYTHING
-from desk.web.pages.board import Boards
+from desk.web.pages.alarm_list import AlarmListCache
 from tests.desk.web.plant import OURS, THEIRS, Plant
 
 
@@ -14,13 +14,13 @@ from tests.desk.web.plant import OURS, THEIRS, Plant
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """For whom a board was made."""
     names: list[str] = []
-    make = Boards._make
+    make = AlarmListCache._make
 
     def counting(self, key, account, language, known):
         names.append(account.name)
         return make(self, key, account, language, known)
 
-    monkeypatch.setattr(Boards, "_make", counting)
+    monkeypatch.setattr(AlarmListCache, "_make", counting)
     return names
 
 
@@ -71,8 +71,8 @@ def test_it_is_made_anew_when_something_happened_or_a_minute_passed(plant: Plant
 
 
 def test_only_so_many_are_kept(plant: Plant):
-    boards = Boards(plant.desk, plant.web.gate.render)
+    alarm_lists = AlarmListCache(plant.desk, plant.web.guard.render)
     for n in range(100):
         plant.web.accounts.add(f"crew-{n}", "", Role.CREW, [f"{THEIRS}/area-{n}"])
-        boards.get(plant.account(f"crew-{n}"), "en", lambda: {"modes": [], "parts": []})
-    assert len(boards._made) == 64
+        alarm_lists.get(plant.account(f"crew-{n}"), "en", lambda: {"modes": [], "parts": []})
+    assert len(alarm_lists._made) == 64

@@ -8,11 +8,11 @@ from dataclasses import replace
 import msgspec
 import structlog
 
-from desk.notify.base import Channel, NotSentError, RefusedLetterError, UnsureError
+from desk.notify.base import Channel, NotSentError, RefusedNotificationError, UnsureError
 from desk.rules.desk import note
 from desk.rules.journal import SYSTEM, Action
-from desk.rules.letter import Letter
-from desk.rules.telling import HOUR, OWN
+from desk.rules.notification import Notification
+from desk.rules.routing import HOUR, OWN
 from desk.service.desk import Desk
 from desk.store import outbox
 from desk.store.outbox import ChannelState
@@ -22,7 +22,7 @@ from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, alarm_id
 log = structlog.get_logger(__name__)
 
 
-class PostOffice:
+class Dispatcher:
     """Delivers one desk's letters by its channels.
 
     A letter is marked as being sent before it is, and as sent after. If the desk is cut off in between,
@@ -40,32 +40,36 @@ class PostOffice:
         found = 0
         for channel in self.channels.values():
             with self.desk.store.writing() as t:
-                for letter in outbox.interrupted(t, channel.name):
+                for notification in outbox.interrupted(t, channel.name):
                     found += 1
                     if channel.repeatable:
-                        outbox.mark(t, letter.id, "waiting", detail="cut off while it was sent; sent again")
+                        outbox.mark(
+                            t, notification.id, "waiting", detail="cut off while it was sent; sent again"
+                        )
                     else:
                         self._give_up(
-                            t, letter, "the desk was cut off while it was sent: it may have gone out, or not"
+                            t,
+                            notification,
+                            "the desk was cut off while it was sent: it may have gone out, or not",
                         )
         return found
 
     def deliver(self, name: str) -> int:
         """Send what waits for channel ``name``, until nothing does or it fails; gives how many."""
         channel, settled = self.channels[name], 0
-        while (letter := self._claim(channel)) is not None:
+        while (notification := self._claim(channel)) is not None:
             now = self.desk.clock()
             try:
-                remark = channel.send(letter, now)
+                remark = channel.send(notification, now)
             except NotSentError as error:
-                self._failed(channel, letter, str(error))
+                self._failed(channel, notification, str(error))
                 return settled
-            except RefusedLetterError as error:
-                self._settle(letter, sent=False, detail=str(error))
+            except RefusedNotificationError as error:
+                self._settle(notification, sent=False, detail=str(error))
             except UnsureError as error:
-                self._settle(letter, sent=False, detail=f"it may have gone out, or not: {error}")
+                self._settle(notification, sent=False, detail=f"it may have gone out, or not: {error}")
             else:
-                self._settle(letter, sent=True, detail=remark)
+                self._settle(notification, sent=True, detail=remark)
                 self._works(channel)
             settled += 1
         return settled
@@ -76,7 +80,7 @@ class PostOffice:
 
     # -- steps, each one transaction
 
-    def _claim(self, channel: Channel) -> Letter | None:
+    def _claim(self, channel: Channel) -> Notification | None:
         now = self.desk.clock()
         with self.desk.store.reading() as r:
             if (
@@ -87,31 +91,45 @@ class PostOffice:
         keep = self.settings.give_up
         with self.desk.store.writing() as t:
             while (found := outbox.next_waiting(t, channel.name)) is not None:
-                letter, attempts = found
-                if not attempts or now - letter.made <= keep * HOUR:
-                    outbox.mark(t, letter.id, "sending")
-                    return letter
-                self._give_up(t, letter, f"given up after {attempts} tries in {keep:g} hours")
+                notification, attempts = found
+                if not attempts or now - notification.made <= keep * HOUR:
+                    outbox.mark(t, notification.id, "sending")
+                    return notification
+                self._give_up(t, notification, f"given up after {attempts} tries in {keep:g} hours")
         return None
 
-    def _settle(self, letter: Letter, *, sent: bool, detail: str) -> None:
+    def _settle(self, notification: Notification, *, sent: bool, detail: str) -> None:
         with self.desk.store.writing() as t:
             if not sent:
-                self._give_up(t, letter, detail)
+                self._give_up(t, notification, detail)
                 return
-            outbox.mark(t, letter.id, "sent", at=self.desk.clock(), detail=detail)
+            outbox.mark(t, notification.id, "sent", at=self.desk.clock(), detail=detail)
             self._journal(
-                t, letter, Action.TOLD, f"{letter.kind} to {letter.crew} by {letter.channel}", detail
+                t,
+                notification,
+                Action.TOLD,
+                f"{notification.kind} to {notification.crew} by {notification.channel}",
+                detail,
             )
 
-    def _give_up(self, t: Transaction, letter: Letter, detail: str) -> None:
-        outbox.mark(t, letter.id, "unsent", at=self.desk.clock(), detail=detail)
-        self._journal(t, letter, Action.UNSENT, f"{letter.kind} to {letter.crew} by {letter.channel}", detail)
-        log.warning("a message was not sent", letter=letter.id, channel=letter.channel, why=detail)
+    def _give_up(self, t: Transaction, notification: Notification, detail: str) -> None:
+        outbox.mark(t, notification.id, "unsent", at=self.desk.clock(), detail=detail)
+        self._journal(
+            t,
+            notification,
+            Action.UNSENT,
+            f"{notification.kind} to {notification.crew} by {notification.channel}",
+            detail,
+        )
+        log.warning(
+            "a message was not sent", notification=notification.id, channel=notification.channel, why=detail
+        )
 
-    def _journal(self, t: Transaction, letter: Letter, action: Action, what: str, detail: str) -> None:
+    def _journal(
+        self, t: Transaction, notification: Notification, action: Action, what: str, detail: str
+    ) -> None:
         why = f"{what}: {detail}" if detail else what
-        for alert in letter.alerts:
+        for alert in notification.alerts:
             point = t.point(alert.point)
             if point is not None:
                 entry = note(point, action, at=self.desk.clock(), by=SYSTEM, why=why)
@@ -119,7 +137,7 @@ class PostOffice:
 
     # -- how channels do
 
-    def _failed(self, channel: Channel, letter: Letter, why: str) -> None:
+    def _failed(self, channel: Channel, notification: Notification, why: str) -> None:
         now = self.desk.clock()
         with self.desk.store.writing() as t:
             before = outbox.channel_state(t, channel.name)
@@ -132,7 +150,7 @@ class PostOffice:
                 why,
                 before.alarm,
             )
-            outbox.mark(t, letter.id, "waiting", detail=why)
+            outbox.mark(t, notification.id, "waiting", detail=why)
             outbox.keep_channel(t, channel.name, state)
         log.warning("a channel fails", channel=channel.name, failures=failures, wait_s=wait, why=why)
         if failures >= self.settings.dead and state.alarm is None:

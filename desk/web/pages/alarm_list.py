@@ -26,7 +26,7 @@ _MINUTE = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class AlarmList:
     """The desk's list in three parts, each the most urgent first."""
 
     waiting: list[AlarmView]
@@ -39,9 +39,9 @@ class Board:
         return sum(alarm.waits for lead in self.waiting for alarm in (lead, *lead.members))
 
 
-def board(alarms: list[AlarmView]) -> Board:
+def alarm_list(alarms: list[AlarmView]) -> AlarmList:
     """Split the desk's list: a group waits when any of its alarms does."""
-    parts = Board([], [], [])
+    parts = AlarmList([], [], [])
     for one in alarms:
         if one.muted:
             parts.muted.append(one)
@@ -53,7 +53,7 @@ def board(alarms: list[AlarmView]) -> Board:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeBoard:
+class RenderedAlarmList:
     """A board as HTML; ``blank`` stands where each reader's own token goes."""
 
     html: str
@@ -66,7 +66,7 @@ class MadeBoard:
         return Markup(self.html.replace(self.blank, csrf))  # noqa: S704 - made by the renderer
 
 
-class Boards:
+class AlarmListCache:
     """Keeps boards until the journal goes on, or a minute has passed.
 
     All that a board shows follows from the journal, the time, and the reader's places, role and language;
@@ -76,12 +76,12 @@ class Boards:
     def __init__(self, desk: Desk, render: Renderer) -> None:
         self._desk, self._render = desk, render
         self._lock = Lock()
-        self._made: OrderedDict[tuple[object, ...], MadeBoard] = OrderedDict()
+        self._made: OrderedDict[tuple[object, ...], RenderedAlarmList] = OrderedDict()
         self._blank = new_token()  # nobody can write it into a comment
 
     def get(
         self, account: Account, language: Language, known: Callable[[], dict[str, list[str]]]
-    ) -> MadeBoard:
+    ) -> RenderedAlarmList:
         """The board of ``account``; ``known`` gives what is offered while typing."""
         # Of many who ask at once the first makes it, and the others wait for that.
         with self._lock:
@@ -98,13 +98,13 @@ class Boards:
         account: Account,
         language: Language,
         known: Callable[[], dict[str, list[str]]],
-    ) -> MadeBoard:
+    ) -> RenderedAlarmList:
         alarms = self._desk.open_alarms(account.scope)
-        parts = board(alarms)
+        parts = alarm_list(alarms)
         html = self._render.fragment(
             language,
-            "board.html",
-            board=parts,
+            "alarm_list.html",
+            alarm_list=parts,
             account=account,
             csrf=self._blank,
             address="/",
@@ -114,7 +114,7 @@ class Boards:
             known=known(),
         )
         taken = frozenset(one.taken_by for lead in alarms for one in (lead, *lead.members) if one.taken_by)
-        made = MadeBoard(html, parts.asked, taken, self._blank)
+        made = RenderedAlarmList(html, parts.asked, taken, self._blank)
         self._made[(*key, account.name if account.name in taken else None)] = made
         while len(self._made) > _KEPT:
             self._made.popitem(last=False)

@@ -43,7 +43,7 @@ BUNDLES = (Kind.FLOOD, Kind.SUMMARY)
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class Trigger:
     """One crew is to be told of one announcement of a point (of several, for a bundle) for one reason."""
 
     kind: Kind
@@ -61,7 +61,7 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NotificationHistory:
     """What the outbox knows of one crew's last hour: when it was told of an alarm, and how often at all.
 
     ``alarms`` are the times of new alarms, told or folded; ``messages`` those of messages, each occasion
@@ -77,8 +77,8 @@ class Told:
 class Plan:
     """What is to be told now; ``folded`` occasions are in a bundle and not sent by themselves."""
 
-    send: list[Occasion] = field(default_factory=list)
-    folded: list[Occasion] = field(default_factory=list)
+    send: list[Trigger] = field(default_factory=list)
+    folded: list[Trigger] = field(default_factory=list)
 
 
 def plan(
@@ -88,7 +88,7 @@ def plan(
     now: int,
     zone: tzinfo,
     done: Callable[[str], bool],
-    told: Mapping[str, Told],
+    told: Mapping[str, NotificationHistory],
     flood: int,
 ) -> Plan:
     """What is to be told at ``now``.
@@ -97,22 +97,30 @@ def plan(
     ``told`` gives each crew's last hour; more than ``flood`` alarms in ten minutes are a flood.
     """
     made = Plan()
-    wanted: dict[str, list[Occasion]] = {}
+    wanted: dict[str, list[Trigger]] = {}
     groups: dict[str, list[Point]] = {}
     for point in standing:
         groups.setdefault(point.group or point.id, []).append(point)
     for point in standing:
         if point.waits and not covered(point, groups.get(point.group, ())):
-            for occasion in _occasions(point, settings, now, zone):
-                crew = settings.crews[occasion.crew]
+            for trigger in _triggers(point, settings, now, zone):
+                crew = settings.crews[trigger.crew]
                 quiet = bool(crew.quiet) and covers(crew.quiet, now, zone)
                 if quiet and point.priority < Priority.URGENT:
                     continue  # it is planned again, and told when the quiet hours are over
-                if not all(done(occasion.id(channel)) for channel in crew.channels):
-                    wanted.setdefault(occasion.crew, []).append(occasion)
-    for name, occasions in wanted.items():
-        unique = {occasion.id(""): occasion for occasion in occasions}  # several routes, one message
-        _ration(list(unique.values()), settings.crews[name], told.get(name, Told()), now, flood, done, made)
+                if not all(done(trigger.id(channel)) for channel in crew.channels):
+                    wanted.setdefault(trigger.crew, []).append(trigger)
+    for name, triggers in wanted.items():
+        unique = {trigger.id(""): trigger for trigger in triggers}  # several routes, one message
+        _ration(
+            list(unique.values()),
+            settings.crews[name],
+            told.get(name, NotificationHistory()),
+            now,
+            flood,
+            done,
+            made,
+        )
     return made
 
 
@@ -145,32 +153,32 @@ def on_shift(crews: Iterable[str], settings: Mapping[str, CrewSettings], now: in
     return working or crews
 
 
-def _occasions(point: Point, settings: NotifySettings, now: int, zone: tzinfo) -> Iterable[Occasion]:
+def _triggers(point: Point, settings: NotifySettings, now: int, zone: tzinfo) -> Iterable[Trigger]:
     age = now - point.announced_at
     routes = [route for route in settings.routes if matches(route, point)]
     if not routes and within(point.machine, OWN):
         for crew in settings.crews:  # the desk's own trouble concerns everybody who relies on it
-            yield Occasion(Kind.ALARM, crew, (point,))
+            yield Trigger(Kind.ALARM, crew, (point,))
     for route in routes:
         first = on_shift(route.crews, settings.crews, now, zone)
         for crew in first:
-            yield Occasion(Kind.ALARM, crew, (point,))
+            yield Trigger(Kind.ALARM, crew, (point,))
         asked = set(first)
         for step in route.escalate:
             if age >= step.after * 60_000:
                 for crew in on_shift(step.crews, settings.crews, now, zone):
                     asked.add(crew)
-                    yield Occasion(Kind.ESCALATION, crew, (point,), f"{step.after:g}")
+                    yield Trigger(Kind.ESCALATION, crew, (point,), f"{step.after:g}")
         if route.remind > 0 and (times := int(age // (route.remind * 60_000))):
             # only the latest: after an outage nobody is reminded of reminders
             for crew in sorted(asked):
-                yield Occasion(Kind.REMINDER, crew, (point,), str(times))
+                yield Trigger(Kind.REMINDER, crew, (point,), str(times))
 
 
 def _ration(
-    occasions: list[Occasion],
+    triggers: list[Trigger],
     crew: CrewSettings,
-    told: Told,
+    told: NotificationHistory,
     now: int,
     flood: int,
     done: Callable[[str], bool],
@@ -181,19 +189,19 @@ def _ration(
     A bundle is made once in ten minutes. What comes after it waits for the next, and is told by itself if
     the flood is over by then; urgent alarms wait a minute at most.
     """
-    occasions.sort(key=lambda one: (-one.points[0].priority, one.points[0].announced_at, one.points[0].id))
-    fresh = sum(one.kind is Kind.ALARM for one in occasions)
+    triggers.sort(key=lambda one: (-one.points[0].priority, one.points[0].announced_at, one.points[0].id))
+    fresh = sum(one.kind is Kind.ALARM for one in triggers)
     lately = sum(time > now - TEN_MINUTES for time in told.alarms) + fresh
     if lately > flood or (told.flood is not None and lately > flood // 2):
         since = told.flood if told.flood is not None else now
         step = f"{since}:{(now - since) // TEN_MINUTES}"
-        if not _bundle(Kind.FLOOD, occasions, step, crew, done, made):
-            urgent = [one for one in occasions if one.points[0].priority is Priority.URGENT]
+        if not _bundle(Kind.FLOOD, triggers, step, crew, done, made):
+            urgent = [one for one in triggers if one.points[0].priority is Priority.URGENT]
             _bundle(Kind.FLOOD, urgent, f"{since}:urgent:{now // MINUTE}", crew, done, made)
         return
     left = crew.budget - sum(time > now - HOUR for time in told.messages)
-    over: list[Occasion] = []
-    for one in occasions:
+    over: list[Trigger] = []
+    for one in triggers:
         if left > 0 or one.points[0].priority is Priority.URGENT:
             made.send.append(one)
             left -= 1
@@ -204,19 +212,19 @@ def _ration(
 
 def _bundle(
     kind: Kind,
-    occasions: list[Occasion],
+    triggers: list[Trigger],
     step: str,
     crew: CrewSettings,
     done: Callable[[str], bool],
     made: Plan,
 ) -> bool:
     """Fold ``occasions`` into one; False when the bundle of this time was made already."""
-    if not occasions:
+    if not triggers:
         return True
-    points = tuple({one.points[0].id: one.points[0] for one in occasions}.values())
-    bundle = Occasion(kind, occasions[0].crew, points, step)
+    points = tuple({one.points[0].id: one.points[0] for one in triggers}.values())
+    bundle = Trigger(kind, triggers[0].crew, points, step)
     if any(done(bundle.id(channel)) for channel in crew.channels):
         return False
     made.send.append(bundle)
-    made.folded += occasions
+    made.folded += triggers
     return True

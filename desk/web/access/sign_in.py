@@ -9,32 +9,32 @@ from starlette.routing import BaseRoute, Route
 
 from desk.access.accounts import AccessError
 from desk.access.roles import Role
-from desk.web.access.gate import Gate, Visit, same_origin, texts_of
+from desk.web.access.guard import AccessGuard, Visit, same_origin, texts_of
 from desk.web.page.app import local_address
 
 
-class Entrance:
+class SignIn:
     """Routes that somebody who is not signed in may ask for, and those of one's own account."""
 
-    def __init__(self, gate: Gate, *, oidc: str | None, longest: float) -> None:
+    def __init__(self, guard: AccessGuard, *, oidc: str | None, longest: float) -> None:
         """``oidc``: what the button of the identity provider says; ``longest``: hours a session lasts."""
-        self.gate, self.oidc, self.longest = gate, oidc, longest
-        self.accounts, self.sessions = gate.accounts, gate.sessions
+        self.guard, self.oidc, self.longest = guard, oidc, longest
+        self.accounts, self.sessions = guard.accounts, guard.sessions
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
         return [
             Route("/sign-in", self.sign_in, methods=["GET", "POST"], name="public sign-in"),
             Route("/welcome/{token}", self.welcome, methods=["GET", "POST"], name="public welcome"),
-            self.gate.act("/sign-out", self.sign_out, Role.VIEWER),
-            self.gate.page("/me", self.me),
-            self.gate.act("/me/password", self.password, Role.VIEWER),
+            self.guard.act("/sign-out", self.sign_out, Role.VIEWER),
+            self.guard.page("/me", self.me),
+            self.guard.act("/me/password", self.password, Role.VIEWER),
         ]
 
     async def sign_in(self, request: Request) -> Response:
         """The form, and what becomes of it."""
         if request.method == "GET":
-            if await self.gate.session(request):
+            if await self.guard.session(request):
                 return RedirectResponse(local_address(request.query_params.get("back", "/")), 303)
             return self._form(request, back=request.query_params.get("back", "/"))
         form = texts_of(await request.form())
@@ -59,12 +59,12 @@ class Entrance:
         status: int = 200,
         note: str = "",
     ) -> Response:
-        return self.gate.public(
+        return self.guard.public(
             request,
             "sign_in.html",
             status=status,
             back=local_address(back),
-            wrong=self.gate.render.texts(request)(wrong) if wrong else "",
+            wrong=self.guard.render.texts(request)(wrong) if wrong else "",
             name=name,
             oidc=self.oidc,
             note=note,
@@ -72,19 +72,19 @@ class Entrance:
 
     def refuse(self, request: Request, key: str, **values: object) -> Response:
         """The form again, with what went wrong elsewhere."""
-        words = self.gate.render.texts(request)(key, **values)
-        return self.gate.public(
+        words = self.guard.render.texts(request)(key, **values)
+        return self.guard.public(
             request, "sign_in.html", status=401, back="/", wrong=words, name="", oidc=self.oidc
         )
 
     def enter(self, answer: Response, token: str) -> Response:
         """Put the session's cookie on ``answer``."""
         answer.set_cookie(
-            self.gate.cookie,
+            self.guard.cookie,
             token,
             max_age=round(self.longest * 3600),
             httponly=True,
-            secure=self.gate.secure,
+            secure=self.guard.secure,
             samesite="lax",  # strict would have people sign in again who come from a message's link
         )
         return answer
@@ -110,28 +110,28 @@ class Entrance:
                 except AccessError as error:
                     wrong = error.key
                 else:
-                    note = self.gate.render.texts(request)("welcome.done")
+                    note = self.guard.render.texts(request)("welcome.done")
                     return self._form(request, back="/", name=name, note=note)
-        return self.gate.public(
+        return self.guard.public(
             request,
             "welcome.html",
             status=400 if wrong else 200,
             who=account,
-            wrong=self.gate.render.texts(request)(wrong) if wrong else "",
+            wrong=self.guard.render.texts(request)(wrong) if wrong else "",
             name=name,
             shown=shown,
         )
 
     def sign_out(self, visit: Visit) -> Response:
         """End this session."""
-        self.sessions.end(visit.request.cookies.get(self.gate.cookie, ""))
+        self.sessions.end(visit.request.cookies.get(self.guard.cookie, ""))
         answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(self.gate.cookie, secure=self.gate.secure, httponly=True)
+        answer.delete_cookie(self.guard.cookie, secure=self.guard.secure, httponly=True)
         return answer
 
     def me(self, visit: Visit) -> Response:
         """One's own account."""
-        return self.gate.show(visit, "me.html")
+        return self.guard.show(visit, "me.html")
 
     def password(self, visit: Visit) -> Response:
         """Another password; the present one has to be known, and every other session ends."""
@@ -141,5 +141,5 @@ class Entrance:
         except AccessError as error:
             raise AccessError("password.other" if error.key == "sign.in.wrong" else error.key) from None
         self.accounts.set_password(visit.account, visit.form.get("password", ""))
-        answer = self.gate.back(visit, "account.done")
+        answer = self.guard.back(visit, "account.done")
         return self.enter(answer, self.sessions.begin(visit.account))
