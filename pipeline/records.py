@@ -37,12 +37,19 @@ class Frame:
     """Readings of one machine in columns.
 
     ``time`` (n,) ms since 1970 UTC; ``values`` (n, k) in the order of ``sensors``; NaN = missing.
+    ``uncertain`` (n, k): values of uncertain quality, which are scored and not learned; None = none is.
     """
 
     machine: str
     time: Ints
     sensors: tuple[str, ...]
     values: Floats
+    uncertain: NDArray[np.bool_] | None = None
+
+    def rows(self, which: slice | Ints | NDArray[np.bool_]) -> Frame:
+        """Only ``which`` readings."""
+        uncertain = None if self.uncertain is None else self.uncertain[which]
+        return Frame(self.machine, self.time[which], self.sensors, self.values[which], uncertain)
 
     def __len__(self) -> int:
         return int(self.time.shape[0])

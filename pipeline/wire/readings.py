@@ -12,28 +12,29 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pipeline.machine import parse_machine
+from pipeline.machine import DEFAULT_LEVELS, machine_name
 from pipeline.records import Floats, Frame, Ints, Message, Reason, Rejection
+from pipeline.wire.cells import Bools, Cell, apply_quality, split_cells
+from pipeline.wire.names import MAX_NAME, bad_sensor_name, sensor_names
+from pipeline.wire.quality import Quality
+from pipeline.wire.times import EARLIEST, LATEST, epoch_ms, to_ms
 from pipeline.wire.waveform import WaveformError, waveform_sensors
 
-#: 2000-01-01 and 2200-01-01 in ms: what lies outside is a mistake of unit, not a time.
-EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000
-
-_MAX_NAME = 128
-#: Five levels of 63 characters.
+#: Longer names of machines are not looked at.
 _MAX_MACHINE = 5 * 63 + 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 
-_NO_WAVEFORM = msgspec.Raw()
+_NOTHING = msgspec.Raw()
 
 
 class _WireFrame(msgspec.Struct):
     machine: str
     time: list[int] | int
     sensors: dict[str, list[float | None] | float | None]
-    waveform: msgspec.Raw = _NO_WAVEFORM
+    waveform: msgspec.Raw = _NOTHING
+    quality: msgspec.Raw = _NOTHING
 
 
 _decode_strict = msgspec.json.Decoder(_WireFrame).decode
@@ -42,11 +43,12 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one message may hold."""
+    """How much one message may hold, and where a machine stands whose name does not say it (``levels``)."""
 
     message_bytes: int = 1_000_000
     sensors: int = 256
     readings: int = 100_000
+    levels: tuple[str, ...] = DEFAULT_LEVELS
 
 
 class RejectedError(Exception):
@@ -76,7 +78,7 @@ def reject(
         original=message.value,
         received=message.received,
         machine=None if machine is None else _shown(machine, 320),
-        sensor=None if sensor is None else _shown(sensor, _MAX_NAME),
+        sensor=None if sensor is None else _shown(sensor, MAX_NAME),
         readings=readings,
         topic=message.topic,
         partition=message.partition,
@@ -117,20 +119,20 @@ def decode(message: Message, limits: Limits = Limits()) -> tuple[Frame | None, l
 
 
 def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejection]]:
-    machine: str
+    name: str
     raw_time: Any
     raw_sensors: dict[str, Any]
+    raw_quality: Any = None
     strict = True
     try:
         wire = _decode_strict(message.value)
-        machine, raw_time, raw_sensors = wire.machine, wire.time, wire.sensors
-        if wire.waveform is not _NO_WAVEFORM:
-            strict = False
-            machine, raw_time, raw_sensors = _read_loosely(message.value)
+        name, raw_time, raw_sensors = wire.machine, wire.time, wire.sensors
+        strict = wire.waveform is _NOTHING and wire.quality is _NOTHING
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         strict = False
-        machine, raw_time, raw_sensors = _read_loosely(message.value)
-    _check_machine(machine, message)
+    if not strict:
+        name, raw_time, raw_sensors, raw_quality = _read_loosely(message.value)
+    machine = _machine(name, message, limits)
     single = not isinstance(raw_time, list)
     times: list[Any] = [raw_time] if single else raw_time
     if len(times) > limits.readings:
@@ -145,23 +147,18 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
             f"{len(raw_sensors)} sensors; at most {limits.sensors} are taken (intake.max_sensors).",
             machine,
         )
-    names = tuple(raw_sensors)
-    longest = max(names, key=len)
-    bad_name = longest if len(longest) > _MAX_NAME else _bad_sensor_name(names)
-    if bad_name is not None:
-        raise RejectedError(
-            Reason.SENSOR_NAME,
-            f"Sensor name {bad_name[:80]!r} is empty, longer than {_MAX_NAME} or has control characters.",
-            machine,
-            bad_name,
-        )
+    names = _sensors(tuple(raw_sensors), machine)
     time, usable = _times(times, machine)
     cells = list(raw_sensors.values())
+    qualities: list[list[Cell] | None] | None = None
+    if not strict:
+        cells, qualities = split_cells(cells, tuple(raw_sensors), raw_quality, single)
     if single:
         _check_single(cells, names, machine)
         cells = [[raw] for raw in cells]
     _check_lengths(cells, names, len(times), machine)
     rejections: list[Rejection] = []
+    uncertain: Bools | None = None
     if strict:  # the decoder has seen to it that all are finite numbers or null
         values = np.ascontiguousarray(np.array(cells, dtype=np.float64).T)
     else:
@@ -172,6 +169,8 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
                 reject(message, reason, f"{name!r}: {detail}", machine=machine, sensor=name, readings=count)
                 for reason, detail, count in problems
             ]
+        if qualities is not None:
+            uncertain = apply_quality(values, qualities)
     if usable is not None:
         rejections.append(
             reject(
@@ -183,13 +182,14 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
             )
         )
         time, values = time[usable], values[usable]
+        uncertain = None if uncertain is None else uncertain[usable]
     if not len(time):
         return None, rejections
-    return Frame(machine, time, names, values), rejections
+    return Frame(machine, time, names, values, uncertain), rejections
 
 
-def _read_loosely(value: bytes) -> tuple[str, Any, dict[str, Any]]:
-    """The slow way, for what the strict decoder refuses: NaN tokens, RFC 3339 times, and real mistakes."""
+def _read_loosely(value: bytes) -> tuple[str, Any, dict[str, Any], Any]:
+    """The slow way, for what the strict decoder refuses: NaN, RFC 3339 times, qualities, mistakes."""
     try:
         wire = json.loads(value)
     except RecursionError:
@@ -214,7 +214,7 @@ def _read_loosely(value: bytes) -> tuple[str, Any, dict[str, Any]]:
         raise RejectedError(Reason.WRONG_TYPE, f"`sensors` is a {_kind(sensors)}, not an object.", machine)
     if "waveform" in wire:
         sensors = _waveform(wire, machine) | sensors
-    return machine, wire["time"], sensors
+    return machine, wire["time"], sensors, wire.get("quality")
 
 
 def _waveform(wire: dict[str, Any], machine: str) -> dict[str, Any]:
@@ -235,37 +235,47 @@ def _kind(value: Any) -> str:
 
 
 @lru_cache(maxsize=1 << 17)  # parsing a name costs more than decoding a reading
-def _machine_problem(machine: str) -> str | None:
+def _named(name: str, levels: tuple[str, ...]) -> tuple[str, str]:
+    """The machine's id, or why there is none."""
     try:
-        parse_machine(machine)
+        return machine_name(name, levels), ""
     except ValueError as error:
-        return str(error)
-    return None
+        return "", str(error)
 
 
-def _check_machine(machine: str, message: Message) -> None:
-    if len(machine) > _MAX_MACHINE:  # not asked the cache, which would keep it
+def _machine(name: str, message: Message, limits: Limits) -> str:
+    if len(name) > _MAX_MACHINE:  # not asked the cache, which would keep it
         raise RejectedError(
-            Reason.MACHINE_INVALID, f"A machine's name of {len(machine)} characters is too long.", machine
+            Reason.MACHINE_INVALID, f"A machine's name of {len(name)} characters is too long.", name
         )
-    problem = _machine_problem(machine)
-    if problem is not None:
-        raise RejectedError(Reason.MACHINE_INVALID, problem, machine)
-    if message.key is not None and message.key != machine.encode():
+    machine, problem = _named(name, limits.levels)
+    if problem:
+        raise RejectedError(Reason.MACHINE_INVALID, problem, name)
+    if message.key is not None and message.key not in (machine.encode(), name.encode()):
         raise RejectedError(
             Reason.KEY_MISMATCH,
             f"The message's key is {message.key[:200]!r}: it must be the machine's name, "
             "or its readings would be spread over partitions and lose their order.",
             machine,
         )
+    return machine
 
 
-@lru_cache(maxsize=1 << 12)
-def _bad_sensor_name(names: tuple[str, ...]) -> str | None:
-    for name in names:
-        if not name.strip() or not name.isprintable():
-            return name
-    return None
+def _sensors(given: tuple[str, ...], machine: str) -> tuple[str, ...]:
+    bad = bad_sensor_name(given)
+    if bad is not None:
+        raise RejectedError(
+            Reason.SENSOR_NAME,
+            f"Sensor name {bad[:80]!r} is empty, longer than {MAX_NAME} or has control characters.",
+            machine,
+            bad,
+        )
+    names = sensor_names(given)
+    if names is None:
+        raise RejectedError(
+            Reason.SENSOR_NAME, "Two sensors have names that differ only in how a sign is written.", machine
+        )
+    return names
 
 
 def _check_single(cells: list[Any], names: tuple[str, ...], machine: str) -> None:
@@ -303,6 +313,10 @@ def _times(times: list[Any], machine: str) -> tuple[Ints, np.ndarray[Any, np.dty
     else:
         out = np.array([_one_time(t) for t in times], dtype=np.int64)
     usable = (out >= EARLIEST) & (out < LATEST)
+    if usable.all():
+        return out, None
+    out = to_ms(out)
+    usable = (out >= EARLIEST) & (out < LATEST)
     return out, None if usable.all() else usable
 
 
@@ -313,7 +327,7 @@ def _one_time(value: Any) -> int:
     if isinstance(value, int):
         return value if abs(value) < 2**62 else 0
     if isinstance(value, float):
-        return math.floor(value) if math.isfinite(value) and abs(value) < 2**62 else 0
+        return epoch_ms(value) or 0
     if isinstance(value, str):
         try:
             parsed = datetime.fromisoformat(value.strip().upper())
@@ -328,8 +342,7 @@ def _time_problem(times: list[Any], usable: np.ndarray[Any, np.dtype[np.bool_]])
     bad = times[int(np.argmin(usable))]
     shown = repr(bad)[:80]
     if isinstance(bad, int | float) and not isinstance(bad, bool):
-        hint = "is it in seconds?" if 9e8 < bad < 5e9 else "it lies outside the years 2000 to 2199."
-        return f"Time {shown}: {hint} Send ms since 1970 UTC."
+        return f"Time {shown} lies outside the years 2000 to 2199. Send ms since 1970 UTC."
     return f"Time {shown} is no time with a zone. Send ms since 1970 or RFC 3339, 2026-11-24T03:00:00Z."
 
 
@@ -374,4 +387,12 @@ def encode_frame(frame: Frame) -> bytes:
     b'{"machine":"a/b/c/d/e","time":[5],"sensors":{"t":[null]}}'
     """
     sensors = {name: frame.values[:, column].tolist() for column, name in enumerate(frame.sensors)}
-    return _encode({"machine": frame.machine, "time": frame.time.tolist(), "sensors": sensors})
+    wire: dict[str, Any] = {"machine": frame.machine, "time": frame.time.tolist(), "sensors": sensors}
+    if frame.uncertain is not None:
+        good, uncertain = int(Quality.GOOD), int(Quality.UNCERTAIN)
+        wire["quality"] = {
+            name: [uncertain if doubt else good for doubt in frame.uncertain[:, column].tolist()]
+            for column, name in enumerate(frame.sensors)
+            if frame.uncertain[:, column].any()
+        }
+    return _encode(wire)

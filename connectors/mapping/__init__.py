@@ -1,0 +1,1 @@
+"""Readings out of the payloads of other systems, by settings alone."""
