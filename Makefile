@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCAL  := PYTHONPATH=deploy/local $(BIN)/python -m local_services
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint docs services services-stop services-status services-fetch lock env clean
+.PHONY: help install run test check lint docs services services-stop services-status services-fetch lock env clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -19,7 +19,13 @@ install: $(VENV)/.dev ## install for development, without running anything
 test: $(VENV)/.dev ## everything that must hold: lint, types, tests on real services, coverage
 	bash deploy/ci/prepare
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -W ignore -m "not slow and not compiler and not services" tests/detectors \
+	    --cov --cov-report=
+	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(ARGS)
+
+check: $(VENV)/.dev ## the quick part: lint, types and the tests that need no service, in random order
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q -m "not services and not browser and not slow" $(ARGS)
 
 lint: $(VENV)/.dev ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check .

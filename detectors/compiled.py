@@ -89,7 +89,7 @@ def compiled(function: _Function) -> _Function:
     ...         out += value
     ...     return out
     >>> import numpy
-    >>> total(numpy.array([1.0, 2.0]))
+    >>> float(total(numpy.array([1.0, 2.0])))
     3.0
     """
     made: _Function

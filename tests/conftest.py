@@ -17,10 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "deploy" / "local"))
 # Before any kernel is imported: an index out of bounds is an error here, not a wrong number.
 os.environ["NUMBA_BOUNDSCHECK"] = "1"
+
+settings.register_profile("yeji", deadline=None)  # a busy machine is no failure
+settings.load_profile("yeji")
 
 from local_services import InfluxNode, InfluxService, KafkaNode, ServiceError
 from local_services.process import Server, free_port, listening
@@ -54,6 +58,17 @@ def _unavailable(what: str, why: object) -> NoReturn:
     if services_required():
         pytest.fail(text, pytrace=False)
     pytest.skip(text)
+
+
+#: Fixtures that start a server or a browser, or build a program.
+SERVICES = frozenset({"kafka", "influx", "mosquitto", "chromium", "go"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a service, whoever asks for it, so that ``-m "not services"`` is quick everywhere."""
+    for item in items:
+        if SERVICES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.services)
 
 
 @pytest.hookimpl(tryfirst=True)

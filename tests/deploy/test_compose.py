@@ -151,7 +151,7 @@ def test_the_desk_listens_where_it_is_looked_for(stack: dict[str, Any]) -> None:
 
 def test_the_desk_has_the_page_that_is_asked_for() -> None:
     """Its own tests call it; here only that both speak of the same."""
-    assert f'Route("{HEALTH}"' in (REPOSITORY / "connectors" / "desk" / "app.py").read_text()
+    assert f'Route("{HEALTH}"' in (REPOSITORY / "desk" / "web" / "app.py").read_text()
 
 
 def test_the_worker_is_looked_at_where_it_leaves_its_sign(stack: dict[str, Any]) -> None:

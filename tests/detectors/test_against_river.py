@@ -148,6 +148,7 @@ def test_half_space_trees_score_and_learn_apart(
             models[j].learn_one(as_dict(x[j, i]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "window"), [(8, 250), (15, 300)])
 def test_half_space_trees_at_full_size(height: int, window: int) -> None:
     rng = np.random.default_rng(3)

@@ -13,6 +13,8 @@ import pytest
 
 from detectors import compiled
 
+pytestmark = [pytest.mark.slow, pytest.mark.compiler]
+
 ASK = """
 from detectors.compiled import kept
 print(kept())

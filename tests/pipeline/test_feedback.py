@@ -77,6 +77,7 @@ def told(kind, **more):
     return scores, alarmed
 
 
+@pytest.mark.slow
 def test_false_alarms_become_healthy_examples_and_confirmed_ones_do_not():
     unjudged, _ = told(None)
     false, false_alarmed = told(VerdictKind.FALSE_ALARM)
@@ -238,6 +239,7 @@ def test_only_the_latest_verdicts_are_remembered():
     assert feedback.take(0, verdict(VerdictKind.FAULT, 0, 1, id=str(3 * REMEMBERED - 1)), ("a",)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"records"}))  # it follows whatever it scores
 def test_every_detector_can_be_taught(kind):
     pipeline, frame = Pipeline(settings(kind)), recording(MACHINE, 500, 1)
@@ -255,6 +257,7 @@ def test_every_detector_can_be_taught(kind):
     assert np.isfinite(results.scored[-1].score).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "more"), [(VerdictKind.FALSE_ALARM, 1), (VerdictKind.FAULT, 0)])
 def test_a_false_alarm_says_that_a_new_regime_is_healthy(kind, more):
     pipeline, frame = Pipeline(settings("regimes")), washing(n=360)

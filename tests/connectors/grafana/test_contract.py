@@ -68,11 +68,12 @@ def checker(go: str) -> Path:
 
 def known_operations(go: str) -> set[str]:
     """Method and path of everything that Grafana's client can call."""
+    # `download` and not `list`: on a new machine the module's source is not there yet.
     done = subprocess.run(
-        [go, "list", "-m", "-f", "{{.Dir}}", CLIENT], cwd=HERE, capture_output=True, text=True, check=True
+        [go, "mod", "download", "-json", CLIENT], cwd=HERE, capture_output=True, text=True, check=True
     )
     operations = set()
-    for source in (Path(done.stdout.strip()) / "client").glob("*/*_client.go"):
+    for source in (Path(json.loads(done.stdout)["Dir"]) / "client").glob("*/*_client.go"):
         for method, path in re.findall(r'Method:\s+"(\w+)",\s+PathPattern:\s+"([^"]+)"', source.read_text()):
             operations.add(f"{method} {re.sub(r'{[^}]*}', '{}', path)}")
     return operations

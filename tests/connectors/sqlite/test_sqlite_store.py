@@ -111,6 +111,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), n=st.integers(20, 700))
 def test_any_split_in_any_order_and_again_gives_the_same_contents(data: st.DataObject, n: int) -> None:

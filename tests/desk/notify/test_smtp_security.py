@@ -128,6 +128,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_letter(serve, scheme):
     assert box.notifications == []
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_told_and_not_shown(serve, trusted):
     _, port = serve(starttls=True)
     with pytest.raises(NotSentError, match="cannot be used") as error:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from local_services.process import free_port
 
+pytestmark = pytest.mark.slow
+
 YEJI = (sys.executable, "-c", "from streams.cli import main; main()")
 
 

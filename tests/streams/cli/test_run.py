@@ -31,6 +31,8 @@ from streams.settings import Settings
 from tests.pipeline.plant import recording
 from tests.streams.embedded.test_embedded import Heard, Listed, content
 
+pytestmark = pytest.mark.slow
+
 YEJI = [sys.executable, "-c", "from streams.cli import main; main()"]
 FAST = """
 [classes.default.learning]

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Yeji = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -292,8 +292,13 @@ def test_both_languages_fill_in_the_same_values():
 
 
 def test_every_text_is_used_and_there():
-    folder = Path("connectors/page")
-    source = "".join(path.read_text() for path in [*folder.glob("templates/*"), *folder.glob("*.py")])
+    web = Path(__file__).resolve().parents[4] / "desk" / "web"
+    files = [
+        *(web / "kit" / "templates").glob("*"),
+        *(web / "kit").glob("*.py"),
+        *(web / "page").glob("*.py"),
+    ]
+    source = "".join(path.read_text() for path in files)
     literal = set(re.findall(r"""\bt\(["']([a-z0-9.]+)["'][,)]""", source))
     assert literal <= set(TEXTS)
     assert "fleet.title" in literal

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from hatchling.builders.wheel import WheelBuilder
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_the_wheel_holds_templates_and_scripts(tmp_path: Path):
     wheel = next(iter(WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])))
     names = set(zipfile.ZipFile(wheel).namelist())
-    for package in ("connectors/page", "connectors/desk"):
+    for package in ("desk/web/kit", "desk/web/pages"):
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and path.suffix in (
                 ".html",
