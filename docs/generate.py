@@ -181,7 +181,19 @@ Made by `make docs` from the pages' own titles and first sentences. Begin with t
 
 #: Which pages stand together, in which order; pages that nobody named come last.
 GROUPS = {
-    "Use": ["cli", "settings", "csv", "wire", "mapping", "bad-input", "page", "desk", "notify", "mqtt", "opcua"],
+    "Use": [
+        "cli",
+        "settings",
+        "csv",
+        "wire",
+        "mapping",
+        "bad-input",
+        "page",
+        "desk",
+        "notify",
+        "mqtt",
+        "opcua",
+    ],
     "Understand": [
         "architecture",
         "detection",

@@ -23,14 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "deploy" / "loca
 # Before any kernel is imported: an index out of bounds is an error here, not a wrong number.
 os.environ["NUMBA_BOUNDSCHECK"] = "1"
 
-settings.register_profile("yeji", deadline=None)  # a busy machine is no failure
-settings.load_profile("yeji")
-
 from local_services import InfluxNode, InfluxService, KafkaNode, ServiceError
 from local_services.process import Server, free_port, listening
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+settings.register_profile("yeji", deadline=None)  # a busy machine is no failure
+settings.load_profile("yeji")
 
 # Chromium of Debian, run as root in a container, kept from calling home.
 CHROMIUM_FLAGS = [
