@@ -191,8 +191,6 @@ GROUPS = {
         "page",
         "desk",
         "notify",
-        "mqtt",
-        "opcua",
     ],
     "Understand": [
         "architecture",
