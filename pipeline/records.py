@@ -77,6 +77,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     LATE = "late"
     CSV_ROW = "csv-row"
+    BATCH = "batch-undecodable"
     INTERNAL = "internal-error"
 
 
