@@ -87,6 +87,7 @@ def quality_event(
         severity=QUALITY_SEVERITY,
         sensor=sensor,
         detail=f"{transition.kind}: {transition.detail}" if transition.detail else transition.kind,
+        cause=transition.kind,
     )
 
 
@@ -105,7 +106,19 @@ def limit_event(machine: str, machine_class: str, sensors: Layout, transition: L
         severity=limit.severity,
         sensor=sensor,
         detail=f"{limit.name}: {transition.value:g}, limit {limit.value:g}",
+        cause=limit_code(limit.name),
+        value=transition.value,
+        limit=limit.value,
     )
+
+
+def limit_code(name: str) -> str:
+    """The code of a limit's name.
+
+    >>> limit_code("zone D"), limit_code("low_trip")
+    ('zone-d', 'low-trip')
+    """
+    return name.lower().replace(" ", "-").replace("_", "-")
 
 
 #: What an alarm is about that tells of a machine from which nothing comes.
@@ -124,6 +137,7 @@ def silence_event(machine: str, machine_class: str, last: int, waited: int) -> A
         time=last + waited,
         severity=QUALITY_SEVERITY,
         detail=f"{_SILENCE}: no reading for {waited / 1000:.0f} s. Check power, gateway and network.",
+        cause=_SILENCE,
     )
 
 
@@ -148,6 +162,9 @@ def _certain(
     severity: int,
     sensor: str | None = None,
     detail: str,
+    cause: str,
+    value: float | None = None,
+    limit: float | None = None,
 ) -> AlarmEvent:
     """An alarm that is a matter of fact, not of probability: its score is 1. ``subject``: see `alarm_id`."""
     return AlarmEvent(
@@ -163,4 +180,7 @@ def _certain(
         severity=severity,
         sensor=sensor,
         detail=detail,
+        cause=cause,
+        value=value,
+        limit=limit,
     )

@@ -168,7 +168,9 @@ class AlarmEvent:
 
     ``onset`` is the event time of the first reading of the episode, ``time`` that of this event,
     ``score`` the highest score of the episode so far, ``threshold`` the score that raises an alarm.
-    ``severity`` 1 (low) .. 4 (urgent). ``detail`` names the cause for quality and limit alarms.
+    ``severity`` 1 (low) .. 4 (urgent). ``cause`` is the code of what a quality or limit alarm is about
+    (``trip``, ``zone-d``, ``stuck``, ``silence``; "" for a condition), ``detail`` says it with its numbers.
+    ``value`` is what crossed ``limit``, in the sensor's unit.
     """
 
     id: str
@@ -184,6 +186,9 @@ class AlarmEvent:
     contributions: tuple[Contribution, ...] = ()
     sensor: str | None = None
     detail: str = ""
+    cause: str = ""
+    value: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

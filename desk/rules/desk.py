@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from desk.rules.journal import SYSTEM, Action, Entry
 from desk.rules.life import Announced, Event, Life, Refusal, Shelf, step
 from desk.rules.point import Point, apply, new_point, recent
+from desk.rules.recurrence import add, steps_up
 from pipeline.records import AlarmEvent, AlarmPhase, Verdict
 
 
@@ -25,6 +26,7 @@ class Rules:
     quiet: int = 600_000  # so long without a raise ends that
     longest_shelf: int = 12 * 3_600_000
     group_within: int = 600_000
+    repeats: int = 3  # so many raises in a week, none of them judged, make an alarm one that comes often
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def receive(
     if known.cleared or (known.raised and event.phase is AlarmPhase.RAISED):
         return []
     here = point or new_point(event, around.criticality)
-    made = _Making(here, event, at, around)
+    made = _Making(here, event, at, around, rules)
     if event.phase is AlarmPhase.CLEARED:
         made.clear()
         return made.entries
@@ -78,8 +80,8 @@ def receive(
 class _Making:
     """Entries of one event, each made on what the one before left."""
 
-    def __init__(self, point: Point, event: AlarmEvent, at: int, around: Surroundings) -> None:
-        self.point, self.event, self.at, self.around = point, event, at, around
+    def __init__(self, point: Point, event: AlarmEvent, at: int, around: Surroundings, rules: Rules) -> None:
+        self.point, self.event, self.at, self.around, self.rules = point, event, at, around, rules
         self.entries: list[Entry] = []
 
     def do(self, event: Event, reasons: tuple[str, ...] = ()) -> None:
@@ -108,6 +110,9 @@ class _Making:
         # The evidence stands with the raise.
         return replace(self.event, contributions=()) if action is Action.CLEAR else None
 
+    def _steps_up(self) -> int:
+        return steps_up(add(self.point.episodes, self.event), self.rules.repeats)
+
     def _fresh(self) -> bool:
         return self.point.life.announced is Announced.NORMAL
 
@@ -135,6 +140,7 @@ class _Making:
             reasons=reasons,
             group=group,
             modes=modes,
+            raised=self._steps_up() if action is Action.RAISE else 0,
         )
         self.entries.append(entry)
         self.point = apply(self.point, entry)

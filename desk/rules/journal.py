@@ -53,7 +53,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``by``     a person's name, or `SYSTEM`
     ``point``  the alarm point, ``alarm`` its occurrence (`AlarmEvent.id`); "" when it is about neither
     ``before`` and ``after``  the point's life (`desk.rules.life.Life.code`)
-    ``event``, ``verdict``, ``window``, ``until``, ``reasons``, ``group``, ``modes``  what the action carries
+    ``event``, ``verdict``, ``window``, ``until``, ``reasons``, ``group``, ``modes``, ``raised``
+    what the action carries; ``raised`` is by how many priorities repetition and growth raise the alarm
     """
 
     seq: int = 0
@@ -75,6 +76,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     group: str = ""
     modes: tuple[tuple[str, float], ...] = ()
+    raised: int = 0
 
 
 #: What the first entry follows.

@@ -1,6 +1,7 @@
 """How well the alarm system serves its crew: the measures of ISA-18.2 (clause 16), from the journal alone.
 
-All times are the desk's: what counts is how the crew lived it.
+Alarms count at the time of the event, so that a backlog which comes in today is no flood of today; how long
+an answer took counts from when the desk announced the alarm.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from desk.rules.journal import Action, Entry
 from desk.rules.life import parse_life
 from desk.rules.point import waits
-from pipeline.priority import Priority, priority_of
+from desk.rules.recurrence import raised_priority
+from pipeline.priority import Priority
 from pipeline.records import VerdictKind
 
 TEN_MINUTES = 600_000
@@ -70,7 +72,7 @@ def kpis(
     stale: int = 0,
     priorities: Mapping[str, Priority] | None = None,
 ) -> Kpis:
-    """Measure the ``entries`` (in order) of ``start`` .. ``end``; those outside of it are ignored.
+    """Measure the ``entries`` (in order) of ``start`` .. ``end`` (event time); others are ignored.
 
     ``priorities`` gives the priority of points whose raise lies before the period. ``stale`` is counted by
     the caller, who knows what stands.
@@ -83,10 +85,10 @@ def kpis(
     latched: set[str] = set()
     said: dict[str, VerdictKind] = {}
     for entry in entries:
-        if not start <= entry.at < end:
+        if not start <= entry.time < end:
             continue
         if entry.event is not None and entry.action is Action.RAISE:
-            known[entry.point] = priority_of(entry.event.severity, entry.criticality)
+            known[entry.point] = raised_priority(entry.event.severity, entry.criticality, entry.raised)
         if entry.action is Action.LATCH:
             latched.add(entry.point)
         if entry.verdict is not None and entry.verdict.alarm is not None:
@@ -95,13 +97,13 @@ def kpis(
             continue
         before, after = waits(parse_life(entry.before)), waits(parse_life(entry.after))
         if after and not before:
-            announced.append((entry.at, entry.point, entry.machine))
+            announced.append((entry.time, entry.point, entry.machine))
             asked_at[entry.point] = entry.at
             mix[known.get(entry.point, Priority.LOW)] += 1
         elif before and not after and (asked := asked_at.pop(entry.point, None)) is not None:
             acknowledged = entry.action in (Action.ACKNOWLEDGE, Action.CLOSE)
             taken += [(entry.at - asked) / 1000] * acknowledged
-    times = [at for at, _, _ in announced]
+    times = sorted(time for time, _, _ in announced)
     flood_time, flood_alarms = floods(times, start, end, flood)
     verdicts = Counter(said.values())
     return Kpis(

@@ -8,20 +8,25 @@ import msgspec
 
 from desk.rules.journal import Action, Entry
 from desk.rules.life import Announced, Life, Shelf, parse_life
-from pipeline.priority import Priority, priority_of
+from desk.rules.recurrence import Episode, add, raised_priority
+from pipeline.priority import Priority
 from pipeline.records import ID_NAMESPACE, AlarmEvent, AlarmKind
 
 #: Chattering is judged over so much event time.
 MINUTE = 60_000
+#: So long (ms) after an event the desk may hear of it; what takes longer is told as late.
+LATE = 3_600_000
 
 
 class Point(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One alarm point as it stands; times in ms UTC.
 
     ``event`` is the latest raise, ``open`` the occurrences whose condition lasts, ``alarm`` the latest
-    occurrence. ``raised_at`` is when the present alarm reached the desk, ``count`` how often it was raised
-    since; ``raises`` are the event times of the last minute's raises. ``announced`` counts how often people
-    were asked (each has its own messages), ``announced_at`` when last. ``modes`` are likely failure modes.
+    occurrence. ``onset`` is when the present alarm began (event time), ``raised_at`` when it reached the
+    desk, ``count`` how often it was raised since; ``raises`` are the event times of the last minute's raises.
+    ``announced`` counts how often people were asked (each has its own messages), ``announced_at`` when last.
+    ``modes`` are likely failure modes. ``episodes`` are its raises since somebody last said what was found,
+    ``raised`` by how many priorities they raise it.
     """
 
     id: str
@@ -50,6 +55,10 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     modes: tuple[tuple[str, float], ...] = ()
     comments: int = 0
     closed_as: str = ""
+    cause: str = ""
+    onset: int = 0
+    episodes: tuple[Episode, ...] = ()
+    raised: int = 0
 
     @property
     def waits(self) -> bool:
@@ -64,8 +73,13 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def priority(self) -> Priority:
-        """Severity times criticality."""
-        return priority_of(self.event.severity if self.event else 1, self.criticality)
+        """Severity times criticality, higher when it comes back and grows."""
+        return raised_priority(self.event.severity if self.event else 1, self.criticality, self.raised)
+
+    @property
+    def late(self) -> bool:
+        """Whether the desk heard of it only long after it was raised: store and forward, a replay."""
+        return self.event is not None and self.announced_at - self.event.time > LATE
 
     @property
     def line(self) -> str:
@@ -79,15 +93,26 @@ def waits(life: Life) -> bool:
 
 
 def point_id(event: AlarmEvent) -> str:
-    """The point that ``event`` is an occurrence of: machine, kind of alarm, sensor."""
+    """The point that ``event`` is an occurrence of: machine, kind of alarm, sensor, and its own cause.
+
+    Each limit of a sensor is a point, and so is each trouble of a whole machine's data. All that makes one
+    sensor untrustworthy is one point.
+    """
     subject = f"point\n{event.machine}\n{event.kind}\n{event.sensor or ''}"
+    if own := _own_cause(event):
+        subject += f"\n{own}"
     return str(uuid.uuid5(ID_NAMESPACE, subject))
 
 
-def new_point(event: AlarmEvent, criticality: int) -> Point:
+def _own_cause(event: AlarmEvent) -> str:
+    return "" if event.kind is AlarmKind.QUALITY and event.sensor else event.cause
+
+
+def new_point(event: AlarmEvent, criticality: int, id: str = "") -> Point:
     """A point that has never alarmed."""
     return Point(
-        id=point_id(event),
+        id=id or point_id(event),
+        cause=_own_cause(event),
         machine=event.machine,
         machine_class=event.machine_class,
         kind=event.kind,
@@ -103,10 +128,13 @@ def apply(point: Point | None, entry: Entry) -> Point:
             raise ValueError(
                 f"entry {entry.seq} ({entry.action}) is the first of point {entry.point}, with no event"
             )
-        point = new_point(entry.event, entry.criticality)
+        # By the entry's own name: what counts as one point may have been decided otherwise when it was made.
+        point = new_point(entry.event, entry.criticality, entry.point)
     life = parse_life(entry.after)
+    before = point.priority
     point = _DETAILS[entry.action](point, entry) if entry.action in _DETAILS else point
-    if waits(life) and not waits(point.life):
+    worse = entry.action is Action.RAISE and point.priority > before
+    if waits(life) and (worse or not waits(point.life)):
         point = msgspec.structs.replace(
             point,
             announced=point.announced + 1,
@@ -135,6 +163,9 @@ def _raise(point: Point, entry: Entry) -> Point:
         raises=recent(point.raises, event.time),
         count=1 if fresh else point.count + 1,
         raised_at=entry.at if fresh else point.raised_at,
+        onset=event.onset if fresh else min(point.onset, event.onset),
+        episodes=add(point.episodes, event),
+        raised=entry.raised,
         last_at=entry.at,
         group=entry.group or ("" if fresh else point.group),
         modes=entry.modes,
@@ -164,7 +195,15 @@ def _close(point: Point, entry: Entry) -> Point:
     kind = str(entry.verdict.kind) if entry.verdict else ""
     if point.acknowledged_at is None:
         point = _acknowledge(point, entry)
-    return msgspec.structs.replace(point, closed_as=kind)
+    return _judge(msgspec.structs.replace(point, closed_as=kind), entry)
+
+
+def _judge(point: Point, entry: Entry) -> Point:
+    """Somebody said what it was: what came before is answered."""
+    if entry.verdict is None:
+        return point
+    end = entry.verdict.end
+    return msgspec.structs.replace(point, episodes=tuple(one for one in point.episodes if one.time > end))
 
 
 def _shelve(point: Point, entry: Entry) -> Point:
@@ -194,4 +233,5 @@ _DETAILS = {
     Action.UNSUPPRESS: _suppress,
     Action.TAKE: _take,
     Action.COMMENT: _comment,
+    Action.VERDICT: _judge,
 }

@@ -14,8 +14,9 @@ from pipeline.records import Verdict, VerdictKind
 
 @dataclass(frozen=True, slots=True)
 class ShiftReport:
-    """One period of one scope. ``head`` is the journal's last hash: noted elsewhere, it proves the journal.
+    """One period (event time) of one scope.
 
+    ``head`` is the journal's last hash: noted elsewhere, it proves the journal.
     ``acts`` are what people did; ``raised`` the entries of alarms that began; ``open`` what stands now.
     """
 
@@ -37,7 +38,7 @@ def shift_report(
     entries: Iterable[Entry], measures: Kpis, standing: list[AlarmView], windows: list[Window], head: bytes
 ) -> ShiftReport:
     """Put the report together from the period's ``entries`` and what stands on the desk."""
-    entries = [one for one in entries if measures.start <= one.at < measures.end]
+    entries = [one for one in entries if measures.start <= one.time < measures.end]
     planned = {_span(one.window) for one in entries if one.window is not None}
     # what a window tells the models of each machine under it stands in the window itself
     entries = [one for one in entries if one.verdict is None or _span(one.verdict) not in planned]
@@ -46,7 +47,9 @@ def shift_report(
         start=measures.start,
         end=measures.end,
         kpis=measures,
-        raised=tuple(one for one in entries if one.action is Action.RAISE),
+        raised=tuple(
+            sorted((one for one in entries if one.action is Action.RAISE), key=lambda one: one.time)
+        ),
         acts=tuple(one for one in entries if one.by != SYSTEM),
         verdicts=tuple(one.verdict for one in entries if one.verdict is not None),
         open=tuple(one for one in flat if not one.muted),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
 
+from desk.rules.grouping import all_data, same_trouble
 from desk.rules.point import Point
 from desk.rules.scope import within
 from desk.rules.shifts import covers
@@ -25,6 +26,8 @@ OWN = "yeji/desk"
 TEN_MINUTES = 600_000
 MINUTE = 60_000
 HOUR = 3_600_000
+#: So long (ms) what befalls the data of a whole machine waits for the same of others.
+SETTLE = 30_000
 
 
 class Kind(StrEnum):
@@ -102,8 +105,8 @@ def plan(
     for point in standing:
         groups.setdefault(point.group or point.id, []).append(point)
     for point in standing:
-        if point.waits and not covered(point, groups.get(point.group, ())):
-            for trigger in _triggers(point, settings, now, zone):
+        if point.waits and not _history(point) and not _settling(point, now):
+            for trigger in _triggers(point, groups.get(point.group, ()), settings, now, zone):
                 crew = settings.crews[trigger.crew]
                 quiet = bool(crew.quiet) and covers(crew.quiet, now, zone)
                 if quiet and point.priority < Priority.URGENT:
@@ -125,15 +128,32 @@ def plan(
 
 
 def covered(point: Point, group: Iterable[Point]) -> bool:
-    """Whether an earlier alarm of its ``group``, as urgent or more, stands for it."""
+    """Whether another alarm of its ``group`` stands for it, so that it is not told by itself.
+
+    That other one was there earlier, is as urgent or more, and still unanswered; it is of the same kind and
+    on the same machine, or tells the same trouble of another machine's whole data.
+    """
     return any(
         other.id != point.id
-        and not other.life.muted
+        and other.waits
+        and other.kind is point.kind
+        and (other.machine == point.machine or same_trouble(other, point))
         and other.priority >= point.priority
         and (other.raised_at, other.id != point.group, other.id)
         < (point.raised_at, point.id != point.group, point.id)
         for other in group
     )
+
+
+def _history(point: Point) -> bool:
+    """Whether it was over before the desk heard of it, longer ago than anybody has to be called for."""
+    return not point.life.active and point.late
+
+
+def _settling(point: Point, now: int) -> bool:
+    """Whether to wait for the others that a gateway or network took along: one message names all."""
+    alone = all_data(point) and point.priority < Priority.URGENT
+    return alone and now - point.announced_at < SETTLE
 
 
 def matches(route: RouteSettings, point: Point) -> bool:
@@ -153,10 +173,14 @@ def on_shift(crews: Iterable[str], settings: Mapping[str, CrewSettings], now: in
     return working or crews
 
 
-def _triggers(point: Point, settings: NotifySettings, now: int, zone: tzinfo) -> Iterable[Trigger]:
+def _triggers(
+    point: Point, group: Iterable[Point], settings: NotifySettings, now: int, zone: tzinfo
+) -> Iterable[Trigger]:
     age = now - point.announced_at
-    routes = [route for route in settings.routes if matches(route, point)]
-    if not routes and within(point.machine, OWN):
+    matching = [route for route in settings.routes if matches(route, point)]
+    # Another alarm stands for this one only to those who are told of that other one.
+    routes = [r for r in matching if not covered(point, [one for one in group if matches(r, one)])]
+    if not matching and within(point.machine, OWN):
         for crew in settings.crews:  # the desk's own trouble concerns everybody who relies on it
             yield Trigger(Kind.ALARM, crew, (point,))
     for route in routes:

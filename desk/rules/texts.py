@@ -10,8 +10,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from desk.rules.grouping import same_trouble
 from desk.rules.korean import said
 from desk.rules.notification import Alert, Notification
+from desk.rules.recurrence import Recurrence
 from desk.rules.routing import BUNDLES, OWN, Kind, Trigger
 from desk.rules.scope import within
 from desk.rules.views import AlarmView
@@ -94,14 +96,18 @@ class Writer:
             "kind": str(one.kind),
             "sensor": _label(one.sensor, sensors, language) if one.sensor else "",
             "priority": one.priority.name,
-            "since": self.local(one.onset),
+            "since": self.local(one.since),
+            "late": self.local(one.raised_at) if one.late else "",
+            "often": one.recurrence and self._often(one.recurrence, sensors, language),
+            "silent": one.cause == "silence",
+            "others": [other.machine.rpartition("/")[2] for other in one.members if same_trouble(one, other)],
             "minutes": (now - one.announced_at) // 60_000,
             "detail": said(_line(one.detail), language),
             "contributions": [
                 _contribution(c, sensors, language) for c in one.contributions[:MOST_SENSORS] if c.share > 0
             ],
             "modes": [(mode, f"{share:.0%}") for mode, share in one.modes],
-            "members": len(one.members),
+            "members": sum(not same_trouble(one, other) for other in one.members),
             "last": last
             and {
                 "at": self.local(last.at),
@@ -112,6 +118,16 @@ class Writer:
                 "by": _line(last.by),
             },
         }
+
+    def _often(
+        self, found: Recurrence, sensors: Mapping[str, SensorSettings], language: str
+    ) -> dict[str, str | int]:
+        """How often it came since when, and how it grows; empty for the first time."""
+        if found.count < 2:
+            return {}
+        growth = "" if found.growth is None else f"{found.growth:.1f}"
+        label = _label(found.sensor, sensors, language) if found.sensor else ""
+        return {"count": found.count, "since": self.local(found.since), "growth": growth, "label": label}
 
     def _sensors(self, machine_class: str) -> Mapping[str, SensorSettings]:
         found = self.settings.classes.get(machine_class)

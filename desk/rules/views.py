@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from desk.rules.life import AlarmState, Life
 from desk.rules.point import Point
+from desk.rules.recurrence import Recurrence, recurrence
 from pipeline.priority import Priority
 from pipeline.records import AlarmEvent, AlarmKind, Contribution
 
@@ -15,8 +16,10 @@ from pipeline.records import AlarmEvent, AlarmKind, Contribution
 class AlarmView:
     """One alarm. ``id`` (of its latest occurrence) is what acts and links name; times in ms UTC.
 
-    ``onset`` and ``time`` are event times, all others the desk's. ``members`` are alarms grouped under it.
-    ``chattering`` = latched. ``modes`` are (failure mode, probability), the likeliest first.
+    ``since`` (when the present alarm began), ``onset`` and ``time`` (of its latest raise) are event times,
+    all others the desk's. ``members`` are alarms grouped under it. ``chattering`` = latched. ``modes`` are
+    (failure mode, probability), the likeliest first. ``recurrence`` says how often it came and how it grows,
+    ``raised`` by how many priorities that raises it. ``late``: the desk heard of it long after it was raised.
     """
 
     id: str
@@ -54,6 +57,11 @@ class AlarmView:
     modes: tuple[tuple[str, float], ...] = ()
     comments: int = 0
     closed_as: str = ""
+    cause: str = ""
+    since: int = 0
+    recurrence: Recurrence | None = None
+    raised: int = 0
+    late: bool = False
     members: tuple[AlarmView, ...] = field(default=())
 
     @property
@@ -84,7 +92,7 @@ def view(
         active=point.life.active,
         waits=point.waits,
         chattering=point.life.latched,
-        stale=point.shown and point.life.active and now - point.raised_at > stale_after,
+        stale=point.shown and point.life.active and now - point.onset > stale_after,
         count=point.count,
         onset=event.onset,
         time=event.time,
@@ -105,29 +113,46 @@ def view(
         modes=point.modes,
         comments=point.comments,
         closed_as=point.closed_as,
+        cause=event.cause,
+        since=point.onset,
+        recurrence=recurrence(point.episodes),
+        raised=point.raised,
+        late=point.late,
         members=members,
     )
 
 
-def arrange(points: Iterable[Point], *, now: int, stale_after: int) -> list[AlarmView]:
-    """The desk's list: the most urgent first, then the newest; grouped alarms under the first of their group.
+def rank(point: Point) -> int:
+    """What stands before what on the desk, the smallest first; those alike stand in the order of their age.
 
-    A group stands where its most urgent alarm would stand.
+    Muted last; then live before ended, the higher priority, unanswered before answered.
     """
+    muted, ended = point.life.muted, not point.life.active
+    return ((muted * 2 + ended) * 8 + (Priority.URGENT - point.priority)) * 2 + (not point.waits)
+
+
+def standing_order(point: Point) -> tuple[int, int, str]:
+    """`rank`, then the later onset first."""
+    return rank(point), -point.onset, point.id
+
+
+def arrange(points: Iterable[Point], *, now: int, stale_after: int) -> list[AlarmView]:
+    """The desk's list in `standing_order`; grouped alarms stand under the first of their group in it."""
     groups: dict[str, list[Point]] = {}
-    for point in points:
+    for point in sorted(points, key=standing_order):
         if point.event is not None:
-            alone = point.life.muted or not point.group
-            groups.setdefault(point.id if alone else point.group, []).append(point)
-    found: list[tuple[tuple[bool, int, int], AlarmView]] = []
-    for group in groups.values():
-        group.sort(key=lambda one: (one.raised_at, bool(one.group), one.id))
-        lead, *rest = group
+            groups.setdefault(card_of(point), []).append(point)
+    found = []
+    for lead, *rest in groups.values():  # in the order of their leads
         members = tuple(
             seen for one in rest if (seen := view(one, now=now, stale_after=stale_after)) is not None
         )
         shown = view(lead, now=now, stale_after=stale_after, members=members)
         assert shown is not None  # noqa: S101 - every point here has been raised
-        urgent = max(one.priority for one in group)
-        found.append(((all(not one.waits for one in group), -urgent, -lead.raised_at), shown))
-    return [shown for _, shown in sorted(found, key=lambda pair: pair[0])]
+        found.append(shown)
+    return found
+
+
+def card_of(point: Point) -> str:
+    """The card that a point is listed in: its group's, or its own while it is muted or alone."""
+    return f"muted:{point.id}" if point.life.muted else point.group or point.id

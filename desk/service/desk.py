@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
-from desk.rules.grouping import group_of
+from desk.rules.grouping import all_data, group_of
 from desk.rules.journal import Action, Entry
 from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
@@ -67,7 +67,11 @@ class Desk:
         self.store = DeskStore(path)
         desk = settings.desk
         self.rules = Rules(
-            desk.chatter, round(desk.quiet * 60_000), round(desk.shelf * HOUR), round(desk.group * 60_000)
+            desk.chatter,
+            round(desk.quiet * 60_000),
+            round(desk.shelf * HOUR),
+            round(desk.group * 60_000),
+            desk.repeat,
         )
         self.stale_after = round(desk.stale * HOUR)
         #: names likely failure modes of a raised alarm; set by whoever has a classifier
@@ -102,18 +106,20 @@ class Desk:
     ) -> None:
         known = t.known(event.id)
         around = Surroundings()
-        point = t.point(point_id(event))
+        # An occurrence stays with the point that it was raised on, whatever counts as one point by now.
+        raised_on = t.occurrence(event.id)
+        point = t.point(raised_on[0] if raised_on else point_id(event))
         if event.phase is AlarmPhase.RAISED and not known.raised:
-            on_line = t.shown_on_line(event.machine.rpartition("/")[0])
+            near = t.shown_on_line(event.machine.rpartition("/")[0])
+            if all_data(event):
+                near += t.shown_of_cause(event.kind, event.cause)
             around = Surroundings(
                 self._criticality(event),
                 reasons(
                     event.machine, windows=windows, down=down, parents=self.settings.desk.parents, now=now
                 ),
                 # the desk's own channels fail for reasons of their own
-                ""
-                if within(event.machine, OWN)
-                else group_of(event.machine, now, on_line, self.rules.group_within),
+                "" if within(event.machine, OWN) else group_of(event, near, self.rules.group_within),
                 self.modes(event),
             )
         for entry in receive(point, event, known, at=now, rules=self.rules, around=around):
@@ -238,7 +244,7 @@ class Desk:
         limit: int = 500,
         newest_first: bool = False,
     ) -> list[Entry]:
-        """Who did what, when and why; ``after`` is an entry's number, ``since`` .. ``until`` desk times."""
+        """Who did what, when and why; ``after`` is an entry's number, ``since`` .. ``until`` event times."""
         with self.store.reading() as r:
             return r.entries(
                 scope,
@@ -268,12 +274,12 @@ class Desk:
             return {machine: since for machine, since in r.down().items() if scope.allows(machine)}
 
     def kpis(self, scope: Scope, start: int, end: int) -> Kpis:
-        """The measures of ISA-18.2 for a period (desk time)."""
+        """The measures of ISA-18.2 for a period (event time)."""
         with self.store.reading() as r:
             return self._kpis(r, scope, start, end)
 
     def shift_report(self, scope: Scope, start: int, end: int) -> ShiftReport:
-        """What happened from ``start`` until ``end`` (desk time), and what stands now."""
+        """What happened from ``start`` until ``end`` (event time), and what stands now."""
         with self.store.reading() as r:
             standing = arrange(r.shown(scope), now=self.clock(), stale_after=self.stale_after)
             entries = r.entries(scope, since=start, until=end, limit=_ALL)
@@ -282,7 +288,7 @@ class Desk:
 
     def _kpis(self, r: Transaction, scope: Scope, start: int, end: int) -> Kpis:
         shown = r.shown(scope)
-        stale = [one for one in shown if one.life.active and end - one.raised_at > self.stale_after]
+        stale = [one for one in shown if one.life.active and end - one.onset > self.stale_after]
         return kpis(
             r.entries(scope, since=start, until=end, limit=_ALL),
             start=start,

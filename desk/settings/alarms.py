@@ -31,6 +31,9 @@ class DeskSettings(_Section):
     group: float = Field(10.0, ge=0, description="minutes within which alarms of one line belong together")
     shelf: float = Field(12.0, gt=0, description="longest time on the shelf, hours")
     budget: float = Field(150.0, gt=0, description="alarms a day that a crew can handle (ISA-18.2)")
+    repeat: int = Field(
+        3, ge=2, description="raises in a week, none of them judged, that raise an alarm's priority"
+    )
     parents: dict[str, str] = Field(
         default_factory=dict,
         description="pattern of machines = the machine they need; while it is down, they are suppressed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 from connectors.sqlite.schema import NewerStoreError, StoreError
@@ -129,7 +130,25 @@ _STEPS: tuple[str, ...] = (
         PRIMARY KEY (kind, name, version)
     ) WITHOUT ROWID;
     """,
+    """
+    -- When it happened, beside when the desk wrote it: KPIs, report and filters go by the event's time.
+    ALTER TABLE journal ADD COLUMN time INTEGER
+        GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.time')) VIRTUAL;
+    CREATE INDEX journal_by_event ON journal (time, seq);
+    -- What a page of the alarm list asks for without reading every point; `PROJECTED` follows.
+    ALTER TABLE points ADD COLUMN card TEXT NOT NULL DEFAULT '';       -- desk.rules.views.card_of
+    ALTER TABLE points ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;     -- desk.rules.views.rank
+    ALTER TABLE points ADD COLUMN onset INTEGER NOT NULL DEFAULT 0;    -- event time
+    ALTER TABLE points ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+    ALTER TABLE points ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+    ALTER TABLE points ADD COLUMN sensor TEXT NOT NULL DEFAULT '';
+    ALTER TABLE points ADD COLUMN state TEXT NOT NULL DEFAULT '';      -- desk.rules.life.AlarmState
+    CREATE INDEX points_by_cause ON points (kind, cause) WHERE shown = 1;
+    """,
 )
+
+#: The version whose projections have other columns than those before: such a file's are made anew.
+PROJECTED = 2
 
 VERSION = len(_STEPS)
 
@@ -161,6 +180,15 @@ def open_desk(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def version_of(path: Path) -> int:
+    """The version of the file as it is; 0 when there is none that can be read."""
+    if not path.is_file():
+        return 0
+    with closing(sqlite3.connect(path, timeout=30)) as db, suppress(sqlite3.DatabaseError):
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+    return 0
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:

@@ -18,7 +18,8 @@ from desk.rules.life import Shelf
 from desk.rules.point import Point, apply
 from desk.rules.scope import Scope
 from desk.rules.suppression import Window
-from desk.store.schema import PROJECTIONS, open_desk
+from desk.rules.views import card_of, rank
+from desk.store.schema import PROJECTED, PROJECTIONS, open_desk, version_of
 from pipeline.records import AlarmEvent, AlarmPhase, Verdict
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -37,11 +38,14 @@ class DeskStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        before = version_of(path)
         self._db = open_desk(path)
         self._reader = open_desk(path)
         self._reader.execute("PRAGMA query_only = ON")
         self._lock, self._read_lock = RLock(), RLock()
         self._after: list[Callable[[list[Entry]], None]] = []
+        if 0 < before < PROJECTED:
+            self.rebuild()
 
     def close(self) -> None:
         """Close the file."""
@@ -153,25 +157,18 @@ class Transaction:
         limit: int = 1000,
         newest_first: bool = False,
     ) -> list[Entry]:
-        """Entries within ``scope``; ``since`` .. ``until`` are desk times, ``after`` a number."""
-        if since is not None:
-            after = max(after, self._before(since))
+        """Entries within ``scope``; ``since`` .. ``until`` are event times, ``after`` a number."""
         conditions, parameters = _where(
             scope,
             ("seq > ?", after),
             ("machine = ?", machine),
             ("alarm = ?", alarm),
-            ("at >= ?", since),
-            ("at < ?", until),
+            ("time >= ?", since),
+            ("time < ?", until),
         )
         order = "DESC" if newest_first else "ASC"
         query = f"SELECT body FROM journal WHERE {conditions} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         return [decode_entry(body) for (body,) in self.db.execute(query, (*parameters, limit))]
-
-    def _before(self, at: int) -> int:
-        """The number before the first entry that is not older than ``at`` (desk time)."""
-        first = self.db.execute("SELECT min(seq) FROM journal WHERE at >= ?", (at,)).fetchone()[0]
-        return self.head()[0] if first is None else int(first) - 1
 
     # -- what follows from it
 
@@ -205,10 +202,27 @@ class Transaction:
         life = point.life
         watched = life.latched or life.suppressed or life.shelf is Shelf.TIMED
         self.db.execute(
-            "INSERT INTO points (id, machine, line, shown, watched, priority, body) VALUES (?,?,?,?,?,?,?) "
+            "INSERT INTO points (id, machine, line, shown, watched, priority, body, card, rank, onset, kind, "
+            "cause, sensor, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
             "ON CONFLICT (id) DO UPDATE SET shown=excluded.shown, watched=excluded.watched, "
-            "priority=excluded.priority, body=excluded.body",
-            (point.id, point.machine, point.line, point.shown, watched, int(point.priority), _pack(point)),
+            "priority=excluded.priority, body=excluded.body, card=excluded.card, rank=excluded.rank, "
+            "onset=excluded.onset, state=excluded.state",
+            (
+                point.id,
+                point.machine,
+                point.line,
+                point.shown,
+                watched,
+                int(point.priority),
+                _pack(point),
+                card_of(point),
+                rank(point),
+                point.onset,
+                point.kind,
+                point.cause,
+                point.sensor or "",
+                life.state,
+            ),
         )
 
     def _occurrence(self, point: str, event: AlarmEvent) -> None:
@@ -244,6 +258,11 @@ class Transaction:
         """The points of one line that stand on the desk."""
         query = "SELECT body FROM points WHERE shown = 1 AND line = ?"
         return [_point(body) for (body,) in self.db.execute(query, (line,))]
+
+    def shown_of_cause(self, kind: str, cause: str) -> list[Point]:
+        """The points of one kind and cause that stand on the desk."""
+        query = "SELECT body FROM points WHERE shown = 1 AND kind = ? AND cause = ?"
+        return [_point(body) for (body,) in self.db.execute(query, (kind, cause))]
 
     def timed(self) -> list[Point]:
         """The points that time may change."""

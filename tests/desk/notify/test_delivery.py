@@ -7,9 +7,9 @@ from desk.rules.journal import Action
 from desk.rules.routing import OWN
 from desk.rules.scope import EVERYTHING, Scope
 from desk.store.outbox import prune
-from pipeline.records import VerdictKind
+from pipeline.records import Contribution, VerdictKind
 from pipeline.settings import ClassSettings
-from tests.desk.rules.plant import OVEN, PRESS, ROBOT, cleared, raised
+from tests.desk.rules.plant import OVEN, PRESS, cleared, limit, raised, silent
 
 SECRET = "a secret of the plant"
 TENANT = Scope.of("gwangju/ggm")
@@ -80,7 +80,7 @@ def test_korean(telling, mail):
     desk.settings.classes["press"] = ClassSettings.model_validate(
         {"sensors": {"vibration": {"unit": "mm/s", "label_ko": "진동"}}}
     )
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.take_in([raised(PRESS, desk.now)])
     desk.work()
     [(_, notification)] = mail.box.notifications
     assert notification["subject"] == "[보통] press-07: 평소와 다른 상태 (진동 9.1 mm/s)"
@@ -297,7 +297,7 @@ def test_apprise(telling, hook):
     url = f"json://127.0.0.1:{hook.port}/apprise"
     desk = telling(everyone(chat={"kind": "apprise", "url": url}))
     hook.answer = lambda n: 500 if n == 1 else 200
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.take_in([raised(PRESS, desk.now)])
     desk.work()
     assert states(desk) == {"waiting": 1}
     desk.work(60)
@@ -366,10 +366,37 @@ def test_old_letters_are_removed_but_never_those_of_alarms_that_stand(telling, m
 
 def test_related_alarms_are_one_letter_that_counts_them(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)))
-    desk.desk.take_in([raised(PRESS), raised(ROBOT)])
+    desk.desk.take_in([raised(PRESS), limit("trip", severity=4)])
+    desk.work()
+    assert len(mail.box.notifications) == 2, "no kind of alarm stands for another"
+    assert all("Related alarms: 1" in one.get_content() for _, one in mail.box.notifications)
+
+
+def test_a_gateway_of_five_machines_is_one_letter_that_names_them(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)))
+    machines = [f"gwangju/ggm/body/line-{k}/press-{k}" for k in range(5)]
+    for machine in machines:
+        desk.desk.take_in([silent(machine, desk.now)])
+        desk.work()
+    desk.work(60)
+    [(_, notification)] = mail.box.notifications
+    assert notification["subject"] == "[Medium] press-0 and 4 more: no readings"
+    assert "Also: press-1, press-2, press-3, press-4" in notification.get_content()
+
+
+def test_a_letter_says_how_often_it_came_and_that_it_came_late(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)))
+    hour, day = 3_600_000, 86_400_000
+    for k in range(4):
+        value = {"contributions": (Contribution("vibration", 0.9, 3.0, 2.0, 4.0 + k),)}
+        desk.desk.take_in([raised(PRESS, desk.now - 2 * day + k * hour, **value)])
     desk.work()
     [(_, notification)] = mail.box.notifications
-    assert "Related alarms on this line: 1" in notification.get_content()
+    assert notification["subject"].startswith("Late, since ")
+    text = " ".join(notification.get_content().split())
+    assert "Came 4 times since" in text
+    assert "vibration grew to 1.8 times the first" in text
+    assert "Reached the desk late:" in text
 
 
 def test_a_subject_cannot_begin_another_header(telling, mail):

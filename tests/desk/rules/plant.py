@@ -1,5 +1,7 @@
 """Alarm events for tests."""
 
+from dataclasses import replace
+
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
 
 PRESS = "gwangju/ggm/body/line-2/press-07"
@@ -16,39 +18,44 @@ def raised(machine=PRESS, onset=0, *, time=None, kind=AlarmKind.CONDITION, senso
         ),
         "machine_class": "press",
         "score": 0.9995,
-        "detail": "",
     } | more
     return AlarmEvent(
-        alarm_id(machine, kind, sensor or "", onset),
-        machine,
-        given["machine_class"],
-        kind,
-        AlarmPhase.RAISED,
-        onset,
-        onset + 10_000 if time is None else time,
-        given["score"],
-        0.999,
-        severity,
-        given["contributions"],
-        sensor,
-        given["detail"],
+        id=alarm_id(machine, kind, "\n".join(filter(None, (sensor, more.get("cause")))), onset),
+        machine=machine,
+        kind=kind,
+        phase=AlarmPhase.RAISED,
+        onset=onset,
+        time=onset + 10_000 if time is None else time,
+        threshold=0.999,
+        severity=severity,
+        sensor=sensor,
+        **given,
     )
 
 
 def cleared(machine=PRESS, onset=0, *, time=None, **more):
     event = raised(machine, onset, time=onset + 60_000 if time is None else time, **more)
-    return AlarmEvent(
-        event.id,
-        event.machine,
-        event.machine_class,
-        event.kind,
-        AlarmPhase.CLEARED,
-        event.onset,
-        event.time,
-        event.score,
-        event.threshold,
-        event.severity,
-        event.contributions,
-        event.sensor,
-        event.detail,
+    return replace(event, phase=AlarmPhase.CLEARED)
+
+
+def limit(cause, onset=0, *, value=9.0, bound=4.0, sensor="vibration", severity=2, **more):
+    """A fixed limit is crossed."""
+    return raised(
+        onset=onset,
+        kind=AlarmKind.LIMIT,
+        sensor=sensor,
+        severity=severity,
+        cause=cause,
+        value=value,
+        limit=bound,
+        contributions=(),
+        detail=f"{cause}: {value:g}, limit {bound:g}",
+        **more,
+    )
+
+
+def silent(machine=PRESS, onset=0, **more):
+    """Nothing comes of a machine."""
+    return raised(
+        machine, onset, kind=AlarmKind.QUALITY, severity=2, cause="silence", contributions=(), **more
     )

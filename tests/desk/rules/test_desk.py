@@ -14,7 +14,7 @@ from desk.rules.suppression import Window, parents_of, reasons
 from desk.rules.views import arrange
 from pipeline.priority import Priority, priority_of
 from pipeline.records import AlarmKind, AlarmPhase
-from tests.desk.rules.plant import OVEN, PRESS, ROBOT, cleared, raised
+from tests.desk.rules.plant import OVEN, PRESS, RIVAL, ROBOT, cleared, limit, raised, silent
 
 RULES = Rules()
 
@@ -189,33 +189,81 @@ def test_priority_grows_with_severity_and_criticality():
     assert priority_of(99, 99) is Priority.URGENT
 
 
+def arrive(bench, event, at=0, within=600_000):
+    group = group_of(event, bench.points.values(), within)
+    bench.receive(event, at=at, group=group)
+    return bench.point(event)
+
+
 def test_groups_are_named_by_their_first_point():
     bench = Bench()
-
-    def arrive(event, at):
-        group = group_of(event.machine, at, bench.points.values(), 600_000)
-        bench.receive(event, at=at, group=group)
-        return bench.point(event)
-
-    first = arrive(raised(PRESS), 0)
-    same_machine = arrive(raised(PRESS, kind=AlarmKind.LIMIT, sensor="vibration"), 900_000)
-    neighbour = arrive(raised(ROBOT), 1_000_000)
-    late = arrive(raised(ROBOT, kind=AlarmKind.LIMIT, sensor="current"), 3_000_000)
+    first = arrive(bench, raised(PRESS))
+    same_machine = arrive(bench, limit("trip", 900_000, severity=4))
+    neighbour = arrive(bench, raised(ROBOT, 1_000_000))
+    late = arrive(bench, raised(ROBOT, 3_000_000, kind=AlarmKind.LIMIT, sensor="current"))
     assert first.group == ""
     assert same_machine.group == neighbour.group == late.group == first.id
-    [lead] = arrange(bench.points.values(), now=0, stale_after=1)
-    assert (lead.point, [one.machine for one in lead.members]) == (first.id, [PRESS, ROBOT, ROBOT])
     # the first ends: the rest stay together, and the first joins them again when it comes back
     bench.write([act(first, Event.ACKNOWLEDGE, at=1, by="kim")])
     bench.receive(cleared(PRESS))
-    again = arrive(raised(PRESS, onset=5_000_000), 4_000_000)
+    again = arrive(bench, raised(PRESS, onset=5_000_000))
     assert again.group == first.id
 
 
-def test_an_old_alarm_of_another_machine_leads_no_group():
+def test_a_group_is_of_the_time_of_events_and_not_of_when_they_arrived():
     bench = Bench()
-    bench.receive(raised(PRESS), at=0)
-    assert group_of(ROBOT, 600_001, bench.points.values(), 600_000) == ""
+    arrive(bench, raised(PRESS, 0), at=7_000_000)
+    assert arrive(bench, raised(ROBOT, 600_000), at=7_000_000).group == "", "ten minutes later"
+    other = arrive(bench, raised(ROBOT, 600_001, kind=AlarmKind.LIMIT, sensor="current"), at=9_000_000)
+    assert other.group == bench.point(raised(ROBOT)).id, "the machine's own"
+
+
+def test_a_span_of_nothing_groups_no_neighbours():
+    bench = Bench()
+    arrive(bench, raised(PRESS))
+    assert arrive(bench, raised(ROBOT), within=0).group == ""
+    assert arrive(bench, limit("warn"), within=0).group != "", "alarms of one machine belong together"
+
+
+def test_a_gateway_takes_machines_of_any_line_along():
+    bench, other_line = Bench(), "gwangju/ggm/body/line-9/press-01"
+    first = arrive(bench, silent(PRESS))
+    assert arrive(bench, silent(OVEN, 60_000)).group == first.id
+    assert arrive(bench, silent(RIVAL, 60_000)).group == "", "another site has another network"
+    assert arrive(bench, raised(other_line, 60_000)).group == "", "and a machine's own trouble is its own"
+
+
+def test_the_worst_live_alarm_leads():
+    """Two days ago a condition came and went, unanswered; now two limits of that machine are crossed."""
+    bench, day = Bench(), 86_400_000
+    old = arrive(bench, raised(PRESS, 0, severity=3))
+    bench.receive(cleared(PRESS, 0))
+    arrive(bench, limit("warn", 2 * day))
+    trip = arrive(bench, limit("trip", 2 * day + 1_000, severity=4))
+    arrive(bench, raised(OVEN, 2 * day + 5_000, severity=2))
+    ended = arrive(bench, raised(RIVAL, 2 * day, severity=4))
+    bench.receive(cleared(RIVAL, 2 * day))
+    lead, second, last = arrange(bench.points.values(), now=2 * day, stale_after=day)
+    assert (lead.point, [one.cause for one in lead.members]) == (trip.id, ["warn", ""])
+    assert lead.members[-1].point == old.id
+    assert (second.machine, last.point) == (OVEN, ended.id), "what lives stands before what is over"
+
+
+def test_warn_and_trip_have_lives_of_their_own():
+    bench = Bench()
+    warn, trip = arrive(bench, limit("warn")), arrive(bench, limit("trip", 5_000, severity=4))
+    assert (warn.priority, trip.priority) == (Priority.MEDIUM, Priority.HIGH)
+    bench.receive(cleared(onset=0, kind=AlarmKind.LIMIT, sensor="vibration", cause="warn"))
+    assert not bench.point(limit("warn")).life.active
+    assert bench.point(limit("trip")).life.active, "clearing one does not clear the other"
+    assert bench.point(limit("trip")).priority is Priority.HIGH
+
+
+def test_what_makes_a_sensor_untrustworthy_is_one_point_and_silence_another():
+    sick = {"kind": AlarmKind.QUALITY, "sensor": "vibration"}
+    assert point_id(raised(cause="stuck", **sick)) == point_id(raised(cause="drift", **sick))
+    gap = raised(kind=AlarmKind.QUALITY, cause="gap")
+    assert len({point_id(silent()), point_id(gap), point_id(raised(cause="stuck", **sick))}) == 3
 
 
 ACTS = (

@@ -31,15 +31,15 @@ def journal():
         entries.append(act(points[machine], event, at=at, by="Kim", **more))
         points[machine] = apply(points[machine], entries[-1])
 
-    take(raised(PRESS, onset=0), 1 * MINUTE)
+    take(raised(PRESS, onset=0, time=MINUTE), 1 * MINUTE)
     do(PRESS, Event.ACKNOWLEDGE, 3 * MINUTE)
-    take(cleared(PRESS, onset=0), 4 * MINUTE, Known(raised=True))
-    take(raised(PRESS, onset=9, severity=4), 20 * MINUTE)
+    take(cleared(PRESS, onset=0, time=4 * MINUTE), 4 * MINUTE, Known(raised=True))
+    take(raised(PRESS, onset=9, time=20 * MINUTE, severity=4), 20 * MINUTE)
     false = Verdict("v", PRESS, "press", VerdictKind.FALSE_ALARM, 0, 1, 0, "Kim", alarm="x")
     do(PRESS, Event.CLOSE, 30 * MINUTE, verdict=false)
     for k in range(3):
-        take(raised(ROBOT, onset=k * 1000), 31 * MINUTE)
-        take(cleared(ROBOT, onset=k * 1000), 31 * MINUTE, Known(raised=True))
+        take(raised(ROBOT, onset=k * 1000, time=31 * MINUTE + k), 31 * MINUTE)
+        take(cleared(ROBOT, onset=k * 1000, time=31 * MINUTE + k), 31 * MINUTE, Known(raised=True))
     return entries
 
 
@@ -77,6 +77,20 @@ def test_an_alarm_that_is_announced_anew_counts_again_with_its_priority():
     assert (found.alarms, found.acknowledged) == (2, 0)
     since = kpis(entries, start=150_000, end=DAY, budget=1.0, priorities={entries[0].point: Priority.HIGH})
     assert (since.alarms, since.priorities[Priority.HIGH]) == (1, 1)
+
+
+def test_a_backlog_is_no_flood_of_the_day_it_comes_in():
+    """Fifty alarms of last week arrive in one second."""
+    entries = []
+    for k in range(50):
+        event = raised(f"a/b/c/d/{k}", onset=k * 60 * MINUTE)
+        entries += receive(None, event, Known(), at=7 * DAY, rules=Rules())
+    then, now = (
+        kpis(entries, start=0, end=7 * DAY, budget=1.0),
+        kpis(entries, start=7 * DAY, end=8 * DAY, budget=1),
+    )
+    assert (then.alarms, then.peak, then.flood_alarms) == (50, 1, 0.0)
+    assert (now.alarms, now.flood_time) == (0, 0.0)
 
 
 def test_a_verdict_that_replaces_another_counts_once():

@@ -41,10 +41,10 @@ def notify(**routes):
     )
 
 
-def alarm(machine=PRESS, at=MONDAY_NOON, severity=3, criticality=2, **event):
+def alarm(machine=PRESS, at=MONDAY_NOON, severity=3, criticality=2, onset=None, **event):
     [entry] = receive(
         None,
-        raised(machine, severity=severity, **event),
+        raised(machine, at if onset is None else onset, severity=severity, **event),
         Known(),
         at=at,
         rules=Rules(),
@@ -172,16 +172,73 @@ def test_over_the_budget_only_urgent_alarms_go_by_themselves():
     assert len(planned(points[:2], config, told=hour).send) == 2, "an hour later there is room"
 
 
-def test_a_group_is_told_once_unless_a_member_is_more_urgent():
+def member(lead, machine, at=MONDAY_NOON + 1, **more):
+    return msgspec.structs.replace(alarm(machine, at=at, **more), group=lead.id)
+
+
+def machines(points, now=MONDAY_NOON + 1, **route):
+    return [(one.points[0].machine, one.points[0].kind) for one in planned(points, notify(**route), now).send]
+
+
+def answered(point):
+    return msgspec.structs.replace(point, life=Life(Announced.ACKNOWLEDGED, active=True))
+
+
+def test_an_unanswered_alarm_stands_for_another_of_its_kind_on_its_machine():
+    first = alarm(PRESS, kind=AlarmKind.LIMIT, sensor="vibration")
+    second = member(first, PRESS, kind=AlarmKind.LIMIT, sensor="current")
+    assert machines([first, second]) == [(PRESS, AlarmKind.LIMIT)]
+    assert len(machines([answered(first), second])) == 1, "answered, it stands for nothing more"
+    worse = member(first, PRESS, kind=AlarmKind.LIMIT, sensor="current", severity=4, criticality=4)
+    assert len(machines([first, worse])) == 2, "and never for one that is more urgent"
+
+
+def test_no_kind_stands_for_another_and_no_machine_for_its_neighbour():
     first = alarm(PRESS)
-    member = msgspec.structs.replace(alarm(ROBOT, at=MONDAY_NOON + 1), group=first.id)
-    worse = msgspec.structs.replace(
-        alarm(ROBOT, at=MONDAY_NOON + 1, severity=4, criticality=4), group=first.id
+    assert len(machines([first, member(first, PRESS, kind=AlarmKind.LIMIT, sensor="vibration")])) == 2
+    assert len(machines([first, member(first, ROBOT)])) == 2
+
+
+@pytest.mark.parametrize("closed_as", ["", "fault-confirmed"])
+def test_an_answered_alarm_that_lasts_hides_no_later_one(closed_as):
+    """Acknowledged, or closed while its condition lasts: the urgent one after it goes out, and escalates."""
+    first = msgspec.structs.replace(answered(alarm(PRESS, severity=4, criticality=4)), closed_as=closed_as)
+    later = member(first, PRESS, kind=AlarmKind.LIMIT, sensor="vibration", severity=4, criticality=4)
+    config = notify(remind=30, escalate=[{"after": 15, "crews": ["boss"]}])
+    kinds = {kind for kind, _ in heads(planned([first, later], config, MONDAY_NOON + 31 * MINUTE))}
+    assert kinds == {"alarm", "reminder", "escalation"}
+
+
+def silences(count, at=MONDAY_NOON):
+    first, *rest = (
+        alarm(f"gwangju/ggm/body/line-{k}/press", at=at, kind=AlarmKind.QUALITY, severity=2, cause="silence")
+        for k in range(count)
     )
-    machines = lambda points: [one.points[0].machine for one in planned(points, notify()).send]  # noqa: E731
-    assert machines([first, member]) == [PRESS]
-    assert sorted(machines([first, worse])) == sorted([PRESS, ROBOT])
-    assert machines([member]) == [ROBOT], "the first is over, this one is not"
+    return [first, *(msgspec.structs.replace(one, group=first.id) for one in rest)]
+
+
+def test_a_gateway_of_five_machines_on_five_lines_is_one_message():
+    points = silences(5)
+    assert planned(points, notify(), MONDAY_NOON + 29_999).send == [], "the others may follow"
+    assert len(planned(points, notify(), MONDAY_NOON + 30_000).send) == 1
+
+
+def test_one_that_is_told_to_others_stands_for_nothing_here():
+    points = silences(2)
+    config = notify(areas=["gwangju/ggm/body/line-1"])
+    [only] = planned(points, config, MONDAY_NOON + MINUTE).send
+    assert only.points[0].machine == points[1].machine
+
+
+def test_an_alarm_of_last_week_is_not_told_like_a_new_one():
+    week = 7 * 24 * 60 * MINUTE
+    old = alarm(PRESS, onset=MONDAY_NOON - week)
+    assert old.late
+    assert len(planned([old], notify()).send) == 1, "it lasts: they are told, and told that it is late"
+    over = msgspec.structs.replace(old, life=Life(Announced.RETURNED))
+    assert planned([over], notify()).send == [], "it is over: it stands on the desk"
+    live = msgspec.structs.replace(alarm(PRESS, onset=MONDAY_NOON), life=Life(Announced.RETURNED))
+    assert len(planned([live], notify()).send) == 1
 
 
 def test_the_desks_own_alarms_reach_every_crew_when_no_route_is_for_them():

@@ -24,9 +24,10 @@ def test_measures_of_places_and_crews(tmp_path, influx_bucket):
         "routes": [{"areas": ["gwangju/ggm/body"], "crews": ["body"]}, {"crews": ["all"]}],
     }
     desk = Desk(tmp_path / "desk.sqlite", Settings(notify=notify), lambda: now[0])
-    desk.take_in([raised(PRESS), raised(OVEN), raised(RIVAL)])
+    first = raised(PRESS, NOON)
+    desk.take_in([first, raised(OVEN, NOON), raised(RIVAL, NOON)])
     now[0] += 90_000
-    desk.close_alarm(EVERYTHING, raised(PRESS).id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    desk.close_alarm(EVERYTHING, first.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
     now[0] += 60_000
     to = InfluxSettings(
         url=influx_bucket.url, org=influx_bucket.org, bucket=influx_bucket.bucket, token=influx_bucket.token

@@ -3,17 +3,20 @@
 import sqlite3
 from threading import Thread
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import integers, lists, sampled_from, tuples
 
 from connectors.sqlite.schema import NewerStoreError, StoreError
-from desk.rules.desk import RefusedError
-from desk.rules.journal import Action, JournalError
+from connectors.sqlite.steps import migrate
+from desk.rules.desk import Known, RefusedError, Rules, receive
+from desk.rules.journal import GENESIS, Action, JournalError, decode_entry, encode_entry, seal
 from desk.rules.life import AlarmState
 from desk.rules.scope import EVERYTHING, NOTHING, Scope
 from desk.service.desk import Desk, NotFoundError
 from desk.service.desk_sink import DeskSink
+from desk.store.schema import _STEPS, APPLICATION_ID
 from desk.store.store import check_journal
 from pipeline.priority import Priority
 from pipeline.records import AlarmKind, Results, VerdictKind
@@ -330,12 +333,40 @@ def test_state_follows_from_the_journal_whatever_happened(tmp_path_factory, step
     desk.close()
 
 
-def test_entries_of_a_time_are_found_also_when_the_clock_went_back(desk, clock):
+def test_entries_are_found_by_the_time_of_the_event_in_whatever_order_they_came(desk, clock):
     times = (1_000_000, 9_000_000, 8_990_000, 20_000_000, 19_000_000)
-    for k, now in enumerate(times):
-        clock.now = now
-        desk.take_in([raised(PRESS, onset=k)])
+    for time in times:
+        clock.now += 1
+        desk.take_in([raised(PRESS, onset=time, time=time)])
     for since in (0, 1_000_001, 8_990_000, 9_000_000, 19_000_001, 30_000_000):
         for until in (since + 1, 9_000_000, 30_000_001):
-            found = [entry.at for entry in desk.journal(EVERYTHING, since=since, until=until)]
-            assert found == [entry.at for entry in desk.journal(EVERYTHING) if since <= entry.at < until]
+            found = [entry.time for entry in desk.journal(EVERYTHING, since=since, until=until)]
+            assert found == [entry.time for entry in desk.journal(EVERYTHING) if since <= entry.time < until]
+
+
+def test_a_file_of_the_version_before_is_brought_up_to_date(tmp_path, clock):
+    """Its points get the columns that the list is read by, and its journal stays as it was sealed."""
+    path = tmp_path / "desk.sqlite"
+    with sqlite3.connect(path, isolation_level=None) as db:
+        migrate(db, _STEPS[:1])
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        body = encode_entry(msgspec.structs.replace(receive_one(raised(PRESS)), seq=1))
+        entry = decode_entry(body)
+        db.execute(
+            "INSERT INTO journal (seq, at, action, machine, point, alarm, body, hash) "
+            "VALUES (?,?,?,?,?,?,?,?)",
+            (1, entry.at, entry.action, PRESS, entry.point, entry.alarm, body, seal(GENESIS, body)),
+        )
+    desk = Desk(path, Settings(), clock)
+    [alarm] = desk.open_alarms(EVERYTHING)
+    assert (alarm.machine, alarm.since) == (PRESS, 0)
+    row = desk.store._db.execute("SELECT card, onset, kind, state FROM points").fetchone()
+    assert row == (alarm.point, 0, "condition", "unacknowledged")
+    assert [one.time for one in desk.journal(EVERYTHING, since=10_000, until=10_001)] == [10_000]
+    assert check_journal(path, [])[0] == 1
+    desk.close()
+
+
+def receive_one(event):
+    [entry] = receive(None, event, Known(), at=0, rules=Rules())
+    return entry
