@@ -20,19 +20,33 @@ class SinkUnavailableError(Exception):
         self.retry_after = retry_after
 
 
+Item = Frame | Message | Rejection
+
+
 class Source(ABC):
-    """Gives readings in the order in which they are to be taken.
+    """Brings readings in the order in which they are to be processed.
 
     ``Frame`` for readings that the source parsed itself, ``Message`` for bytes that are still to be
-    decoded, ``Rejection`` for input that it could not parse.
+    decoded, ``Rejection`` for input that it could not parse. One thread iterates; `durable` and `close` may
+    be called from any other.
     """
 
-    #: how many readings it will give in all, when that is known beforehand: for progress
+    #: what it is called, in settings and in what is rejected
+    name: str
+    #: how many readings it will bring in all, when that is known beforehand: for progress
     total: int | None = None
+    #: whether it can be left waiting and loses nothing: its other side keeps what is not acknowledged
+    can_wait: bool = False
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Frame | Message | Rejection]:
-        """Give everything there is, or go on until closed."""
+    def __iter__(self) -> Iterator[Item]:
+        """Bring everything there is, or go on until closed."""
+
+    def durable(self, count: int) -> None:  # noqa: B027 - most other sides wait for no acknowledgement
+        """The first ``count`` items of this iteration are stored for good: acknowledge their originals.
+
+        ``count`` never falls. An item that is not durable when the process ends has to come again.
+        """
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing
         """Let go of files and connections; iteration ends soon after."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, field_validator
 
+from connectors.base.source_settings import SourceSettings
+from connectors.base.sources import settings_of_kind
 from connectors.grafana.settings import GrafanaSettings
 from connectors.influx.settings import InfluxSettings
 from connectors.kafka.settings import KafkaSettings
+from connectors.spool.settings import SpoolSettings
 from pipeline.settings import PipelineSettings
 
 
@@ -19,6 +23,18 @@ class ConnectorsSettings(PipelineSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     influx: InfluxSettings = Field(default_factory=InfluxSettings)
     grafana: GrafanaSettings = Field(default_factory=GrafanaSettings)
+
+    spool: SpoolSettings = Field(default_factory=SpoolSettings)
+    sources: dict[str, SerializeAsAny[SourceSettings]] = Field(
+        default_factory=dict, description="what `yeji connect` and `yeji run --sources` read, by name"
+    )
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _of_their_kinds(cls, sources: Any) -> Any:
+        if not isinstance(sources, dict):
+            return sources
+        return {name: settings_of_kind(value) for name, value in sources.items()}
 
     @property
     def max_message_bytes(self) -> int:

@@ -183,6 +183,7 @@ class EmbeddedRun:
             if due:
                 saved = time.monotonic()
             self.tally.add(len(items), results)
+            self.source.durable(self.tally.items)
             self.watcher.batch(results, self.tally)
         if self.keep_state:  # not after an error: the store's snapshots then still fit its position
             self._write(Results(), save=True)
