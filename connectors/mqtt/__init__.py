@@ -1,0 +1,1 @@
+"""MQTT: topics by pattern, payloads by mapping."""
