@@ -15,6 +15,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.base.source_settings import SourceSettings
+from connectors.base.sources import OWN
 from streams.cli import make_app
 from streams.settings import Settings
 
@@ -106,11 +108,27 @@ def nested(kind: Any) -> tuple[type[BaseModel], str] | None:
 
 def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Every section with its path, outer ones first."""
+    if model is SourceSettings:
+        yield from source_sections(path)
+        return
     yield path, model
     for name, field in model.model_fields.items():
         found = nested(field.annotation)
         if found:
             yield from sections(found[0], f"{path}.{name}{found[1]}".lstrip("."))
+
+
+def source_sections(path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The section of each kind of source; what several kinds have in common stands once, after them."""
+    shared: dict[tuple[str, type[BaseModel]], None] = {}
+    for kind in OWN:
+        yield f'{path} with kind = "{kind.kind}"', kind.settings
+        for name, field in kind.settings.model_fields.items():
+            found = nested(field.annotation)
+            if found:
+                shared[f"{path}.{name}{found[1]}", found[0]] = None
+    for inner, model in shared:
+        yield from sections(model, inner)
 
 
 def settings_page() -> str:
@@ -187,6 +205,8 @@ GROUPS = {
         "csv",
         "wire",
         "mapping",
+        "connect",
+        "mqtt",
         "bad-input",
         "page",
         "desk",

@@ -77,7 +77,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     LATE = "late"
     CSV_ROW = "csv-row"
-    BATCH = "batch-undecodable"
+    SPOOL_FULL = "spool-full"
     INTERNAL = "internal-error"
 
 

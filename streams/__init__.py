@@ -1,5 +1,1 @@
-"""The programs that run: the stream worker, the embedded run, the command `yeji`, evaluation and tuning."""
-
-from streams.one_thread import before_loading
-
-before_loading()  # here, as any other import may load NumPy
+"""The pipeline of a reading, the Faust app that runs it over Kafka, and the command `yeji`."""

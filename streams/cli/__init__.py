@@ -16,6 +16,7 @@ VERBS: tuple[str, ...] = (
     "grafana",
     "worker",
     "produce",
+    "connect",
     "topics",
     "check",
     "bench",

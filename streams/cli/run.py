@@ -24,6 +24,9 @@ def run(
     stdin: Annotated[
         bool, typer.Option("--stdin", help="read JSON lines (docs/wire.md) from standard input")
     ] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="read every source of the settings (docs/connect.md)")
+    ] = False,
     machine: Annotated[
         str | None,
         typer.Option(
@@ -167,6 +170,7 @@ def run(
         Simulation,
         choose_csv,
         choose_simulator,
+        choose_sources,
         choose_stdin,
         duration,
         milliseconds,
@@ -176,8 +180,8 @@ def run(
     )
     from streams.settings import load_settings
 
-    if csv is not None and stdin:
-        raise CommandError("Give --csv or --stdin, not both.")
+    if (csv is not None) + stdin + sources > 1:
+        raise CommandError("Give one of --csv, --stdin and --sources.")
     settings = load_settings(data=data)
     zone = zone_of(timezone)
     options = CsvOptions(
@@ -199,9 +203,15 @@ def run(
         align=0 if align is None else duration(align),
     )
     simulation = Simulation(seed, duration(interval), duration(history), machines, speed=speed)
-    kind = "csv" if csv is not None else "stdin" if stdin else "simulator"
+    kind = "csv" if csv is not None else "stdin" if stdin else "sources" if sources else "simulator"
     how = How(store_path(settings.data, kind, store), fresh, page, exit_at_end, zone, desk)
-    chosen = choose_csv(csv, options) if csv is not None else choose_stdin() if stdin else None
+    chosen = None
+    if csv is not None:
+        chosen = choose_csv(csv, options)
+    elif stdin:
+        chosen = choose_stdin()
+    elif sources:
+        chosen = choose_sources(settings)
     with opened_store(how.store, fresh=fresh) as sink:
         if chosen is None:
             chosen, settings = choose_simulator(simulation, settings, sink, exit_at_end=exit_at_end)

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from connectors.base.contract import Source
+from connectors.base.merged import MergedSource
+from connectors.base.sources import chosen_sources, open_source
 from connectors.csv.layout import CsvOptions
 from connectors.csv.source import AS_FOUND, CsvError, CsvSource, describe
 from connectors.simulator import demo_plant, plant_classes, steady_plant
@@ -158,6 +160,13 @@ def choose_csv(path: Path, options: CsvOptions = AS_FOUND) -> Chosen:
         files = "1 file" if len(source.unread) == 1 else f"{len(source.unread)} files"
         notes.append(f"{files} cannot be read: see the rejected input")
     return Chosen(source, False, title, source.total, notes=notes)
+
+
+def choose_sources(settings: Settings) -> Chosen:
+    """Every source of the settings, as `yeji connect` would read them. Raises SettingsError."""
+    names = chosen_sources(settings, None)
+    source = MergedSource([open_source(name, settings.sources[name]) for name in names])
+    return Chosen(source, True, f"the sources {', '.join(names)}")
 
 
 def choose_stdin() -> Chosen:

@@ -1,0 +1,42 @@
+"""`yeji connect`: the plant's own systems to Kafka."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and those under it."""
+    group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
+    group.callback()(connect)
+    app.add_typer(group, name="connect")
+
+
+def connect(
+    context: typer.Context,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="run only this one (may be repeated)", show_default="all of the settings"),
+    ] = None,
+    report: Annotated[float, typer.Option(help="seconds between reports in the log", min=1)] = 60.0,
+) -> None:
+    """Bring readings from MQTT and the plant's other systems to Kafka: every source of the settings at once.
+
+    While Kafka is away readings are held on disk, and delivered when it is back (settings `spool`). What a
+    source brings is acknowledged to it only when Kafka or the disk has it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from streams.agents.service import set_up_logging
+    from streams.cli.ending import ended_by_signals
+    from streams.connect.run import ConnectRun
+    from streams.settings import load_settings
+
+    settings = load_settings()
+    set_up_logging(settings)
+    with ended_by_signals() as ending:
+        run = ConnectRun(settings, source)
+        ending.stops(run.stop)
+        run.run(report)
