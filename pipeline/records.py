@@ -78,6 +78,7 @@ class Reason(StrEnum):
     LATE = "late"
     CSV_ROW = "csv-row"
     SPOOL_FULL = "spool-full"
+    BATCH = "batch-undecodable"
     INTERNAL = "internal-error"
 
 

@@ -1,1 +1,5 @@
-"""The pipeline of a reading, the Faust app that runs it over Kafka, and the command `yeji`."""
+"""The programs that run: the stream worker, the embedded run, the command `yeji`, evaluation and tuning."""
+
+from streams.one_thread import before_loading
+
+before_loading()  # here, as any other import may load NumPy

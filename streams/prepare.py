@@ -9,6 +9,7 @@ import numpy as np
 from detectors.batch import Batch
 from pipeline.monitor import Monitor
 from pipeline.settings import ClassSettings
+from streams.one_thread import one_thread
 from streams.settings import Settings, load_settings
 
 #: Readings that a made-up machine begins with, and readings after them: several blocks that are learned.
@@ -18,8 +19,10 @@ _BEGIN, _AFTER = 300, 200
 def prepare(settings: Settings) -> None:
     """Let a monitor of each kind of class see made-up readings, so that every kernel is compiled or loaded.
 
+    Every program that runs the pipeline begins with this, and so holds BLAS to one thread.
     Takes some twenty seconds where nothing was compiled before, and one where it was.
     """
+    one_thread()
     for class_settings, width in _different(settings):
         monitor = Monitor(class_settings, tuple(f"sensor_{column}" for column in range(width)))
         row = monitor.place("prepare")

@@ -8,16 +8,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.domain.dialect import Dialect
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
 from connectors.base.contract import SinkUnavailableError
 from connectors.base.history import HistoryUnavailableError
+from connectors.influx.client import TROUBLE, influx_client
 from connectors.influx.settings import InfluxSettings
-from connectors.influx.sink import influx_token
 
 
 class FluxReader:
@@ -25,18 +21,11 @@ class FluxReader:
 
     def __init__(self, settings: InfluxSettings) -> None:
         try:
-            token = influx_token(settings)
+            self._client: Any = influx_client(settings, 16)
         except SinkUnavailableError as error:
             raise HistoryUnavailableError(str(error)) from error
         self.bucket = literal(settings.bucket)
         self._url, self._org = settings.url, settings.org
-        self._client: Any = InfluxDBClient(
-            settings.url,
-            token,
-            org=settings.org,
-            timeout=int(settings.timeout * 1000),
-            connection_pool_maxsize=16,
-        )
         dialect: Any = Dialect  # influxdb-client is only half typed
         self._dialect = dialect(annotations=[], header=True, delimiter=",", date_time_format="RFC3339")
 
@@ -48,14 +37,14 @@ class FluxReader:
         """All rows of all tables of the answer; every value as text, "" = none."""
         try:
             answer = self._client.query_api().query_raw(query, org=self._org, dialect=self._dialect)
-            text = answer.data if isinstance(answer.data, bytes) else answer.read()
-        except (InfluxDBError, ApiException, HTTPError, OSError) as error:
+            text = (answer.data if isinstance(answer.data, bytes) else answer.read()).decode()
+        except TROUBLE as error:
             status = getattr(getattr(error, "response", error), "status", None)
             why = f"answers {status}" if status else f"cannot be reached ({type(error).__name__})"
             raise HistoryUnavailableError(
                 f"InfluxDB at {self._url} {why}. `yeji check` says what is wrong with it."
             ) from error
-        return list(parse(text.decode()))
+        return list(parse(text))
 
 
 def parse(text: str) -> Iterator[dict[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from pipeline.settings import Section
@@ -14,5 +16,8 @@ class InfluxSettings(Section):
     org: str = Field("yeji", description="organisation")
     bucket: str = Field("yeji", description="bucket for all measurements")
     token: SecretStr | None = Field(None, description="API token with write access to the bucket")
+    ca_file: Path | None = Field(
+        None, description="PEM file of the CA of an https address; none = known ones"
+    )
     timeout: float = Field(10.0, gt=0, description="seconds")
     readings: bool = Field(True, description="store every sensor's value too, not only what was found")

@@ -16,14 +16,14 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.domain.bucket import Bucket
 from influxdb_client.service.write_service import WriteService
-from urllib3.exceptions import HTTPError
 
 from connectors.base.contract import Sink, SinkUnavailableError
 from connectors.base.stats import WorkerStats
+from connectors.influx.client import TROUBLE, influx_client, message
 from connectors.influx.line_protocol import bodies, joined
 from connectors.influx.schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
 from connectors.influx.settings import InfluxSettings
@@ -33,6 +33,9 @@ from pipeline.records import Results
 MAX_LINES, MAX_BYTES, CONNECTIONS = 10_000, 5_000_000, 2
 #: Bodies that are ready before one of them has to be written: they take memory.
 WAITING = 2 * CONNECTIONS
+
+#: What InfluxDB answers when every line is durable (204 No Content).
+_WRITTEN = 204
 
 #: Refusals that are about the request, not about one line of it: the settings or the rights are wrong.
 _SETTINGS = {
@@ -59,9 +62,7 @@ class InfluxSink(Sink):
 
     def __init__(self, settings: InfluxSettings) -> None:
         self._settings = settings
-        self._client: Any = InfluxDBClient(
-            settings.url, influx_token(settings), org=settings.org, timeout=int(settings.timeout * 1000)
-        )
+        self._client: Any = influx_client(settings, CONNECTIONS + 2)
         write_service: Any = WriteService  # influxdb-client is only half typed
         self._api = write_service(self._client.api_client)
         # On the same machine compressing costs more than it saves.
@@ -78,7 +79,7 @@ class InfluxSink(Sink):
         try:
             found: Bucket | None = self._client.buckets_api().find_bucket_by_name(self._settings.bucket)
             return found
-        except (InfluxDBError, HTTPError, OSError) as error:
+        except TROUBLE as error:
             if getattr(getattr(error, "response", None), "status", None) == 404:
                 return None
             raise self._unavailable(error) from error
@@ -89,7 +90,7 @@ class InfluxSink(Sink):
             self._client.buckets_api().create_bucket(
                 bucket_name=self._settings.bucket, org=self._settings.org
             )
-        except (InfluxDBError, HTTPError, OSError) as error:
+        except TROUBLE as error:
             raise self._unavailable(error) from error
 
     def write(self, results: Results) -> None:
@@ -150,21 +151,31 @@ class InfluxSink(Sink):
             packer = zlib.compressobj(1, wbits=31)
             body = packer.compress(body) + packer.flush()
         try:
-            self._api.post_write(
+            answer = self._api.post_write(
                 self._settings.org,
                 self._settings.bucket,
                 body,
                 precision=precision,
                 content_type="text/plain; charset=utf-8",
+                _preload_content=False,  # the client would decode the answer, which may be anything
                 **headers,
             )
+            answer.drain_conn()
+            answer.release_conn()
         except InfluxDBError as error:
             status = getattr(error.response, "status", None)
-            if status in (400, 413, 422):
-                raise _RefusedBodyError(_message(error)) from None
+            if status == 413 or (status in (400, 422) and _of_influx(error)):
+                raise _RefusedBodyError(message(error)) from None
             raise self._unavailable(error) from error
-        except (HTTPError, OSError) as error:
+        except TROUBLE as error:
             raise self._unavailable(error) from error
+        if answer.status != _WRITTEN:
+            raise SinkUnavailableError(
+                f"{self._settings.url} answers {answer.status} to a write, where InfluxDB 2 answers "
+                f"{_WRITTEN}: something else listens there, or stands in between. Correct influx.url. The "
+                "results wait and are written again.",
+                retry_after=5.0,
+            )
 
     def _unavailable(self, error: BaseException) -> SinkUnavailableError:
         where = f"InfluxDB at {self._settings.url}"
@@ -175,7 +186,7 @@ class InfluxSink(Sink):
         if status:
             wait = getattr(error, "retry_after", None)
             return SinkUnavailableError(
-                f"{where} answers {status} ({_message(error)}). The results wait and are written again.",
+                f"{where} answers {status} ({message(error)}). The results wait and are written again.",
                 retry_after=_seconds(wait),
             )
         return SinkUnavailableError(
@@ -186,16 +197,6 @@ class InfluxSink(Sink):
         """Close the connections."""
         self._pool.shutdown(wait=True)
         self._client.close()
-
-
-def influx_token(settings: InfluxSettings) -> str:
-    """The token in clear. Raises `SinkUnavailableError` when none is set."""
-    if settings.token is None or not settings.token.get_secret_value():
-        raise SinkUnavailableError(
-            "No token for InfluxDB: create one with read and write access to the bucket "
-            f"{settings.bucket!r} and set YEJI_INFLUX__TOKEN."
-        )
-    return settings.token.get_secret_value()
 
 
 def _halves(body: bytes) -> Iterator[bytes]:
@@ -218,9 +219,12 @@ def _dropped(reason: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _message(error: BaseException) -> str:
-    text = getattr(error, "message", None) or str(error)
-    return " ".join(str(text).split())[:500]
+def _of_influx(error: InfluxDBError) -> bool:
+    """Whether InfluxDB itself refuses, and no proxy in front of it."""
+    try:
+        return "code" in msgspec.json.decode(error.response.data, type=dict[str, Any])
+    except (msgspec.DecodeError, AttributeError, TypeError):
+        return False
 
 
 def _cause(error: BaseException) -> str:

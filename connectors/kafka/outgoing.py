@@ -38,9 +38,11 @@ def output_records(results: Results, settings: KafkaSettings) -> Iterator[Record
 def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Record]:
     """Rejected input: the original bytes as value, everything else in headers (docs/bad-input.md).
 
-    The key names the message and counts its rejections, so that a replay gives the same keys.
+    The key names the message and counts its rejections, so that a replay returns the same keys. A message
+    with several rejections has its bytes in the first alone; the others' header ``original`` is its key.
     """
     counts: dict[tuple[str, int, int], int] = {}
+    first: dict[tuple[str, int, int], bytes] = {}
     for one in rejections:
         origin = (one.topic, one.partition, one.offset)
         number = counts[origin] = counts.get(origin, -1) + 1
@@ -55,10 +57,14 @@ def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Re
             "partition": str(one.partition),
             "offset": str(one.offset),
         }
+        place, value = f"{one.topic}/{one.partition}/{one.offset}", one.original
+        if number and value is first.setdefault(origin, value):
+            headers["original"], value = f"{place}/0", b""
+        first.setdefault(origin, value)
         yield Record(
             topic,
-            f"{one.topic}/{one.partition}/{one.offset}/{number}".encode(),
-            one.original,
+            f"{place}/{number}".encode(),
+            value,
             tuple(
                 (name, text.encode("utf-8", "replace")) for name, text in headers.items() if text is not None
             ),

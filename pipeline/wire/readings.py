@@ -20,6 +20,8 @@ from pipeline.wire.quality import Quality
 from pipeline.wire.times import EARLIEST, LATEST, epoch_ms, to_ms
 from pipeline.wire.waveform import WaveformError, waveform_sensors
 
+#: So many sensors of one message are named one by one; a message must not become many times its own size.
+MAX_REJECTIONS = 16
 #: Longer names of machines are not looked at.
 _MAX_MACHINE = 5 * 63 + 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -169,6 +171,7 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
                 reject(message, reason, f"{name!r}: {detail}", machine=machine, sensor=name, readings=count)
                 for reason, detail, count in problems
             ]
+        rejections = _summed_up(rejections, message, machine)
         if qualities is not None:
             uncertain = apply_quality(values, qualities)
     if usable is not None:
@@ -186,6 +189,18 @@ def _read(message: Message, limits: Limits) -> tuple[Frame | None, list[Rejectio
     if not len(time):
         return None, rejections
     return Frame(machine, time, names, values, uncertain), rejections
+
+
+def _summed_up(rejections: list[Rejection], message: Message, machine: str) -> list[Rejection]:
+    """The first of them, and the rest of each reason as one that counts its sensors."""
+    kept, rest = rejections[:MAX_REJECTIONS], rejections[MAX_REJECTIONS:]
+    for reason in dict.fromkeys(one.reason for one in rest):
+        of_reason = [one for one in rest if one.reason is reason]
+        names = ", ".join(repr(one.sensor) for one in of_reason[:8])
+        detail = f"{len(of_reason)} more sensors of this message, as {names}: {of_reason[0].detail}"
+        count = max(one.readings for one in of_reason)
+        kept.append(reject(message, reason, detail, machine=machine, readings=count))
+    return kept
 
 
 def _read_loosely(value: bytes) -> tuple[str, Any, dict[str, Any], Any]:

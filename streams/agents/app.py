@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 
+from connectors.kafka.batches import install
 from connectors.kafka.security import brokers, login, ssl_context
 from connectors.kafka.topics import FRAME_BYTES
 from streams.agents.lane import Lane
@@ -17,6 +18,7 @@ _WEEK = 7 * 24 * 3600.0
 
 def make_app(settings: Settings, lane: Lane) -> BulkApp:
     """The app with its lane; nothing is connected yet."""
+    install()
     kafka, session = settings.kafka, settings.worker.session
     app = BulkApp(
         kafka.group,

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
+from connectors.kafka.batches import ControlMark, UndecodableBatch
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message, Reason, Rejection, Results
 from pipeline.snapshots.snapshot import SnapshotError
@@ -82,6 +83,7 @@ class Engine:
         for place, records in batch:
             if place.topic == self._feedback:
                 verdicts += _messages(place, records)
+                items += _undecodable(records)
             else:
                 items += _items(place, records)
         results = self._pipeline.process(items)
@@ -175,14 +177,36 @@ def _items(place: Place, records: Sequence[Any]) -> list[Message | Rejection]:
             else message
             for message in messages
         ]
-    return messages
+    return messages + _undecodable(records)
+
+
+def _undecodable(records: Sequence[Any]) -> list[Rejection]:
+    """Batches that nobody can decode, whole: the bytes as they lie in the topic."""
+    return [
+        Rejection(
+            Reason.BATCH,
+            f"{r.topic}, partition {r.partition}: a {r.key.decode()}. None of its messages can be read. Look "
+            "at the producer's compression and library; the bytes kept here are the batch as Kafka holds it.",
+            r.value,
+            r.timestamp,
+            topic=r.topic,
+            partition=r.partition,
+            offset=r.offset,
+        )
+        for r in records
+        if isinstance(r, UndecodableBatch)
+    ]
 
 
 def _messages(place: Place, records: Sequence[Any]) -> list[Message]:
     topic, partition = place.topic, place.partition
     if records[0].offset < place.resume:
         records = [r for r in records if r.offset >= place.resume or r.key is None or r.key in place.behind]
-    return [Message(r.value or b"", r.timestamp, r.key, topic, partition, r.offset) for r in records]
+    return [
+        Message(r.value or b"", r.timestamp, r.key, topic, partition, r.offset)
+        for r in records
+        if not isinstance(r, (ControlMark, UndecodableBatch))
+    ]
 
 
 def _poisoned(message: Message, error: str) -> Rejection:

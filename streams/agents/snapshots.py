@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from connectors.kafka.batches import install
 from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 
@@ -67,6 +68,7 @@ def latest(known: list[Stored], one: Stored) -> list[Stored]:
 
 async def read_snapshots(settings: KafkaSettings, partition: int) -> Mapping[str, list[Stored]]:
     """Every machine's snapshots of one partition, newest first, read to the partition's end."""
+    install()
     tp = TopicPartition(settings.snapshots, partition)
     consumer = AIOKafkaConsumer(
         **client_options(settings),

@@ -33,9 +33,11 @@ class Expected:
         # One alarm's events keep their order; between alarms of several partitions there is none.
         assert {a.id: a for a in alerts} == {a.id: a for a in self.alerts}
         assert set(alerts) == set(self.alerts)
+        messages = stage.messages(stage.settings.kafka.rejected)
+        originals = {(key or b"").decode(): value for key, value, _ in messages}
         rejected = [
-            (key, headers["reason"], value)
-            for key, value, headers in stage.messages(stage.settings.kafka.rejected)
+            (key, headers["reason"], originals[headers["original"]] if "original" in headers else value)
+            for key, value, headers in messages
         ]
         if once:
             assert len(alerts) == len(self.alerts)

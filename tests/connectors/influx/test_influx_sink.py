@@ -168,11 +168,11 @@ class Stubborn(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         status = self.server.status  # type: ignore[attr-defined]
-        body = b'{"code": "trouble", "message": "partial write: beyond retention policy dropped=3"}'
+        body = self.server.body  # type: ignore[attr-defined]
         self.send_response(status)
         self.send_header("Retry-After", "7")
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + self.server.cut))  # type: ignore[attr-defined]
         self.end_headers()
         self.wfile.write(body)
         self.server.asked += 1  # type: ignore[attr-defined]
@@ -185,7 +185,8 @@ class Stubborn(BaseHTTPRequestHandler):
 def stubborn() -> Iterator[Any]:
     """A server that gives the same answer to everything: ``status``; ``asked`` counts."""
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Stubborn)
-    server.asked = 0
+    server.asked = server.cut = 0
+    server.body = b'{"code": "trouble", "message": "partial write: beyond retention policy dropped=3"}'
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -209,4 +210,28 @@ def test_a_body_that_is_refused_whole_is_not_cut_up(stubborn: Any) -> None:
     sink.write_lines(b"m v=1 1\nm v=2 2\nm v=3 3\n", "ms")
     assert len(sink.take_refused()) == 3
     assert stubborn.asked == 1
+    sink.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cut"),
+    [
+        (502, "<h1>Fehler: Gateway überlastet</h1>".encode("latin-1"), 0),
+        (503, b"\xff\xfe\x00", 0),
+        (400, b"<html>no such host</html>", 0),
+        (422, b"", 0),
+        (302, b"sign in", 0),
+        (200, b"<html>Please sign in to the guest network</html>", 0),
+        (500, b"cut", 100),
+    ],
+)
+def test_whatever_a_proxy_answers_the_lines_are_kept(
+    stubborn: Any, status: int, body: bytes, cut: int
+) -> None:
+    stubborn.status, stubborn.body, stubborn.cut = status, body, cut
+    sink = InfluxSink(InfluxSettings(url=f"http://127.0.0.1:{stubborn.server_port}", token="t", timeout=2.0))
+    for call in (sink.setup, lambda: sink.write_lines(b"m v=1 1\n", "ms"), sink.create_bucket):
+        with pytest.raises(SinkUnavailableError, match=r"127\.0\.0\.1"):
+            call()
+    assert sink.take_refused() == []
     sink.close()
