@@ -215,6 +215,7 @@ GROUPS = {
     "Understand": [
         "architecture",
         "detection",
+        "bench",
         "prognosis",
         "vibration",
         "alarms",

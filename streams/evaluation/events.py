@@ -11,13 +11,17 @@ from pathlib import Path
 
 from pipeline.settings import ClassSettings
 from streams.evaluation.compare import compare
-from streams.evaluation.reader import read_folder
+from streams.evaluation.reader import read_folder, read_sets
 from streams.evaluation.recording import Recording
 from streams.evaluation.report import Report, Watch
+from streams.evaluation.sets import compare_sets
 
 
 def run(path: Path, watch: Watch) -> Report:
-    """The default class settings on every file under ``path``."""
+    """The default class settings on every file under ``path``; each folder there is a set of its own."""
+    sets = read_sets(path)
+    if len(sets) > 1:
+        return compare_sets(f"sets of {path}", sets, preset, watch)
     return compare(f"events of {path}", read_folder(path), preset, watch)
 
 

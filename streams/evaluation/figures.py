@@ -19,7 +19,8 @@ class EventFigures:
 
     An event is caught when an alarm begins within it; one that stands already when the event begins is a
     miss (``standing``), for nobody would be called. ``false_episodes`` begin outside any event;
-    ``before`` are those of them that begin before the recording's first event.
+    ``before`` are those of them that begin before the recording's first event. ``learned`` events lie
+    whole in what a method learned before it spoke; they are not among ``events``.
     """
 
     events: int
@@ -32,6 +33,7 @@ class EventFigures:
     healthy_days: float
     healthy_in_alarm: float
     vus_pr: float
+    learned: int = 0
 
     @property
     def false_a_day(self) -> float:
@@ -41,7 +43,7 @@ class EventFigures:
 
 def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
     """The figures of one method on a set of recordings."""
-    events = caught = standing = before = false = 0
+    events = caught = standing = before = false = learned = 0
     delays: list[float] = []
     healthy = alarmed = 0.0
     volumes: list[float] = []
@@ -51,7 +53,8 @@ def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
         starts = runs(one.alarm)[:, 0]
         for start, stop in record.events.tolist():
             if not one.judged[start:stop].any():
-                continue  # the event lies in what was learned
+                learned += 1
+                continue
             events += 1
             begun = starts[(starts >= start) & (starts < stop)]
             if start and one.alarm[start - 1]:
@@ -80,6 +83,7 @@ def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
         healthy / _DAY,
         alarmed / healthy if healthy else float("nan"),
         float(np.mean(volumes)) if volumes else float("nan"),
+        learned,
     )
 
 

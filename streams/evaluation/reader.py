@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,27 @@ def read_folder(path: Path) -> list[Recording]:
     if not found:
         raise BenchError(f"{path} holds no .csv file. Name a folder of recordings.")
     return found
+
+
+def read_sets(path: Path) -> dict[str, list[Recording]]:
+    """The recordings of each folder directly under ``path`` that holds any; none = there are no such folders.
+
+    Raises BenchError when a file cannot be read.
+    """
+    folders = sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
+    return {
+        folder.name: [replace(one, name=f"{folder.name}/{one.name}") for one in read_folder(folder)]
+        for folder in folders
+        if any(folder.rglob("*.csv"))
+    }
+
+
+def sets_of(path: Path) -> dict[str, list[Recording]]:
+    """`read_sets`; raises BenchError for a folder with fewer than two sets."""
+    sets = read_sets(path)
+    if len(sets) < 2:
+        raise BenchError(f"{path} holds {len(sets)} folders of recordings; leaving one out needs two.")
+    return sets
 
 
 def _natural(path: Path) -> tuple[tuple[int, str], ...]:
@@ -69,7 +91,7 @@ def read_file(path: Path, root: Path, marks: list[tuple[int, int]] | None) -> Re
     for number, row in rows:
         try:
             times.append(read_time(row[0]))
-            values.append([float(row[i]) if row[i].strip() else np.nan for i in sensors])
+            values.append([_number(row[i]) for i in sensors])
             odd.append(label is not None and float(row[label] or 0) != 0)
         except (ValueError, IndexError) as error:
             raise BenchError(f"{path}:{number}: {error}; expected {';'.join(header)}") from None
@@ -80,6 +102,18 @@ def read_file(path: Path, root: Path, marks: list[tuple[int, int]] | None) -> Re
     x: Floats = np.array(values)
     name = str(path.relative_to(root)) if path != root else path.name
     return Recording(name, time, tuple(header[i].strip() for i in sensors), x, events)
+
+
+def _number(cell: str) -> float:
+    """A cell's value; one that is no number is missing, as for `yeji run`.
+
+    >>> _number("1.5"), _number("#VALUE!"), _number("")
+    (1.5, nan, nan)
+    """
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
 
 
 def _between(time: Ints, marks: list[tuple[int, int]]) -> Ints:

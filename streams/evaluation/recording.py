@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,13 +39,15 @@ class Outcome:
     """What a method says of a recording's readings, in one causal pass.
 
     ``score`` (n,) larger = odder, NaN while it learns; ``alarm`` (n,) whether it stands in alarm;
-    ``raised`` the readings at which it alerted.
+    ``raised`` (a,) the readings at which it alerted, ``severity`` (a,) how severe each alert became; a method
+    that knows no severity has none.
     """
 
     recording: Recording
     score: Floats
     alarm: Bools
     raised: Ints
+    severity: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def judged(self) -> Bools:

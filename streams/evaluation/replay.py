@@ -22,7 +22,8 @@ def replay(recording: Recording, preset: ClassSettings) -> Outcome:
     pipeline = Pipeline(Settings.model_construct(classes={"bench": preset}))  # not the user's own settings
     score = np.full(len(recording), np.nan)
     alarm = np.zeros(len(recording), dtype=bool)
-    raised: list[int] = []
+    raised: dict[str, int] = {}
+    severity: dict[str, int] = {}
     times, first = np.unique(recording.time, return_index=True)  # a repeated time is taken once
     for start in range(0, len(recording), _FRAME):
         part = slice(start, start + _FRAME)
@@ -33,9 +34,12 @@ def replay(recording: Recording, preset: ClassSettings) -> Outcome:
             score[at] = scored.score
             alarm[at] = scored.state == State.ALARM
         for event in results.alarms:
-            if event.kind is AlarmKind.CONDITION and event.phase is AlarmPhase.RAISED:
-                raised.append(int(first[np.searchsorted(times, event.time)]))
-    return Outcome(recording, score, alarm, np.array(raised, dtype=np.int64))
+            if event.kind is AlarmKind.CONDITION:
+                if event.phase is AlarmPhase.RAISED:
+                    raised.setdefault(event.id, int(first[np.searchsorted(times, event.time)]))
+                severity[event.id] = max(severity.get(event.id, 0), event.severity)
+    alerts = np.array(list(raised.values()), dtype=np.int64)
+    return Outcome(recording, score, alarm, alerts, np.array([severity[id] for id in raised], dtype=np.int64))
 
 
 def delayed(recording: Recording, over: Bools, alarm: AlarmSettings) -> Bools:

@@ -52,7 +52,7 @@ def test_events_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("", "is empty"), ("time,x\n1,abc\n", r"m.csv:2"), ("time,x\n", "no readings")]
+    ("text", "says"), [("", "is empty"), ("time,x\nabc,1\n", r"m.csv:2"), ("time,x\n", "no readings")]
 )
 def test_says_which_file_and_line_cannot_be_read(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "m.csv").write_text(text)
