@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import apprise
 
-from desk.notify.base import Channel, NotSentError
+from desk.notify.base import Channel, NotSentError, Sent
 from desk.rules.notification import Notification
 from desk.settings.alarms import ChannelSettings
 from pipeline.settings import SettingsError
@@ -30,7 +30,7 @@ class AppriseChannel(Channel):
                 "https://github.com/caronc/apprise/wiki for the form of each service's address."
             )
 
-    def send(self, notification: Notification, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> Sent:
         """Hand it to Apprise."""
         kind = _TYPES.get(notification.priority, "info")
         body = notification.text
@@ -38,4 +38,4 @@ class AppriseChannel(Channel):
             title=notification.subject, body=body, notify_type=kind, body_format="text"
         ):
             raise NotSentError("Apprise could not send it; its log says why")
-        return ""
+        return Sent()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 from desk.rules.notification import Notification
@@ -20,6 +21,18 @@ class UnsureError(Exception):
     """It may have gone out or not: the other side fell silent after it had everything."""
 
 
+class DeferredError(Exception):
+    """The other side does not take this letter for now; others it may take at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A letter went out. ``remark`` is for the log; ``later`` are addresses that did not take it for now."""
+
+    remark: str = ""
+    later: tuple[str, ...] = ()
+
+
 class Channel(ABC):
     """One way out. Used from one thread at a time."""
 
@@ -32,10 +45,11 @@ class Channel(ABC):
         self.name = name
 
     @abstractmethod
-    def send(self, notification: Notification, now: int) -> str:
-        """Send ``letter`` at ``now`` (ms UTC); gives a remark for the log, "" if there is none.
+    def send(self, notification: Notification, now: int) -> Sent:
+        """Send ``notification`` at ``now`` (ms UTC).
 
-        Raises `NotSentError`, `RefusedLetterError` or `UnsureError`; anything else is a bug.
+        Raises `NotSentError`, `DeferredError`, `RefusedNotificationError` or `UnsureError`; anything else is
+        a bug.
         """
 
     def close(self) -> None:  # noqa: B027 - most hold nothing

@@ -8,7 +8,14 @@ from dataclasses import replace
 import msgspec
 import structlog
 
-from desk.notify.base import Channel, NotSentError, RefusedNotificationError, UnsureError
+from desk.notify.base import (
+    Channel,
+    DeferredError,
+    NotSentError,
+    RefusedNotificationError,
+    Sent,
+    UnsureError,
+)
 from desk.rules.desk import note
 from desk.rules.journal import SYSTEM, Action
 from desk.rules.notification import Notification
@@ -20,6 +27,9 @@ from desk.store.store import Transaction
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, alarm_id
 
 log = structlog.get_logger(__name__)
+#: An urgent letter that may have gone out or not is sent again so often at most.
+_MOST_AGAIN = 3
+_AGAIN = "sent again with the same Message-ID: it may have arrived twice"
 
 
 class Dispatcher:
@@ -27,8 +37,10 @@ class Dispatcher:
 
     A letter is marked as being sent before it is, and as sent after. If the desk is cut off in between,
     `recover` sends it again where the receiver knows letters by their id, and gives it up as unsent, saying
-    why, where it might arrive twice. A channel that fails is left alone for a while that doubles; after
-    ``notify.dead`` failures in a row it raises an alarm of its own.
+    why, where it might arrive twice. Only an urgent alarm's is sent again even there, for twice is better
+    than never; it keeps its Message-ID. A channel that fails is left alone for a while that doubles; after
+    ``notify.dead`` failures in a row it raises an alarm of its own. One address that does not take a letter
+    for now gets it later, by itself, and holds up nobody.
     """
 
     def __init__(self, desk: Desk, channels: Mapping[str, Channel]) -> None:
@@ -47,11 +59,7 @@ class Dispatcher:
                             t, notification.id, "waiting", detail="cut off while it was sent; sent again"
                         )
                     else:
-                        self._give_up(
-                            t,
-                            notification,
-                            "the desk was cut off while it was sent: it may have gone out, or not",
-                        )
+                        self._unsure(t, notification, "the desk was cut off while it was sent")
         return found
 
     def deliver(self, name: str) -> int:
@@ -60,16 +68,21 @@ class Dispatcher:
         while (notification := self._claim(channel)) is not None:
             now = self.desk.clock()
             try:
-                remark = channel.send(notification, now)
+                sent = channel.send(notification, now)
             except NotSentError as error:
                 self._failed(channel, notification, str(error))
                 return settled
+            except DeferredError as error:
+                self._put_off(notification, str(error))
             except RefusedNotificationError as error:
-                self._settle(notification, sent=False, detail=str(error))
+                self._refused(notification, str(error))
             except UnsureError as error:
-                self._settle(notification, sent=False, detail=f"it may have gone out, or not: {error}")
+                with self.desk.store.writing() as t:
+                    self._unsure(t, notification, str(error))
+                self._trouble(channel, str(error))
+                return settled + 1
             else:
-                self._settle(notification, sent=True, detail=remark)
+                self._settle(notification, sent)
                 self._works(channel)
             settled += 1
         return settled
@@ -84,13 +97,13 @@ class Dispatcher:
         now = self.desk.clock()
         with self.desk.store.reading() as r:
             if (
-                outbox.next_waiting(r, channel.name) is None
+                outbox.next_waiting(r, channel.name, now) is None
                 or outbox.channel_state(r, channel.name).next > now
             ):
                 return None
         keep = self.settings.give_up
         with self.desk.store.writing() as t:
-            while (found := outbox.next_waiting(t, channel.name)) is not None:
+            while (found := outbox.next_waiting(t, channel.name, now)) is not None:
                 notification, attempts = found
                 if not attempts or now - notification.made <= keep * HOUR:
                     outbox.mark(t, notification.id, "sending")
@@ -98,19 +111,43 @@ class Dispatcher:
                 self._give_up(t, notification, f"given up after {attempts} tries in {keep:g} hours")
         return None
 
-    def _settle(self, notification: Notification, *, sent: bool, detail: str) -> None:
+    def _settle(self, notification: Notification, sent: Sent) -> None:
+        now = self.desk.clock()
         with self.desk.store.writing() as t:
-            if not sent:
-                self._give_up(t, notification, detail)
-                return
-            outbox.mark(t, notification.id, "sent", at=self.desk.clock(), detail=detail)
-            self._journal(
-                t,
-                notification,
-                Action.TOLD,
-                f"{notification.kind} to {notification.crew} by {notification.channel}",
-                detail,
-            )
+            again = outbox.tries(t, notification.id)[1]
+            detail = "; ".join(filter(None, (_AGAIN if again else "", sent.remark)))
+            outbox.mark(t, notification.id, "sent", at=now, detail=detail)
+            for address in sent.later:
+                outbox.put_copy(t, notification.id, notification.only_to(address), now + self._wait(1))
+            self._journal(t, notification, Action.TOLD, _occasion(notification), detail)
+
+    def _refused(self, notification: Notification, detail: str) -> None:
+        with self.desk.store.writing() as t:
+            self._give_up(t, notification, detail)
+
+    def _put_off(self, notification: Notification, why: str) -> None:
+        """One address does not take it for now."""
+        with self.desk.store.writing() as t:
+            tried, _ = outbox.tries(t, notification.id)
+            outbox.put_off(t, notification.id, next=self.desk.clock() + self._wait(tried), detail=why)
+
+    def _unsure(self, t: Transaction, notification: Notification, why: str) -> None:
+        """It may have gone out, or not: an urgent one is sent again, a few times; the others are not."""
+        _, unsure = outbox.tries(t, notification.id)
+        detail = f"it may have gone out, or not: {why}"
+        if notification.priority != "urgent" or unsure >= _MOST_AGAIN:
+            self._give_up(t, notification, detail)
+            return
+        wait = round(self.settings.longest_wait * 1000) * 2**unsure
+        outbox.put_off(
+            t, notification.id, next=self.desk.clock() + wait, detail=f"{detail}; sent again", unsure=True
+        )
+        self._journal(t, notification, Action.UNSENT, _occasion(notification), f"{detail}; it is sent again")
+
+    def _wait(self, tries: int) -> int:
+        """How long (ms) to leave alone what failed ``tries`` times in a row."""
+        doubled = self.settings.first_wait * 2.0 ** min(max(tries - 1, 0), 30)
+        return round(min(doubled, self.settings.longest_wait) * 1000)
 
     def _give_up(self, t: Transaction, notification: Notification, detail: str) -> None:
         outbox.mark(t, notification.id, "unsent", at=self.desk.clock(), detail=detail)
@@ -118,7 +155,7 @@ class Dispatcher:
             t,
             notification,
             Action.UNSENT,
-            f"{notification.kind} to {notification.crew} by {notification.channel}",
+            _occasion(notification),
             detail,
         )
         log.warning(
@@ -138,21 +175,22 @@ class Dispatcher:
     # -- how channels do
 
     def _failed(self, channel: Channel, notification: Notification, why: str) -> None:
+        with self.desk.store.writing() as t:
+            outbox.mark(t, notification.id, "waiting", detail=why)
+        self._trouble(channel, why)
+
+    def _trouble(self, channel: Channel, why: str) -> None:
+        """The channel failed once more: leave it alone for a while, and raise its alarm when it is dead."""
         now = self.desk.clock()
         with self.desk.store.writing() as t:
             before = outbox.channel_state(t, channel.name)
             failures = before.failures + 1
-            wait = min(self.settings.first_wait * 2 ** min(before.failures, 30), self.settings.longest_wait)
+            wait = self._wait(failures)
             state = ChannelState(
-                failures,
-                now if before.since is None else before.since,
-                now + round(wait * 1000),
-                why,
-                before.alarm,
+                failures, now if before.since is None else before.since, now + wait, why, before.alarm
             )
-            outbox.mark(t, notification.id, "waiting", detail=why)
             outbox.keep_channel(t, channel.name, state)
-        log.warning("a channel fails", channel=channel.name, failures=failures, wait_s=wait, why=why)
+        log.warning("a channel fails", channel=channel.name, failures=failures, wait_s=wait / 1000, why=why)
         if failures >= self.settings.dead and state.alarm is None:
             alarm = channel_alarm(channel.name, state, now)
             self.desk.take_in([alarm])
@@ -171,6 +209,11 @@ class Dispatcher:
             self.desk.take_in([over])
         with self.desk.store.writing() as t:
             outbox.keep_channel(t, channel.name, ChannelState())
+
+
+def _occasion(notification: Notification) -> str:
+    alone = f" ({', '.join(notification.to)})" if notification.to else ""
+    return f"{notification.kind} to {notification.crew} by {notification.channel}{alone}"
 
 
 def channel_alarm(name: str, state: ChannelState, now: int) -> AlarmEvent:

@@ -10,7 +10,14 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
-from desk.notify.base import Channel, NotSentError, RefusedNotificationError, UnsureError
+from desk.notify.base import (
+    Channel,
+    DeferredError,
+    NotSentError,
+    RefusedNotificationError,
+    Sent,
+    UnsureError,
+)
 from desk.rules.notification import Notification
 from desk.settings.alarms import ChannelSettings
 
@@ -18,8 +25,8 @@ from desk.settings.alarms import ChannelSettings
 class EmailChannel(Channel):
     """Sends each letter to all addresses of a channel in one SMTP transaction.
 
-    The Message-ID is the letter's id. A letter that some addresses refuse for good goes to the others; one
-    that any address refuses for now goes to none, and is tried again.
+    The Message-ID is the letter's id. What some addresses refuse, for now or for good, goes to the others at
+    once; those that refuse it for now are named in `Sent.later`, and get a letter of their own.
     """
 
     repeatable = False
@@ -34,21 +41,21 @@ class EmailChannel(Channel):
         self.user = unquote(url.username) if url.username else None
         self.password = unquote(url.password) if url.password else ""
 
-    def send(self, notification: Notification, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> Sent:
         """Hand it to the server."""
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             raise NotSentError(f"mail server {self.host}:{self.port} cannot be used: {error}") from error
         try:
-            refused = self._address(server)
+            answers = self._address(server, notification)
             self._hand_over(server, _message(notification, self.settings))
         finally:
             try:
                 server.quit()
             except (OSError, smtplib.SMTPException):
                 server.close()
-        return f"refused by the server: {', '.join(refused)}" if refused else ""
+        return answers
 
     def _connect(self) -> smtplib.SMTP:
         timeout = self.settings.timeout
@@ -74,24 +81,35 @@ class EmailChannel(Channel):
             raise
         return server
 
-    def _address(self, server: smtplib.SMTP) -> list[str]:
-        """Name sender and addresses; gives those refused for good."""
+    def _address(self, server: smtplib.SMTP, notification: Notification) -> Sent:
+        """Name sender and addresses; says who will not have it, if anybody does."""
+        addresses = notification.to or tuple(self.settings.to)
+        refused: list[str] = []
+        later: dict[str, str] = {}
         try:
             code, reply = server.mail(parseaddr(self.settings.sender)[1])
             if code >= 400:
                 raise NotSentError(f"the mail server refuses the sender: {code} {_text(reply)}")
-            refused = []
-            for address in self.settings.to:
+            for address in addresses:
                 code, reply = server.rcpt(parseaddr(address)[1])
                 if 400 <= code < 500:
-                    raise NotSentError(f"the mail server refuses {address} for now: {code} {_text(reply)}")
+                    later[address] = f"{address} ({code} {_text(reply)})"
                 if code >= 500:
                     refused.append(f"{address} ({code} {_text(reply)})")
         except (OSError, smtplib.SMTPException) as error:
             raise NotSentError(f"the mail server broke off: {error}") from error
-        if len(refused) == len(self.settings.to):
+        if len(refused) == len(addresses):
             raise RefusedNotificationError(f"the mail server refuses every address: {', '.join(refused)}")
-        return refused
+        if len(refused) + len(later) == len(addresses):
+            why = f"the mail server refuses for now: {', '.join(later.values())}"
+            # One address that waits alone says nothing of the channel.
+            raise DeferredError(why) if notification.to else NotSentError(why)
+        remarks = []
+        if refused:
+            remarks.append(f"refused by the server: {', '.join(refused)}")
+        if later:
+            remarks.append(f"refused for now, and sent to them later: {', '.join(later.values())}")
+        return Sent("; ".join(remarks), tuple(later))
 
     def _hand_over(self, server: smtplib.SMTP, message: bytes) -> None:
         try:
@@ -115,9 +133,9 @@ def _message(notification: Notification, settings: ChannelSettings) -> bytes:
     message = EmailMessage(policy=SMTP)
     message["Subject"] = notification.subject
     message["From"] = settings.sender
-    message["To"] = ", ".join(settings.to)
+    message["To"] = ", ".join(notification.to or settings.to)
     message["Date"] = format_datetime(datetime.fromtimestamp(notification.made / 1000, UTC))
-    message["Message-ID"] = f"<{notification.id}@yeji>"
+    message["Message-ID"] = f"<{notification.copy_of or notification.id}@yeji>"
     message["Auto-Submitted"] = "auto-generated"  # so that no absence note comes back
     message["Content-Language"] = notification.language
     if notification.priority == "urgent":

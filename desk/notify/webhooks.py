@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from desk.notify.base import Channel, NotSentError, RefusedNotificationError
+from desk.notify.base import Channel, NotSentError, RefusedNotificationError, Sent
 from desk.notify.signing import sign
 from desk.rules.notification import Alert, Notification
 from desk.rules.routing import Kind
@@ -35,14 +35,14 @@ class HttpChannel(Channel):
         """Close the connection."""
         self._client.close()
 
-    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> str:
+    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Sent:
         headers = {"content-type": "application/json", "user-agent": "yeji"} | headers
         try:
             answer = self._client.post(url, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise NotSentError(f"{_where(url)} does not answer: {error or type(error).__name__}") from error
         if answer.is_success:
-            return ""
+            return Sent()
         said = f"{_where(url)} answers {answer.status_code} {answer.text[:200]}".strip()
         if answer.status_code in _NEVER:
             raise RefusedNotificationError(said)
@@ -56,7 +56,7 @@ class WebhookChannel(HttpChannel):
         super().__init__(name, settings)
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
 
-    def send(self, notification: Notification, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> Sent:
         """Post it, signed for this moment."""
         body = _encode(webhook_body(notification))
         stamp = now // 1000
@@ -71,7 +71,7 @@ class WebhookChannel(HttpChannel):
 class AlertmanagerChannel(HttpChannel):
     """Prometheus Alertmanager's own API (v2): it knows an alert by its labels."""
 
-    def send(self, notification: Notification, now: int) -> str:
+    def send(self, notification: Notification, now: int) -> Sent:
         """Post the letter's alarms; those that last hold for a week unless they end before."""
         alerts = [alertmanager_alert(one, until=now + 7 * 86_400_000) for one in notification.alerts]
         return self._post(f"{self.url.rstrip('/')}/api/v2/alerts", _encode(alerts), {})

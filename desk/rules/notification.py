@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 import msgspec
 
 from desk.rules.routing import Kind
+from pipeline.records import ID_NAMESPACE
 
 
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,6 +34,8 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message as it is sent. ``id`` is the same however often it is tried.
 
     ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.
+    ``to`` are the addresses that are still to have it, () = all of the channel's; ``copy_of`` is the id of
+    the letter that the others had.
     """
 
     id: str
@@ -46,3 +51,11 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     alerts: tuple[Alert, ...]
     step: str = ""
     more: int = 0
+    to: tuple[str, ...] = ()
+    copy_of: str = ""
+
+    def only_to(self, address: str) -> Notification:
+        """The same letter for one address that did not take it."""
+        first = self.copy_of or self.id
+        id = str(uuid.uuid5(ID_NAMESPACE, f"copy\n{first}\n{address}"))
+        return msgspec.structs.replace(self, id=id, to=(address,), copy_of=first)

@@ -105,13 +105,38 @@ def mark_over(t: Transaction, point: str, announced: int, channel: str) -> None:
     )
 
 
-def next_waiting(t: Transaction, channel: str) -> tuple[Notification, int] | None:
-    """The letter that has waited longest, and how often it was tried."""
+def put_copy(t: Transaction, original: str, copy: Notification, next: int) -> None:
+    """Write a letter for one address that did not take ``original``, to be tried at ``next``."""
+    t.db.execute(
+        "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
+        "point, announced, over, detail, body, next) SELECT ?, channel, crew, kind, 'waiting', made, 1, "
+        "NULL, machine, point, announced, 1, '', ?, ? FROM outbox WHERE id = ?",
+        (copy.id, _pack(copy), next, original),
+    )
+
+
+def next_waiting(t: Transaction, channel: str, now: int) -> tuple[Notification, int] | None:
+    """The letter that has waited longest of those to be tried by ``now``, and how often it was tried."""
     row = t.db.execute(
-        "SELECT body, attempts FROM outbox WHERE channel = ? AND state = 'waiting' ORDER BY made, id LIMIT 1",
-        (channel,),
+        "SELECT body, attempts FROM outbox WHERE channel = ? AND state = 'waiting' AND next <= ? "
+        "ORDER BY made, id LIMIT 1",
+        (channel, now),
     ).fetchone()
     return (_notification(row[0]), row[1]) if row else None
+
+
+def put_off(t: Transaction, notification: str, *, next: int, detail: str, unsure: bool = False) -> None:
+    """Let a letter wait until ``next``; ``unsure`` when it may have gone out."""
+    t.db.execute(
+        "UPDATE outbox SET state = 'waiting', next = ?, detail = ?, unsure = unsure + ? WHERE id = ?",
+        (next, detail, unsure, notification),
+    )
+
+
+def tries(t: Transaction, notification: str) -> tuple[int, int]:
+    """How often a letter was tried, and after how many of these it may have gone out."""
+    row = t.db.execute("SELECT attempts, unsure FROM outbox WHERE id = ?", (notification,)).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def interrupted(t: Transaction, channel: str) -> list[Notification]:

@@ -145,6 +145,10 @@ _STEPS: tuple[str, ...] = (
     ALTER TABLE points ADD COLUMN state TEXT NOT NULL DEFAULT '';      -- desk.rules.life.AlarmState
     CREATE INDEX points_by_cause ON points (kind, cause) WHERE shown = 1;
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN next INTEGER NOT NULL DEFAULT 0;     -- not to be tried before
+    ALTER TABLE outbox ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;   -- tries after which it may be out
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made anew.

@@ -223,21 +223,66 @@ def test_a_letter_that_is_refused_for_good_blocks_no_other(telling, hook):
     assert SECRET not in unsent.why
 
 
-def test_addresses_refused_for_good_are_named_and_for_now_are_waited_for(telling, mail):
-    desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))))
+def test_one_address_that_waits_holds_up_nobody(telling, mail):
+    """Four of five are told at once, of this alarm and the next; the fifth later, alone."""
+    five = [f"{name}@x.test" for name in "abcde"]
+    desk = telling(everyone(mail=by_mail(mail, to=five)), group=0)
+    mail.box.replies["e@x.test"] = "450 busy"
+    first = raised(PRESS, desk.now)
+    desk.desk.take_in([first])
+    desk.work()
+    desk.desk.take_in([raised(OVEN, desk.now)])
+    desk.work(1)
+    assert [to for to, _ in mail.box.notifications] == [five[:4], five[:4]]
+    for _ in range(60):
+        desk.work(60)
+    assert len(mail.box.notifications) == 2
+    assert not desk.desk.open_alarms(Scope.of(OWN)), "the channel is not dead"
+    del mail.box.replies["e@x.test"]
+    desk.work(301)
+    alone = [(to, one["message-id"]) for to, one in mail.box.notifications[2:]]
+    assert alone == [(["e@x.test"], one["message-id"]) for _, one in mail.box.notifications[:2]]
+    said = desk.desk.messages(TENANT, first.id)
+    assert [one.state for one in said] == ["sent", "sent"]
+    assert any("e@x.test (450 busy)" in one.detail for one in said)
+    assert states(desk) == {"sent": 4}
+
+
+def test_an_address_that_waits_for_a_day_is_known_to_be_unsent(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))) | {"give_up": 1.0})
     mail.box.replies["b@x.test"] = "450 busy"
-    event = raised(PRESS)
+    desk.desk.take_in([raised(PRESS, desk.now)])
+    for _ in range(20):
+        desk.work(300)
+    assert states(desk) == {"sent": 1, "unsent": 1}
+    [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
+    assert "(b@x.test)" in unsent.why
+
+
+def test_a_mail_server_that_takes_no_address_for_now_is_a_channel_that_fails(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))))
+    mail.box.replies |= {"a@x.test": "450 busy", "b@x.test": "450 busy"}
+    desk.desk.take_in([raised(PRESS, desk.now)])
+    for _ in range(10):
+        desk.work(300)
+    assert [one.machine for one in desk.desk.open_alarms(Scope.of(OWN))] == [f"{OWN}/notify/channel/mail"]
+    mail.box.replies = {}
+    desk.work(300)
+    assert [to for to, _ in mail.box.notifications] == [["a@x.test", "b@x.test"]]
+
+
+def test_addresses_refused_for_good_are_named(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))))
+    mail.box.replies["b@x.test"] = "550 nobody here"
+    event = raised(PRESS, desk.now)
     desk.desk.take_in([event])
     desk.work()
-    assert mail.box.notifications == [], "b is busy, so a is not told alone and then again"
-    mail.box.replies["b@x.test"] = "550 nobody here"
-    desk.work(60)
     assert [to for to, _ in mail.box.notifications] == [["a@x.test"]]
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "sent"
     assert "b@x.test (550" in posted.detail
     mail.box.replies["a@x.test"] = "550 gone"
-    desk.desk.take_in([raised(OVEN)])
+    desk.desk.take_in([raised(OVEN, desk.now)])
     desk.work(60)
     assert states(desk) == {"sent": 1, "unsent": 1}
 
@@ -262,6 +307,39 @@ def test_a_mail_server_that_takes_it_and_says_nothing_is_not_sent_it_again(telli
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "unsent"
     assert "may have gone out" in posted.detail
+
+
+def test_an_urgent_one_is_sent_again_with_the_same_id_and_that_is_said(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)))
+    mail.box.vanish = True
+    event = limit("trip", desk.now, severity=4)
+    desk.settings.classes["press"] = ClassSettings(criticality=4)
+    desk.desk.take_in([event])
+    desk.work()
+    assert states(desk) == {"waiting": 1}
+    [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
+    assert "it is sent again" in unsent.why
+    mail.box.vanish = False
+    desk.work(299)
+    assert len(mail.box.notifications) == 1, "after a while, and not at once"
+    desk.work(1)
+    first, second = (one["message-id"] for _, one in mail.box.notifications)
+    assert first == second
+    [posted] = desk.desk.messages(TENANT, event.id)
+    assert (posted.state, "may have arrived twice" in posted.detail) == ("sent", True)
+
+
+def test_a_server_that_is_always_silent_is_a_dead_channel_and_the_letter_unsent_in_the_end(telling, mail):
+    desk = telling(everyone(mail=by_mail(mail)) | {"dead": 3})
+    mail.box.vanish = True
+    desk.settings.classes["press"] = ClassSettings(criticality=4)
+    desk.desk.take_in([limit("trip", desk.now, severity=4)])
+    for _ in range(60):
+        desk.work(60)
+    assert states(desk)["unsent"] == 1
+    assert len({one["message-id"] for _, one in mail.box.notifications}) == 1
+    assert len(mail.box.notifications) == 4
+    assert desk.desk.open_alarms(Scope.of(OWN))
 
 
 def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling, mail, hook):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from desk.notify.base import NotSentError
+from desk.notify.base import NotSentError, Sent
 from desk.notify.smtp import EmailChannel
 from desk.rules.notification import Notification
 from desk.rules.routing import Kind
@@ -108,7 +108,7 @@ def trusted(certificate, monkeypatch):
 
 def test_starttls_with_a_password(serve, trusted):
     box, port = serve(starttls=True, auth_require_tls=True)
-    assert channel(f"smtp://yeji:p%40ss@127.0.0.1:{port}").send(LETTER, 0) == ""
+    assert channel(f"smtp://yeji:p%40ss@127.0.0.1:{port}").send(LETTER, 0) == Sent()
     [(_, notification)] = box.notifications
     assert notification.get_content().split() == ["it", "is", "hot", "."]
     assert notification["importance"] == "high"
