@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
+from desk.advice.advisor import Advisor
+from desk.advice.likelihood import joined
 from desk.rules.journal import Entry
-from desk.rules.modes import FailureModes, fit
+from desk.rules.modes import FailureModes, fit, worth_naming
 from desk.rules.scope import Scope
 from desk.service.desk import Desk
 from desk.store.store import Transaction
@@ -40,8 +42,9 @@ class ModeBook:
     (`activate`).
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, advisor: Advisor | None = None) -> None:
+        """``advisor``: says by the catalogue what is likely before any crew has; None = nothing."""
+        self.desk, self.advisor = desk, advisor
         self._lock = Lock()
         self._models: dict[str, FailureModes] = {}
         desk.modes = self.name
@@ -57,7 +60,10 @@ class ModeBook:
                 model = fit(_active(r, key))
             with self._lock:
                 self._models[key] = model
-        return model.likely(features(event))
+        catalogue = self.advisor.likely(event) if self.advisor else {}
+        if not catalogue:
+            return model.likely(features(event))
+        return worth_naming(joined(catalogue, model.weights(features(event))))
 
     def versions(self, tenant: str, machine_class: str) -> list[ModelVersion]:
         """The versions of one classifier, the newest first."""

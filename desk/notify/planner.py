@@ -38,7 +38,9 @@ class Planner:
                 return 0
         with self.desk.store.writing() as t:
             due = self._plan(t, now)
-            writer = Writer(self.desk.settings, self.zone, lambda alarm: _last(t, alarm))
+            writer = Writer(
+                self.desk.settings, self.zone, lambda alarm: _last(t, alarm), self.desk.advice.advise
+            )
             standing = t.shown(EVERYTHING)
             made = sum(self._write(t, writer, one, now, standing, "waiting") for one in due.send)
             for one in due.folded:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from desk.advice.catalogue import AdviceEdit
 from desk.rules.suppression import Window
 from pipeline.records import AlarmEvent, Verdict
 
@@ -39,6 +40,7 @@ class Action(StrEnum):
     TOLD = "told"
     UNSENT = "unsent"
     TUNE = "tune"
+    ADVICE = "advice"
 
 
 #: Who acts when nobody does.
@@ -53,8 +55,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``by``     a person's name, or `SYSTEM`
     ``point``  the alarm point, ``alarm`` its occurrence (`AlarmEvent.id`); "" when it is about neither
     ``before`` and ``after``  the point's life (`desk.rules.life.Life.code`)
-    ``event``, ``verdict``, ``window``, ``until``, ``reasons``, ``group``, ``modes``, ``raised``
-    what the action carries; ``raised`` is by how many priorities repetition and growth raise the alarm
+    ``event``, ``verdict``, ``window``, ``advice``, ``until``, ``reasons``, ``group``, ``modes``,
+    ``raised``  what the action carries; ``raised`` by how many priorities repetition and growth raise it
     """
 
     seq: int = 0
@@ -72,6 +74,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     event: AlarmEvent | None = None
     verdict: Verdict | None = None
     window: Window | None = None
+    advice: AdviceEdit | None = None
     until: int | None = None
     reasons: tuple[str, ...] = ()
     group: str = ""

@@ -6,7 +6,7 @@ What is learned is how alarms look (which sensors raised them, and in which dire
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from river import base
 
@@ -48,17 +48,27 @@ class FailureModes(base.Classifier):  # type: ignore[misc]
 
     def predict_proba_one(self, x: dict[str, float]) -> dict[str, float]:
         """Probability of each known mode; what is missing to 1 is "none of these"."""
+        weights = self.weights(x)
+        total = sum(weights.values()) + self.doubt
+        return {mode: weight / total for mode, weight in weights.items()}
+
+    def weights(self, x: dict[str, float]) -> dict[str, float]:
+        """How many confirmed faults of each mode looked like ``x``, each counted by how near it is (0..1)."""
         weights: dict[str, float] = {}
         for known, mode in self._examples:
             distance = sum((x.get(name, 0.0) - known.get(name, 0.0)) ** 2 for name in x.keys() | known.keys())
             weights[mode] = weights.get(mode, 0.0) + math.exp(-distance / (2 * self.width**2))
-        total = sum(weights.values()) + self.doubt
-        return {mode: weight / total for mode, weight in weights.items()}
+        return weights
 
     def likely(self, x: dict[str, float]) -> tuple[tuple[str, float], ...]:
         """The modes worth naming, the likeliest first."""
-        found = sorted(self.predict_proba_one(x).items(), key=lambda pair: (-pair[1], pair[0]))
-        return tuple((mode, round(p, 3)) for mode, p in found[:MOST_NAMED] if p >= LEAST)
+        return worth_naming(self.predict_proba_one(x))
+
+
+def worth_naming(found: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """(mode, probability) of those that are likely enough to be named, the likeliest first."""
+    ordered = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple((mode, round(p, 3)) for mode, p in ordered[:MOST_NAMED] if p >= LEAST)
 
 
 def fit(examples: Sequence[Example]) -> FailureModes:

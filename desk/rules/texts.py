@@ -10,6 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from desk.advice.advisor import Advice
+from desk.advice.catalogue import Language
 from desk.rules.grouping import same_trouble
 from desk.rules.korean import said
 from desk.rules.notification import Alert, Notification
@@ -30,11 +32,16 @@ MOST_ALERTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes letters. ``last`` gives what was found last on a machine, other than by this alarm."""
+    """Writes messages.
+
+    ``last`` returns what was found last on a machine, other than by this alarm; ``advise`` what to do about
+    an alarm at a time, in a language.
+    """
 
     settings: SettingsWithDesk
     zone: tzinfo
     last: Callable[[AlarmView], Verdict | None] = field(default=lambda _: None)
+    advise: Callable[[AlarmView, int, Language], Advice | None] = field(default=lambda *_: None)
 
     def write(self, trigger: Trigger, alarms: list[AlarmView], channel: str, now: int) -> Notification:
         """The letter for ``occasion`` by ``channel``; ``alarms`` are its points as they are shown."""
@@ -65,7 +72,7 @@ class Writer:
             more=len(alarms) - len(alerts),
         )
 
-    def _alert(self, one: AlarmView, kind: Kind, head: str, language: str, now: int) -> Alert:
+    def _alert(self, one: AlarmView, kind: Kind, head: str, language: Language, now: int) -> Alert:
         shown = self._alarm(one, language, now, False)
         notification = {"kind": "alarm", "bundle": False, "alarms": [shown], "link": ""}
         return Alert(
@@ -86,9 +93,10 @@ class Writer:
             modes=one.modes,
         )
 
-    def _alarm(self, one: AlarmView, language: str, now: int, whole: bool) -> dict[str, Any]:
+    def _alarm(self, one: AlarmView, language: Language, now: int, whole: bool) -> dict[str, Any]:
         sensors = self._sensors(one.machine_class)
         last = self.last(one) if whole else None
+        advice = self.advise(one, now, language)
         return {
             "own": within(one.machine, OWN),
             "machine": one.machine,
@@ -106,7 +114,13 @@ class Writer:
             "contributions": [
                 _contribution(c, sensors, language) for c in one.contributions[:MOST_SENSORS] if c.share > 0
             ],
-            "modes": [(mode, f"{share:.0%}") for mode, share in one.modes],
+            "sentence": _line(advice.sentence) if advice else "",
+            "headline": _line(advice.headline) if advice else "",
+            "checks": [_line(check) for check in advice.first] if advice else [],
+            "safety": [_line(word) for word in advice.safety] if advice else [],
+            "modes": [(likely.title(language), f"{likely.share:.0%}") for likely in advice.likely]
+            if advice
+            else [(mode, f"{share:.0%}") for mode, share in one.modes],
             "members": sum(not same_trouble(one, other) for other in one.members),
             "last": last
             and {

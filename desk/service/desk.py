@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.grouping import all_data, group_of
 from desk.rules.journal import Action, Entry
@@ -21,6 +22,7 @@ from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.suppression import Window, reasons
 from desk.rules.views import AlarmView, arrange, view
+from desk.service.advice import AdviceBook
 from desk.settings.whole import SettingsWithDesk
 from desk.store.outbox import Posted, posted
 from desk.store.store import DeskStore, Transaction
@@ -65,6 +67,7 @@ class Desk:
     def __init__(self, path: Path, settings: SettingsWithDesk, clock: Callable[[], int] = wall_clock) -> None:
         self.settings, self.clock = settings, clock
         self.store = DeskStore(path)
+        self.advice = AdviceBook(self.store, settings)
         desk = settings.desk
         self.rules = Rules(
             desk.chatter,
@@ -526,6 +529,27 @@ class Desk:
             self._tell(t, Action.UP, machine, by, why)
         self.tick()
 
+    def change_advice(
+        self, scope: Scope, place: str, catalogue: str, key: str, mode: Mode | None, *, by: str, why: str
+    ) -> None:
+        """Put ``mode`` into a catalogue for everything under ``place``; None takes the mode ``key`` out.
+
+        Raises `RefusedError` for a mode that cannot be used, and says why.
+        """
+        place = place.strip("/")
+        self._place(scope, place)
+        if self.advice.catalogues(place).get(catalogue) is None:
+            raise NotFoundError(f"There is no catalogue {catalogue!r}.")
+        if not why.strip():
+            raise RefusedError("Say why it is changed: others work by it.")
+        if mode is not None:
+            try:
+                check_mode(mode)
+            except CatalogueError as error:
+                raise RefusedError(str(error)) from None
+        with self.store.writing() as t:
+            self._tell(t, Action.ADVICE, place, by, why.strip(), advice=AdviceEdit(catalogue, key, mode))
+
     # -- live
 
     def subscribe(self, call: Callable[[list[Entry]], None]) -> None:
@@ -579,6 +603,7 @@ class Desk:
         why: str,
         verdict: Verdict | None = None,
         window: Window | None = None,
+        advice: AdviceEdit | None = None,
     ) -> None:
         now = self.clock()
         t.append(
@@ -591,5 +616,6 @@ class Desk:
                 why=why,
                 verdict=verdict,
                 window=window,
+                advice=advice,
             )
         )

@@ -149,6 +149,9 @@ _STEPS: tuple[str, ...] = (
     ALTER TABLE outbox ADD COLUMN next INTEGER NOT NULL DEFAULT 0;     -- not to be tried before
     ALTER TABLE outbox ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;   -- tries after which it may be out
     """,
+    """
+    CREATE INDEX journal_of_advice ON journal (seq) WHERE action = 'advice';
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made anew.

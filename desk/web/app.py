@@ -28,6 +28,7 @@ from desk.web.api.calls import Api
 from desk.web.kit.render import Renderer
 from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
 from desk.web.page.app import STATIC, preferences
+from desk.web.pages.advice import AdvicePages
 from desk.web.pages.alarms import AlarmPages
 from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
@@ -64,6 +65,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         loaders=[PackageLoader("desk.web.pages")],
         texts=[TEXTS],
         zone=settings.timezone,  # as in forms and messages
+        more={"advise": desk.advice.advise, "mode_titles": desk.advice.advisor.titles},
     )
     guard = AccessGuard(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
     live_updates = LiveUpdates(desk)
@@ -82,7 +84,8 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         return JSONResponse({"status": "ok"})
 
     routes: list[BaseRoute] = [
-        *AlarmPages(guard, desk, orders).routes(),
+        *AlarmPages(guard, desk, orders, history).routes(),
+        *AdvicePages(guard, desk).routes(),
         *MachinePages(guard, desk, history).routes(),
         *WorkPages(guard, desk, history).routes(),
         *ReportPages(guard, desk).routes(),

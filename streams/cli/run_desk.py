@@ -54,7 +54,7 @@ def started_desk(
     stack.enter_context(only_runner(path))
     desk = Desk(path, settings)
     stack.callback(desk.close)
-    ModeBook(desk)
+    ModeBook(desk, desk.advice.advisor)
     runner = DeskRunner(
         desk,
         alerts=(lambda: AlertReader(settings.kafka, desk)) if kafka else None,

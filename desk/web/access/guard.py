@@ -31,6 +31,7 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/fleet", "fleet", Role.VIEWER),
     ("/windows", "work", Role.VIEWER),
     ("/report", "report", Role.VIEWER),
+    ("/advice", "catalogue", Role.VIEWER),
     ("/kpis", "kpis", Role.VIEWER),
     ("/journal", "journal", Role.ENGINEER),
     ("/people", "people", Role.ADMIN),

@@ -18,6 +18,7 @@ from desk.web.access.guard import AccessGuard, InvalidError, Visit
 from desk.web.api import models as m
 from desk.web.api.call import Call, Parameter
 from desk.web.api.openapi import document
+from desk.web.kit.texts import LANGUAGES
 from desk.web.page.app import whole
 from desk.web.pages.work_orders import WorkOrders
 
@@ -251,10 +252,15 @@ class Api:
         ):  # a repeated call adds nothing
             view = self.desk.comment(visit.scope, id, by=visit.by, text=words)
         order = self.orders.set(id, given.number, url, visit.by)
-        return _json(m.AlarmOut.of(view, self.url, order))
+        return _json(m.AlarmOut.of(view, self.url, order, self._advice(view)))
 
     def _out(self, view: AlarmView) -> m.AlarmOut:
-        return m.AlarmOut.of(view, self.url, self.orders.of(view.id))
+        return m.AlarmOut.of(view, self.url, self.orders.of(view.id), self._advice(view))
+
+    def _advice(self, view: AlarmView) -> m.AdviceOut | None:
+        now = self.desk.clock()
+        en, ko = (self.desk.advice.advise(view, now, language) for language in LANGUAGES)
+        return m.AdviceOut.of(en, ko) if en and ko else None
 
     # -- the rest
 

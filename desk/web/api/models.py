@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl
 
 from connectors.base.times import instant
+from desk.advice.advisor import Advice
 from desk.rules.journal import Entry
 from desk.rules.kpis import Kpis
 from desk.rules.suppression import Window
@@ -57,6 +59,47 @@ class WorkOrderOut(BaseModel):
         return cls(number=order.number, url=order.url, by=order.by, at=instant(order.at))
 
 
+class TextOut(BaseModel):
+    """The same words in both languages."""
+
+    en: str
+    ko: str
+
+
+class AdviceOut(BaseModel):
+    """What to do about an alarm, from the catalogue of failure modes."""
+
+    sentence: TextOut = Field(description="what a floor worker is told first")
+    mode: str | None = Field(None, description="the failure mode whose checks are given")
+    title: TextOut | None = None
+    checks: list[TextOut] = Field(default_factory=list, description="in the order to do them")
+    parts: list[TextOut] = Field(default_factory=list)
+    safety: list[TextOut] = Field(default_factory=list)
+    skill: str = Field("", description="who does the checks")
+    minutes: int = Field(0, description="for the checks")
+    sources: list[str] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, en: Advice, ko: Advice) -> AdviceOut:
+        """From the same advice in both languages."""
+
+        def pairs(first: Sequence[str], second: Sequence[str]) -> list[TextOut]:
+            return [TextOut(en=a, ko=b) for a, b in zip(first, second, strict=True)]
+
+        lead = en.lead
+        return cls(
+            sentence=TextOut(en=en.sentence, ko=ko.sentence),
+            mode=lead.mode if lead else None,
+            title=TextOut(en=lead.title.of("en"), ko=lead.title.of("ko")) if lead else None,
+            checks=pairs(en.checks, ko.checks),
+            parts=pairs(en.parts, ko.parts),
+            safety=pairs(en.safety, ko.safety),
+            skill=en.skill,
+            minutes=en.minutes,
+            sources=list(lead.sources) if lead else [],
+        )
+
+
 class AlarmOut(BaseModel):
     """An alarm as it stands on the desk: what a work order is made from."""
 
@@ -78,6 +121,7 @@ class AlarmOut(BaseModel):
     detail: str = ""
     contributions: list[ContributionOut] = Field(default_factory=list)
     likely_modes: list[ModeOut] = Field(default_factory=list)
+    advice: AdviceOut | None = None
     acknowledged_by: str | None = None
     taken_by: str | None = None
     shelved_until: datetime | None = None
@@ -87,7 +131,9 @@ class AlarmOut(BaseModel):
     work_order: WorkOrderOut | None = None
 
     @classmethod
-    def of(cls, view: AlarmView, url: str, order: WorkOrder | None) -> AlarmOut:
+    def of(
+        cls, view: AlarmView, url: str, order: WorkOrder | None, advice: AdviceOut | None = None
+    ) -> AlarmOut:
         """From the desk's own view."""
         return cls(
             id=view.id,
@@ -120,6 +166,7 @@ class AlarmOut(BaseModel):
             related=[member.id for member in view.members],
             link=f"{url}/alarms/{view.id}",
             work_order=WorkOrderOut.of(order) if order else None,
+            advice=advice,
         )
 
 

@@ -38,8 +38,12 @@ class Renderer:
         loaders: Sequence[BaseLoader] = (),
         texts: Sequence[Mapping[str, tuple[str, str]]] = (),
         zone: str = "",
+        more: Mapping[str, object] | None = None,
     ) -> None:
-        """``zone`` is that of the times on the pages; "" = each reader's own."""
+        """``zone`` is that of the times on the pages; "" = each reader's own.
+
+        ``more``: what every template can use besides.
+        """
         self.settings = settings
         self._language = language
         self.navigation = navigation
@@ -62,6 +66,7 @@ class Renderer:
         self._environment.globals["zone_shown"] = zone
         self._environment.globals["sensor_label"] = self.sensor_label
         self._environment.globals["sensor_unit"] = self.sensor_unit
+        self._environment.globals |= more or {}
 
     def language(self, request: Request) -> Language:
         """The reader's choice, else the settings'."""

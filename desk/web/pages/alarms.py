@@ -7,14 +7,20 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from connectors.base.history import History, HistoryUnavailableError
 from desk.access.roles import Role
+from desk.advice.advisor import Advice
+from desk.advice.sentence import Course
+from desk.advice.trend import trend
 from desk.rules.desk import RefusedError
-from desk.rules.scope import Scope
+from desk.rules.routing import OWN
+from desk.rules.scope import Scope, within
+from desk.rules.views import AlarmView
 from desk.service.desk import Desk, NotFoundError
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.pages.alarm_list import SHELVES, AlarmListCache
 from desk.web.pages.work_orders import WorkOrders
-from pipeline.records import VerdictKind
+from pipeline.records import AlarmEvent, VerdictKind
 
 _HOUR = 3_600_000
 
@@ -22,8 +28,10 @@ _HOUR = 3_600_000
 class AlarmPages:
     """Routes of `/` and `/alarms/…`."""
 
-    def __init__(self, guard: AccessGuard, desk: Desk, orders: WorkOrders) -> None:
-        self.guard, self.desk, self.orders = guard, desk, orders
+    def __init__(
+        self, guard: AccessGuard, desk: Desk, orders: WorkOrders, history: History | None = None
+    ) -> None:
+        self.guard, self.desk, self.orders, self.history = guard, desk, orders, history
         self.alarm_lists = AlarmListCache(desk, guard.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
@@ -68,6 +76,7 @@ class AlarmPages:
         ended = occurrence.ended if occurrence else None
         end = ended or max(event.time, event.onset)
         margin = max(600_000, (end - event.onset) // 2)
+        now = self.desk.clock()
         return self.guard.show(
             visit,
             "alarm.html",
@@ -80,12 +89,42 @@ class AlarmPages:
             messages=self.desk.messages(visit.scope, id),
             last=self.desk.last_time(visit.scope, alarm.machine, but=id),
             order=self.orders.of(id),
-            now=self.desk.clock(),
+            now=now,
+            advice=self._advice(visit, alarm, event, ended, now),
             shelves=SHELVES,
             kinds=VerdictKind,
             known=self._known(visit.scope),
             chart={"machine": alarm.machine, "from": event.onset - margin, "to": end + margin},
         )
+
+    def _advice(
+        self, visit: Visit, alarm: AlarmView, event: AlarmEvent, ended: int | None, now: int
+    ) -> Advice | None:
+        """What to do about it: about the occurrence that is looked at, which may not be the latest."""
+        if within(alarm.machine, OWN):
+            return None
+        active = ended is None and alarm.active
+        lasted = (now if ended is None else ended) - event.onset if active or ended else 0
+        course = Course(max(0, lasted), active, self._trend(event, now) if active else "")
+        modes = alarm.modes if event.id == alarm.id else ()
+        return self.desk.advice.advisor.advise(
+            event, modes, course, self.guard.render.language(visit.request)
+        )
+
+    def _trend(self, event: AlarmEvent, now: int) -> str:
+        """Where the value of the sensor that raised it goes; "" without readings."""
+        named = event.sensor or next(
+            (one.sensor for one in sorted(event.contributions, key=lambda one: -one.share)), ""
+        )
+        if self.history is None or not named:
+            return ""
+        try:
+            series = self.history.series(event.machine, event.onset, max(now, event.time), 60)
+        except HistoryUnavailableError:
+            return ""
+        if named not in series.sensors or not len(series):
+            return ""
+        return trend(series.mean[:, series.sensors.index(named)])
 
     def _known(self, scope: Scope) -> dict[str, list[str]]:
         """Failure modes and parts that crews have named: offered while typing."""

@@ -67,6 +67,7 @@ class MachinePages:
             spans=useful_spans(now) if now else [],
             prognosis=self.history.prognosis(name) if self.history else None,
             points=points,
+            desk_now=desk_now,
             past=self.desk.history(visit.scope, name, limit=50),
             down=self.desk.down(visit.scope).get(name),
             kinds=VerdictKind,

@@ -60,13 +60,16 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
     assert desk.work() == 1
     [(to, notification)] = mail.box.notifications
     assert to == ["crew@plant.test"]
-    assert notification["subject"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
+    assert notification["subject"] == "[Medium] press-07: Bearing runs rough: vibration 9.1, usual 3"
     text = notification.get_content()
     for part in (
         "Machine: gwangju/ggm/body/line-2/press-07",
         "Since: 2026-01-05 11:43 KST",
         "- vibration: 9.1, expected 3 (+6.1 standard deviations), 70% of the score",
-        "Likely: bearing-wear (83%)",
+        "Bearing runs rough: vibration 9.1, usual 3",
+        "Check first:\n  1. Listen at the housing",
+        "Safety: Lock out and tag out",
+        "Likely: Bearing wear or pitting (83%)",
         "fault confirmed, bearing-wear, part 6205: bearing replaced (Kim)",
         f"https://desk.plant.test/alarms/{event.id}",
     ):
@@ -83,7 +86,7 @@ def test_korean(telling, mail):
     desk.desk.take_in([raised(PRESS, desk.now)])
     desk.work()
     [(_, notification)] = mail.box.notifications
-    assert notification["subject"] == "[보통] press-07: 평소와 다른 상태 (진동 9.1 mm/s)"
+    assert notification["subject"] == "[보통] press-07: 베어링이 거칠게 돌고 있습니다 (추정): 진동 9.1 mm/s, 평소 3"
     assert "- 진동: 9.1 mm/s, 기대값 3 mm/s (표준편차의 +6.1배), 점수의 70%" in notification.get_content()
 
 
@@ -381,7 +384,7 @@ def test_apprise(telling, hook):
     desk.work(60)
     assert states(desk) == {"sent": 1}
     body = hook.bodies()[1]
-    assert body["title"] == "[Medium] press-07: unusual behaviour (vibration 9.1)"
+    assert body["title"] == "[Medium] press-07: Bearing runs rough (probably): vibration 9.1, usual 3"
     assert "vibration" in body["message"]
 
 

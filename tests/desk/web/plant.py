@@ -12,6 +12,7 @@ from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.store import SqliteSink
 from desk.access.roles import ALL, Account, Role
 from desk.access.store import AccessStore
+from desk.advice.catalogue import Mode, Text
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from desk.web.app import DeskWeb, make_web
@@ -176,6 +177,14 @@ def fill(desk: Desk, web: DeskWeb, orders: WorkOrders) -> None:
         EVERYTHING, f"{THEIRS}/paint", start=NOW, end=NOW + 60 * MINUTE, by="their-crew", why="zebra work"
     )
     desk.machine_down(EVERYTHING, f"{THEIRS}/vault/line-x/hush-down", by="their-crew", why="zebra broke")
+    theirs = Mode(
+        mode="advice-9",
+        title=Text("zebra mode"),
+        sentence=Text("zebra sentence"),
+        symptoms=(),
+        checks=(Text("zebra check"),),
+    )
+    desk.change_advice(EVERYTHING, THEIRS, "pump", "advice-9", theirs, by="their-crew", why="zebra")
     orders.set(secret.id, "zebra-4711", "https://cmms.example/zebra", "their-cmms")
     people = [
         ("root", Role.ADMIN, [ALL]),

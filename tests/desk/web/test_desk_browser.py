@@ -82,8 +82,13 @@ def test_one_tap_acknowledges(open_desk: OpenDesk, plant: Plant):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you 2")
     names = page.locator(".desk-alarm .title a").all_inner_texts()
     assert names == ["press-1", "pump-1"]  # the urgent one first
-    expect(card(page)).to_contain_text("Likely bearing-wear (72 %)")
-    expect(card(page)).to_contain_text("Vibration 9.5 mm/s, expected 2 (+11.2 σ)")
+    expect(card(page)).to_contain_text("Bearing runs rough: Vibration 9.5 mm/s, usual 2, for 5 min")
+    expect(card(page)).to_contain_text("Check first: Listen at the housing")
+    figures = card(page).get_by_text("Vibration 9.5 mm/s, expected 2 (+11.2 σ)")
+    expect(figures).to_be_hidden()  # one tap away
+    card(page).get_by_text("Figures").tap()
+    expect(figures).to_be_visible()
+    expect(card(page)).to_contain_text("Likely Bearing wear or pitting (72 %)")
     card(page).get_by_role("button", name="Acknowledge").tap()
     expect(page.get_by_role("status").filter(has_text="Acknowledged.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you 1")

@@ -40,6 +40,11 @@ FORM = {
     "password": "three old presses",
     "old": "three old presses",
     "back": "/",
+    "key": "x",
+    "title_en": "x",
+    "sentence_en": "x",
+    "checks_en": "x",
+    "symptoms": "vibration up 0.5",
 }
 BODY = {
     "acknowledge": {},
@@ -73,6 +78,8 @@ def paths(plant: Plant, route: Route) -> list[str]:
         "{machine:path}": [quote(SECRET), quote(f"{THEIRS}/vault/line-x/hush-down"), quote(THEIRS)],
         "{id:int}": [str(theirs.id), str(key.id)],
         "{token}": ["x"],
+        "{catalogue}": ["pump"],
+        "{key}": ["advice-9", "bearing-wear"],
     }
     found = re.findall(r"{[^}]*}", route.path)
     made = []
@@ -153,6 +160,7 @@ def test_the_other_tenants_things_are_really_there(plant: Plant):
         text += answer.text
     text += client.get(f"/alarms/{plant.secret.id}").text
     assert all(mark in text for mark in MARKS)
+    assert "zebra check" in client.get(f"/advice/pump/advice-9?place={THEIRS}").text
     assert "zebra-4711" in text
     assert client.get(f"/api/series?machine={SECRET}&span=0").json()["readings"] == 600
 
