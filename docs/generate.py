@@ -219,6 +219,7 @@ GROUPS = {
         "prognosis",
         "vibration",
         "alarms",
+        "advice",
         "simulator",
         "performance",
     ],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from desk.advice.catalogue import SENSOR, Catalogue, Language, Mode, catalogue_for, home_of, modes_of
+from desk.advice.cause import code_of, numbers_of
 from desk.advice.likelihood import evidence, shares
 from desk.advice.quantity import place_of, quantity_of
 from desk.advice.sentence import (
@@ -15,7 +16,6 @@ from desk.advice.sentence import (
     course_words,
     fill,
     joined_words,
-    limit_of,
     measured,
 )
 from desk.rules.modes import worth_naming
@@ -25,6 +25,8 @@ from pipeline.wire.units import shown_unit
 
 #: From these probabilities on the sentence says what it is, or probably is; below, only what is seen.
 SURE, PROBABLE = 0.6, 0.4
+#: Causes that ask for the same checks as another.
+SILENT = {"silence": "gap", "silent": "gap"}
 #: So many checks are shown before the rest.
 FIRST = 3
 
@@ -46,7 +48,8 @@ class Likely:
 class Advice:
     """What to do about one alarm, in one language.
 
-    ``headline`` is the sentence without how long it has lasted; ``lead`` is the mode whose checks are given, ``catalogue`` the one that it stands in.
+    ``headline`` is the sentence without how long it has lasted; ``lead`` is the mode whose checks are
+    given, ``catalogue`` the one that it stands in.
     """
 
     catalogue: str
@@ -102,7 +105,7 @@ class Advisor:
         """What to do about ``event``; ``likely`` are the modes that were named when it was raised."""
         catalogue, modes = self._modes(event)
         if event.kind is AlarmKind.QUALITY:
-            lead = modes.get(event.detail.partition(":")[0].strip())
+            lead = modes.get(SILENT.get(code_of(event), code_of(event)))
             named: tuple[Likely, ...] = ()
         else:
             found = list(likely) or worth_naming(self.likely(event))
@@ -197,7 +200,8 @@ class Advisor:
         return fill("up" if main.deviation > 0 else "down", language, sensor=label)
 
     def _of_limit(self, event: AlarmEvent, course: Course, language: Language) -> str:
-        code, value, limit = limit_of(event.detail)
+        code = code_of(event)
+        value, limit = numbers_of(event)
         sensor = event.sensor or ""
         label, unit = (
             self._label(event.machine_class, sensor, language),

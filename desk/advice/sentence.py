@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import isnan
 
@@ -15,11 +14,11 @@ FRAMES: dict[str, Text] = {
     "up": Text("{sensor} is higher than usual", "{sensor} 값이 평소보다 높습니다"),
     "down": Text("{sensor} is lower than usual", "{sensor} 값이 평소보다 낮습니다"),
     "strange": Text("The machine behaves unlike its healthy self", "설비가 평소와 다르게 움직입니다"),
-    "zone C": Text(
+    "zone-c": Text(
         "{sensor} is in zone C of ISO 20816-3 (not for long running)",
         "{sensor} 값이 ISO 20816-3 C 구역입니다 (장기 운전 불가)",
     ),
-    "zone D": Text(
+    "zone-d": Text(
         "{sensor} is in zone D of ISO 20816-3 (it can damage the machine)",
         "{sensor} 값이 ISO 20816-3 D 구역입니다 (설비 손상 우려)",
     ),
@@ -28,8 +27,8 @@ FRAMES: dict[str, Text] = {
         "{sensor} is over its trip limit (stop and look)",
         "{sensor} 값이 정지 한계를 넘었습니다 (정지 후 확인)",
     ),
-    "low_warn": Text("{sensor} is under its low warning limit", "{sensor} 값이 하한 경고보다 낮습니다"),
-    "low_trip": Text(
+    "low-warn": Text("{sensor} is under its low warning limit", "{sensor} 값이 하한 경고보다 낮습니다"),
+    "low-trip": Text(
         "{sensor} is under its low trip limit (stop and look)",
         "{sensor} 값이 하한 정지보다 낮습니다 (정지 후 확인)",
     ),
@@ -103,21 +102,3 @@ def joined_words(head: str, *details: str) -> str:
 def begin_large(text: str) -> str:
     """With a large first letter: names of sensors are written small in the settings."""
     return text[:1].upper() + text[1:]
-
-
-_LIMIT = re.compile(r"(?P<code>[\w ]+): (?P<value>\S+), limit (?P<limit>\S+)")
-
-
-def limit_of(detail: str) -> tuple[str, float | None, float | None]:
-    """(code, value, limit) of a limit alarm; the numbers are None where there are none.
-
-    >>> limit_of("zone C: 4.8, limit 4.5"), limit_of("warn")
-    (('zone C', 4.8, 4.5), ('warn', None, None))
-    """
-    found = _LIMIT.fullmatch(detail)
-    if found is None:
-        return detail.partition(":")[0], None, None
-    try:
-        return found["code"], float(found["value"]), float(found["limit"])
-    except ValueError:
-        return found["code"], None, None

@@ -7,6 +7,7 @@ from threading import Lock
 
 from desk.advice.advisor import Advice, Advisor
 from desk.advice.catalogue import AdviceEdit, Catalogue, Language, built_in, with_modes
+from desk.advice.cause import code_of
 from desk.advice.sentence import Course
 from desk.rules.journal import Action, Entry, decode_entry
 from desk.rules.routing import OWN
@@ -61,6 +62,11 @@ class AdviceBook:
         """
         if within(alarm.machine, OWN):
             return None
+        grows = alarm.recurrence is not None and (alarm.recurrence.growth or 0.0) > 1.0
+        main = max(alarm.contributions, key=lambda one: one.share, default=None)
+        if grows and not trend:
+            low = main is not None and (main.deviation or 0.0) < 0
+            trend = "down" if low or code_of(alarm.event).startswith("low") else "up"
         course = Course(max(0, now - alarm.onset) if alarm.active else 0, alarm.active, trend)
         return self.advisor.advise(alarm.event, alarm.modes, course, language)
 

@@ -67,7 +67,8 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
         "Since: 2026-01-05 11:43 KST",
         "- vibration: 9.1, expected 3 (+6.1 standard deviations), 70% of the score",
         "Bearing runs rough: vibration 9.1, usual 3",
-        "Check first:\n  1. Listen at the housing",
+        "Check first:",
+        "1. Listen at the housing",
         "Safety: Lock out and tag out",
         "Likely: Bearing wear or pitting (83%)",
         "fault confirmed, bearing-wear, part 6205: bearing replaced (Kim)",
@@ -86,7 +87,10 @@ def test_korean(telling, mail):
     desk.desk.take_in([raised(PRESS, desk.now)])
     desk.work()
     [(_, notification)] = mail.box.notifications
-    assert notification["subject"] == "[보통] press-07: 베어링이 거칠게 돌고 있습니다 (추정): 진동 9.1 mm/s, 평소 3"
+    assert (
+        notification["subject"]
+        == "[보통] press-07: 베어링이 거칠게 돌고 있습니다 (추정): 진동 9.1 mm/s, 평소 3"
+    )
     assert "- 진동: 9.1 mm/s, 기대값 3 mm/s (표준편차의 +6.1배), 점수의 70%" in notification.get_content()
 
 
@@ -461,7 +465,7 @@ def test_a_gateway_of_five_machines_is_one_letter_that_names_them(telling, mail)
         desk.work()
     desk.work(60)
     [(_, notification)] = mail.box.notifications
-    assert notification["subject"] == "[Medium] press-0 and 4 more: no readings"
+    assert notification["subject"] == "[Medium] press-0 and 4 more: No data comes any more"
     assert "Also: press-1, press-2, press-3, press-4" in notification.get_content()
 
 
