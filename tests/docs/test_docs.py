@@ -128,3 +128,11 @@ def test_makes_help_lists_every_target() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
     described = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
     assert set(phony.split()) == described
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("*.md")), ids=lambda page: page.stem)
+def test_a_decision_says_when_what_else_and_what_follows(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"\*\*Date:\*\* \d{4}-\d\d-\d\d\. \*\*Status:\*\* (accepted|superseded by \[)", text)
+    for part in ("Context", "Decision", "Considered", "Consequences"):
+        assert f"**{part}.**" in text, part
