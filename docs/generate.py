@@ -207,6 +207,7 @@ GROUPS = {
         "mapping",
         "connect",
         "mqtt",
+        "sparkplug",
         "bad-input",
         "page",
         "desk",

@@ -78,6 +78,8 @@ class Reason(StrEnum):
     LATE = "late"
     CSV_ROW = "csv-row"
     SPOOL_FULL = "spool-full"
+    NOT_PROTOBUF = "not-protobuf"
+    ALIAS_UNKNOWN = "alias-unknown"
     BATCH = "batch-undecodable"
     INTERNAL = "internal-error"
 

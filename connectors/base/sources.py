@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from connectors.base.contract import Source
 from connectors.base.source_settings import SourceSettings
 from connectors.mqtt.settings import MqttSettings
+from connectors.sparkplug.settings import SparkplugSettings
 from pipeline.settings import SettingsError
 
 #: Entry points of this group each name a `SourceKind` of another package.
@@ -49,7 +50,10 @@ class HasSources(Protocol):
         """The sources."""
 
 
-OWN: tuple[SourceKind, ...] = (SourceKind("mqtt", MqttSettings, "connectors.mqtt.source:MqttSource"),)
+OWN: tuple[SourceKind, ...] = (
+    SourceKind("mqtt", MqttSettings, "connectors.mqtt.source:MqttSource"),
+    SourceKind("sparkplug", SparkplugSettings, "connectors.sparkplug.source:SparkplugSource"),
+)
 
 
 @cache

@@ -344,6 +344,11 @@ class Mapping:
             return cell.tag
         return None
 
+    def sensor(self, name: str) -> str | None:
+        """What the sensor that the source calls ``name`` is called here; None = leave it out."""
+        sensor = self._sensor_of(name)
+        return None if sensor is None or bad_sensor_name((sensor,)) is not None else sensor
+
     def _sensor_of(self, name: str) -> str | None:
         """What a sensor is called here; None = it is left out."""
         try:

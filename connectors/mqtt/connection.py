@@ -27,7 +27,8 @@ class MqttConnection:
 
     ``on_message`` is called in the connection's own thread with the message and its token (None at QoS 0);
     ``on_state`` with whether it is connected, and what is wrong. ``will`` is the topic and payload of our
-    death, ``birth`` what is published retained at QoS 1 once connected. Raises `SettingsError`.
+    death, ``birth`` what is published retained at QoS 1 once connected. Without ``keeps`` each
+    connection begins anew, and the broker keeps nothing for us meanwhile. Raises `SettingsError`.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class MqttConnection:
         *,
         will: Callable[[], tuple[str, bytes]] | None = None,
         birth: Callable[[], tuple[str, bytes]] | None = None,
+        keeps: bool = True,
     ) -> None:
         self._settings, self._topics, self._qos = settings, topics, qos
         self._on_message, self._on_state, self._will, self._birth = on_message, on_state, will, birth
         self._five = settings.version == "5"
         self._generation = 0
         self._refused = False
-        self._keeps = qos > 0 and settings.keep > 0
+        self._keeps = keeps and qos > 0 and settings.keep > 0
         self.port = settings.port or (8883 if settings.tls else 1883)
         options: dict[str, Any] = {} if self._five else {"clean_session": not self._keeps}
         self._client = paho.Client(

@@ -1,0 +1,1 @@
+"""Sparkplug B: a host application that follows births, deaths and sequence numbers."""
