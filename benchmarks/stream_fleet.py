@@ -21,9 +21,9 @@ from kafka import KafkaConsumer, TopicPartition
 from stream import PARTITIONS, Bench, produce, settings_of_services
 
 PROGRAM = (
-    "import sys,json; from pipeline.settings import Settings; from streams.agents.service import run_worker; "
+    "import sys,json; from streams.agents.build import build_app; from streams.agents.run import run_worker; "
+    "from streams.settings import Settings; run_worker(build_app(Settings(**json.load(open(sys.argv[1])))))"
 )
-PROGRAM += "run_worker(Settings(**json.load(open(sys.argv[1]))))"
 
 
 def start(folder: Path, number: int) -> tuple[subprocess.Popen[bytes], Path]:

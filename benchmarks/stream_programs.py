@@ -66,17 +66,18 @@ def stop() -> None:
 def yeji() -> None:
     """The worker as it is, with its statistics watched."""
     from pipeline.records import Results
-    from streams.agents import lane, tally
-    from streams.agents.service import run_worker
+    from streams.agents import processor, tally
+    from streams.agents.build import build_app
+    from streams.agents.run import run_worker
     from streams.settings import Settings
 
     clock = Clock()
     own = Path(PLAN["folder"]) / f"{os.getpid()}.done"
-    take, batch = lane.Lane.take, tally.Tally.batch
+    accept, batch = processor.BatchProcessor.accept, tally.Tally.batch
 
-    async def watched_take(self: Any, *args: Any) -> None:
+    async def watched_accept(self: Any, *args: Any) -> Any:
         clock.start()
-        await take(self, *args)
+        return await accept(self, *args)
 
     def watched_batch(self: Any, results: Results, messages: int, batch_ms: float) -> None:
         batch(self, results, messages, batch_ms)
@@ -91,10 +92,10 @@ def yeji() -> None:
             clock.tell()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    lane.Lane.take = watched_take  # type: ignore[method-assign]
+    processor.BatchProcessor.accept = watched_accept  # type: ignore[method-assign]
     tally.Tally.batch = watched_batch  # type: ignore[method-assign]
     threading.Thread(target=watch, daemon=True).start()
-    run_worker(Settings(**PLAN["settings"]))
+    run_worker(build_app(Settings(**PLAN["settings"])))
 
 
 # -- the raw limit

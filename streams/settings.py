@@ -30,6 +30,9 @@ class WorkerSettings(Section):
     checkpoint: float = Field(10.0, gt=0, description="seconds between snapshots of the changed machines")
     report: float = Field(5.0, gt=0, description="seconds between the worker's own statistics")
     session: float = Field(30.0, ge=6, description="seconds after which a silent worker is replaced")
+    agents: list[str] = Field(
+        default_factory=list, description="modules with Faust agents of your own (docs/agents.md)"
+    )
 
 
 class Settings(BaseSettings, SettingsWithDesk):

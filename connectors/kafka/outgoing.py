@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connectors.kafka.settings import KafkaSettings
-from pipeline.records import Rejection, Results, Scored
+from pipeline.records import AlarmEvent, Rejection, Results, Scored
 from pipeline.wire.alerts import encode_alert
 
 _encode = msgspec.json.Encoder().encode
@@ -25,14 +24,17 @@ class Record:
     partition: int | None = None
 
 
-def output_records(results: Results, settings: KafkaSettings) -> Iterator[Record]:
-    """Everything of ``results`` that goes to Kafka."""
-    for alarm in results.alarms:
-        yield Record(settings.alerts, alarm.id.encode(), encode_alert(alarm))
-    yield from rejected_records(results.rejections, settings.rejected)
-    if settings.scores is not None:
+def alert_records(alarms: Iterable[AlarmEvent], topic: str) -> Iterator[Record]:
+    """Alarm events, by alarm id."""
+    for alarm in alarms:
+        yield Record(topic, alarm.id.encode(), encode_alert(alarm))
+
+
+def score_records(results: Results, topic: str | None) -> Iterator[Record]:
+    """Scores, by machine; nothing without a topic."""
+    if topic is not None:
         for scored in results.scored:
-            yield Record(settings.scores, scored.machine.encode(), encode_scores(scored))
+            yield Record(topic, scored.machine.encode(), encode_scores(scored))
 
 
 def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Record]:

@@ -1,67 +1,10 @@
-"""The Faust app of a worker: one consumer group member on the frames and the verdicts."""
+"""The worker's Faust app: `faust -A streams.agents.app:app worker`, and `from streams.agents.app import app`.
 
-from __future__ import annotations
+Settings are read when this module is imported (docs/settings.md). Agents of your own stand beside these:
+docs/agents.md.
+"""
 
-from typing import Any
+from streams.agents.build import build_app
+from streams.settings import load_settings
 
-import faust
-
-from connectors.kafka.batches import install
-from connectors.kafka.security import brokers, login, ssl_context
-from connectors.kafka.topics import FRAME_BYTES
-from streams.agents.lane import Lane
-from streams.agents.transport import BulkApp
-from streams.settings import Settings
-
-_WEEK = 7 * 24 * 3600.0
-
-
-def make_app(settings: Settings, lane: Lane) -> BulkApp:
-    """The app with its lane; nothing is connected yet."""
-    install()
-    kafka, session = settings.kafka, settings.worker.session
-    app = BulkApp(
-        kafka.group,
-        broker=[f"kafka://{broker}" for broker in brokers(kafka)],
-        broker_credentials=_credentials(settings),
-        broker_session_timeout=session,
-        broker_heartbeat_interval=session / 10,
-        broker_request_timeout=max(90.0, 2 * session),
-        # While a sink is away the worker waits, and keeps its partitions: heartbeats tell that it lives.
-        broker_max_poll_interval=_WEEK,
-        consumer_auto_offset_reset="earliest",
-        producer_acks=-1,
-        producer_linger=0.005,
-        producer_max_batch_size=512 << 10,
-        producer_max_request_size=2 * FRAME_BYTES,
-        # A worker with a name of its own gets its partitions back when it comes back in time.
-        consumer_group_instance_id=settings.worker.name,
-        datadir=str(settings.data / "faust"),
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-    )
-    app.lane = lane
-    for topic in lane.topics:
-        app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes))
-
-    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
-    async def revoked(_app: BulkApp, _revoked: set[Any], **_: Any) -> None:
-        await lane.revoke(patience=session / 2)
-
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
-    async def assigned(_app: BulkApp, assigned: set[Any], **_: Any) -> None:
-        await lane.assign(assigned)
-
-    app.handlers = (revoked, assigned)  # Faust keeps only weak references to them
-    return app
-
-
-def _credentials(settings: Settings) -> Any:
-    kafka = settings.kafka
-    context, user = ssl_context(kafka), login(kafka)
-    if user is not None:
-        return faust.SASLCredentials(
-            username=user[0], password=user[1], mechanism="PLAIN", ssl_context=context
-        )
-    return None if context is None else faust.SSLCredentials(context)
+app = build_app(load_settings())

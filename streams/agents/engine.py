@@ -11,22 +11,20 @@ from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
-from connectors.kafka.batches import ControlMark, UndecodableBatch
+from connectors.kafka.batches import UndecodableBatch
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message, Reason, Rejection, Results
 from pipeline.snapshots.snapshot import SnapshotError
 from pipeline.wire.alerts import WireError, decode_verdict
 from pipeline.wire.readings import reject
-from streams.agents.places import Place
+from streams.agents.fetch import Chunk, messages_of
+from streams.agents.partition_state import PartitionState
 from streams.agents.snapshots import Stored
 from streams.embedded.silence import SilenceWatch
 
 log = structlog.get_logger()
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-#: Records of one partition, in order, as aiokafka gives them.
-Chunk = tuple[Place, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +78,12 @@ class Engine:
         began = time.perf_counter()
         items: list[Message | Rejection] = []
         verdicts: list[Message] = []
-        for place, records in batch:
-            if place.topic == self._feedback:
-                verdicts += _messages(place, records)
-                items += _undecodable(records)
+        for chunk in batch:
+            if chunk.partition.topic == self._feedback:
+                verdicts += _messages(chunk.partition, chunk.records)
+                items += _undecodable(chunk.records)
             else:
-                items += _items(place, records)
+                items += _items(chunk.partition, chunk.records)
         results = self._pipeline.process(items)
         for message in verdicts:
             self._verdict(message, results)
@@ -167,13 +165,13 @@ class Engine:
         )
 
 
-def _items(place: Place, records: Sequence[Any]) -> list[Message | Rejection]:
+def _items(partition: PartitionState, records: Sequence[Any]) -> list[Message | Rejection]:
     """Messages for the pipeline; those that made it fail are rejected, those replayed for others left out."""
-    messages: list[Message | Rejection] = list(_messages(place, records))
-    if place.poison:
+    messages: list[Message | Rejection] = list(_messages(partition, records))
+    if partition.poison:
         messages = [
-            _poisoned(message, place.poison[message.offset])
-            if isinstance(message, Message) and message.offset in place.poison
+            _poisoned(message, partition.poison[message.offset])
+            if isinstance(message, Message) and message.offset in partition.poison
             else message
             for message in messages
         ]
@@ -198,15 +196,11 @@ def _undecodable(records: Sequence[Any]) -> list[Rejection]:
     ]
 
 
-def _messages(place: Place, records: Sequence[Any]) -> list[Message]:
-    topic, partition = place.topic, place.partition
-    if records[0].offset < place.resume:
-        records = [r for r in records if r.offset >= place.resume or r.key is None or r.key in place.behind]
-    return [
-        Message(r.value or b"", r.timestamp, r.key, topic, partition, r.offset)
-        for r in records
-        if not isinstance(r, (ControlMark, UndecodableBatch))
-    ]
+def _messages(partition: PartitionState, records: Sequence[Any]) -> list[Message]:
+    resume, behind = partition.resume, partition.behind
+    if records[0].offset < resume:
+        records = [r for r in records if r.offset >= resume or r.key is None or r.key in behind]
+    return list(messages_of(partition, records))
 
 
 def _poisoned(message: Message, error: str) -> Rejection:

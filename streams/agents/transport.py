@@ -1,47 +1,42 @@
-"""Faust's own consumer, but fetched records go on in bulk, not each through queues and tasks of its own.
+"""Faust's own consumer, but the records that one fetch returned go to the agents as one event.
 
 Faust hands each message over alone: two tasks and a wait a message (`Consumer._drain_messages`), an Event, a
-queue: some 75 µs, whatever the message holds (docs/performance.md). Here the records that one fetch
-gave go to the lane as they are. All else stays Faust's: group membership, assignment, flow control during
-a rebalance, the consumer thread with its heartbeats, the commit.
+queue: some 75 µs, whatever the message holds (docs/performance.md). Here the records of a `FetchChannel`'s
+topic go to its agents as they are; those of any other topic as Faust does it. All else stays Faust's: group
+membership, assignment, flow control in a rebalance, the consumer thread with its heartbeats, the commit.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import faust
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
+from streams.agents.channels import FetchChannel
+from streams.agents.fetch import Chunk, Fetch
+from streams.agents.processor import BatchProcessor
 
-class Lane(Protocol):
-    """Where bulk records go."""
-
-    topics: frozenset[str]
-
-    async def prepare(self, consumer: BulkConsumer) -> None:
-        """Make every newly assigned partition ready; may seek."""
-
-    async def room(self) -> None:
-        """Return when more records may come."""
-
-    async def take(self, consumer: BulkConsumer, records: Mapping[TP, Sequence[Any]]) -> None:
-        """Take the records that one fetch gave; may seek."""
+if TYPE_CHECKING:
+    from faust.types.transports import RecordMap
 
 
 class BulkConsumer(Consumer):  # type: ignore[misc]
-    """Hands the records of the lane's topics over in bulk, and any other topic's as Faust does."""
+    """Delivers the records of the topics of the app's ``fetches`` in bulk, any other topic's one by one."""
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """What Faust's fetcher runs, instead of a loop over single messages."""
-        lane: Lane = self.app.lane
+        processor: BatchProcessor | None = self.app.processor
+        if processor is None:  # a client's, as of `faust send`
+            await super()._drain_messages(fetcher)
+            return
+        channels: Mapping[str, FetchChannel] = self.app.fetches
         try:
             while not (self.should_stop or fetcher.should_stop):
                 await asyncio.sleep(0)
-                if self.flow_active and not await self._undisturbed(self._before_fetch(lane)):
+                if self.flow_active and not await self._undisturbed(self._before_fetch(processor)):
                     continue
                 records, active = await self._wait_next_records(timeout=1.0)
                 if self.should_stop or not records:
@@ -49,15 +44,48 @@ class BulkConsumer(Consumer):  # type: ignore[misc]
                 if not self.flow_active:
                     await self._seek_back()
                     continue
-                bulk = {tp: some for tp, some in records.items() if tp.topic in lane.topics and tp in active}
+                bulk = {tp: some for tp, some in records.items() if tp.topic in channels and tp in active}
                 if bulk:
-                    await self._undisturbed(lane.take(self, bulk))
+                    await self._undisturbed(self._publish(processor, channels, bulk))
+                if len(records) > len(bulk):
+                    single = {tp: some for tp, some in records.items() if tp.topic not in channels}
+                    await self._undisturbed(self._one_by_one(single, active))
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
+
+    async def _publish(
+        self,
+        processor: BatchProcessor,
+        channels: Mapping[str, FetchChannel],
+        records: Mapping[TP, Sequence[Any]],
+    ) -> None:
+        by_topic: dict[str, list[Chunk]] = {}
+        for chunk in await processor.accept(self, records):
+            by_topic.setdefault(chunk.partition.topic, []).append(chunk)
+        for topic, chunks in by_topic.items():
+            await channels[topic].publish(Fetch(topic, chunks, self.app.limits))
+
+    async def _one_by_one(self, records: RecordMap, active: set[TP] | None) -> None:
+        """What Faust's own `getmany` and `_drain_messages` do with the records of a fetch.
+
+        A gap in the offsets is added to what is acknowledged, or the commit would stop before it.
+        """
+        for tp, record in self.scheduler.iterate(records):
+            if not self.flow_active:
+                return
+            if not (active is None or tp in active or tp in self._buffered_partitions):
+                continue
+            read: int | None = self._read_offset[tp]
+            if read is not None and record.offset < read:
+                continue
+            if read and record.offset - read > 1 and self.app.topics.acks_enabled_for(tp.topic):
+                await self._add_gap(tp, read + 1, record.offset)
+            await self.callback(self._to_message(tp, record))
+            self._read_offset[tp] = record.offset
 
     async def _seek_back(self) -> None:
         """What was fetched is not taken: it is fetched again. As in Faust, the rebalance mends a failure."""
@@ -66,10 +94,10 @@ class BulkConsumer(Consumer):  # type: ignore[misc]
         except Exception as error:
             self.log.warning("Cannot seek while a rebalance is on: %r", error)
 
-    async def _before_fetch(self, lane: Lane) -> None:
-        await lane.prepare(self)
-        await lane.room()
-        await lane.prepare(self)  # the lane may have gone back to its last checkpoint meanwhile
+    async def _before_fetch(self, processor: BatchProcessor) -> None:
+        await processor.prepare(self)
+        await processor.room()
+        await processor.prepare(self)  # it may have gone back to its last checkpoint meanwhile
 
     async def _undisturbed(self, work: Any) -> bool:
         """Await ``work`` unless a rebalance stops the flow; whether it came to its end."""
@@ -97,8 +125,8 @@ class BulkConsumer(Consumer):  # type: ignore[misc]
         return offset
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's livelock detector looks for single messages; the lane reports its own lag."""
-        if tp.topic not in self.app.lane.topics:
+        """Faust's livelock detector looks for single messages; the worker reports its own lag."""
+        if tp.topic not in self.app.fetches:
             super().verify_event_path(now, tp)
 
 
@@ -106,12 +134,3 @@ class BulkTransport(Transport):  # type: ignore[misc]
     """Faust's aiokafka transport with a `BulkConsumer`."""
 
     Consumer: ClassVar[type[BulkConsumer]] = BulkConsumer
-
-
-class BulkApp(faust.App):  # type: ignore[misc]
-    """A Faust app whose ``lane`` takes records in bulk."""
-
-    lane: Lane
-
-    def _new_transport(self) -> BulkTransport:
-        return BulkTransport(self.conf.broker_consumer, self)

@@ -13,9 +13,9 @@ import structlog
 from connectors.base.contract import SinkUnavailableError
 from connectors.base.stats import WorkerStats
 from connectors.influx.sink import InfluxSink, Refused
-from connectors.kafka.outgoing import Record, output_records, rejected_records
+from connectors.kafka.outgoing import Record, score_records
 from connectors.kafka.settings import KafkaSettings
-from pipeline.records import Reason, Rejection, Results
+from pipeline.records import AlarmEvent, Reason, Rejection, Results
 from streams.agents.outputs import Producer, send_all
 
 log = structlog.get_logger()
@@ -28,12 +28,24 @@ class AbandonedError(Exception):
 
 
 class Writer:
-    """Writes to InfluxDB on a thread, and to Kafka through Faust's producer."""
+    """Writes to InfluxDB on a thread, and to Kafka through Faust's producer.
 
-    def __init__(self, influx: InfluxSink, settings: KafkaSettings, producer: Callable[[], Producer]) -> None:
+    ``alerts`` and ``rejects`` deliver through the agents of these names.
+    """
+
+    def __init__(
+        self,
+        influx: InfluxSink,
+        settings: KafkaSettings,
+        producer: Callable[[], Producer],
+        alerts: Callable[[Sequence[AlarmEvent]], Awaitable[None]],
+        rejects: Callable[[Sequence[Rejection]], Awaitable[None]],
+    ) -> None:
         self._influx = influx
         self._settings = settings
         self._producer = producer
+        self._alerts = alerts
+        self._rejects = rejects
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
         self._abandon = asyncio.Event()
         self.write_ms = 0.0
@@ -50,8 +62,12 @@ class Writer:
     async def write(self, results: Results) -> None:
         """Return when ``results`` are durable everywhere. Raises `AbandonedError`."""
         began = time.perf_counter()
-        records = list(output_records(results, self._settings))
-        await asyncio.gather(self._influx_write(results), self.send(records))
+        await asyncio.gather(
+            self._influx_write(results),
+            self._alerts(results.alarms),
+            self._rejects(results.rejections),
+            self.send(list(score_records(results, self._settings.scores))),
+        )
         self.write_ms = (time.perf_counter() - began) * 1000
 
     async def send(self, records: Sequence[Record]) -> None:
@@ -69,7 +85,7 @@ class Writer:
                 first=refused[0].line.decode(errors="replace")[:300],
                 reason=refused[0].reason,
             )
-            await self.send(list(rejected_records(_refusals(refused, results), self._settings.rejected)))
+            await self._rejects(_refusals(refused, results))
 
     async def report(self, stats: WorkerStats) -> None:
         """Write statistics once; they are not worth waiting for."""

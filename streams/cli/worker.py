@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,10 +29,13 @@ def worker(
     Start as many as there is work for: they share the partitions among them. SIGTERM ends one with a last
     checkpoint; killed, it loses nothing either.
     """
-    from streams.agents.service import run_worker
-    from streams.settings import load_settings
-
-    settings = load_settings(data=data)
+    # The app is built when its module is imported, as Faust's users know it: flags must be set before.
     if name is not None:
-        settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"name": name})})
-    run_worker(settings)
+        os.environ["YEJI_WORKER__NAME"] = name
+    if data is not None:
+        os.environ["YEJI_DATA"] = str(data)
+    from streams.agents.app import app
+    from streams.agents.run import load_agents, run_worker
+
+    load_agents(app)
+    run_worker(app)

@@ -18,7 +18,8 @@ from typing import Any
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message
 from streams.agents import engine, writer
-from streams.agents.service import run_worker
+from streams.agents.build import build_app
+from streams.agents.run import run_worker
 from streams.agents.transport import BulkConsumer
 from streams.settings import Settings
 
@@ -71,7 +72,7 @@ def main() -> None:
 
         Pipeline.process = poisoned  # type: ignore[method-assign]
     settings = Settings(**json.loads(Path(sys.argv[1]).read_text()))
-    run_worker(settings)
+    run_worker(build_app(settings))
 
 
 if __name__ == "__main__":

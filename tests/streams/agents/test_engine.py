@@ -15,7 +15,8 @@ from pipeline.records import Frame, Message, Reason
 from pipeline.settings import ClassSettings, LearningSettings
 from pipeline.wire.readings import encode_frame
 from streams.agents.engine import Engine
-from streams.agents.places import Phase, Place
+from streams.agents.fetch import Chunk
+from streams.agents.partition_state import PartitionState, Phase
 from streams.agents.snapshots import Stored, latest, parse_key, snapshot_key
 from streams.settings import Settings
 
@@ -51,11 +52,11 @@ def stored(one: Any, slot: int) -> Stored:
 
 
 def test_restored_state_goes_on_as_if_nothing_had_happened() -> None:
-    place = Place("frames", 0)
+    partition = PartitionState("frames", 0)
     records = [fetched(n, MACHINES[n % 2]) for n in range(20)]
-    whole = engine().process([(place, records)])
+    whole = engine().process([Chunk(partition, records)])
     first = engine()
-    first.process([(place, records[:11])])
+    first.process([Chunk(partition, records[:11])])
     dumped = first.dump_changed(frozenset({0}))
     assert {one.machine: one.offset for one in dumped} == {MACHINES[0]: 10, MACHINES[1]: 9}
     assert first.dump_changed(frozenset({0})) == [], "nothing changed since"
@@ -64,7 +65,7 @@ def test_restored_state_goes_on_as_if_nothing_had_happened() -> None:
     assert (restored.machines, restored.rewind) == (2, None)
     assert restored.slots == dict.fromkeys(MACHINES, 1)
     # It is given more than it has not seen: what is in the snapshots is left out.
-    again = second.process([(place, records[5:])])
+    again = second.process([Chunk(partition, records[5:])])
     wanted = {(s.machine, t): v for s in whole.scored for t, v in zip(s.time.tolist(), s.score, strict=True)}
     found = {(s.machine, t): v for s in again.scored for t, v in zip(s.time.tolist(), s.score, strict=True)}
     assert len(found) == 90
@@ -73,7 +74,8 @@ def test_restored_state_goes_on_as_if_nothing_had_happened() -> None:
 
 def test_only_machines_of_the_partitions_asked_for() -> None:
     one = engine()
-    one.process([(Place("frames", 0), [fetched(0)]), (Place("frames", 3), [fetched(0, MACHINES[1])])])
+    zero, three = PartitionState("frames", 0), PartitionState("frames", 3)
+    one.process([Chunk(zero, [fetched(0)]), Chunk(three, [fetched(0, MACHINES[1])])])
     assert [d.machine for d in one.dump_changed(frozenset({3}))] == [MACHINES[1]]
     assert [d.machine for d in one.dump_changed(frozenset({0, 3}))] == [MACHINES[0]]
     one.forget(frozenset({3}))
@@ -83,10 +85,10 @@ def test_only_machines_of_the_partitions_asked_for() -> None:
 
 
 def test_damaged_snapshots_say_how_far_to_go_back() -> None:
-    first, place = engine(), Place("frames", 0)
-    first.process([(place, [fetched(0), fetched(1, MACHINES[1])])])
+    first, partition = engine(), PartitionState("frames", 0)
+    first.process([Chunk(partition, [fetched(0), fetched(1, MACHINES[1])])])
     old = {d.machine: stored(d, 0) for d in first.dump_changed(frozenset({0}))}
-    first.process([(place, [fetched(4), fetched(5, MACHINES[1])])])
+    first.process([Chunk(partition, [fetched(4), fetched(5, MACHINES[1])])])
     new = {d.machine: stored(d, 1) for d in first.dump_changed(frozenset({0}))}
     bad = {m: Stored(m, s.slot, s.offset, s.data[:-3]) for m, s in new.items()}
     restored = engine().restore(0, {m: [bad[m], old[m]] for m in MACHINES})
@@ -98,9 +100,9 @@ def test_damaged_snapshots_say_how_far_to_go_back() -> None:
 
 def test_going_back_is_for_the_machines_behind_alone() -> None:
     one = engine()
-    place = Place("frames", 0, resume=2, behind=frozenset({MACHINES[1].encode()}))
+    partition = PartitionState("frames", 0, resume=2, behind=frozenset({MACHINES[1].encode()}))
     records = [fetched(0), fetched(1, MACHINES[1]), fetched(2), fetched(3, MACHINES[1])]
-    results = one.process([(place, records)])
+    results = one.process([Chunk(partition, records)])
     assert (
         sorted(s.machine for s in results.scored for _ in range(len(s)))
         == [MACHINES[0]] * 10 + [MACHINES[1]] * 20
@@ -108,28 +110,29 @@ def test_going_back_is_for_the_machines_behind_alone() -> None:
 
 
 def test_a_message_that_makes_the_pipeline_fail_is_rejected_with_its_bytes() -> None:
-    place = Place("frames", 0, poison={1: "ValueError: oh"})
-    [rejection] = engine().process([(place, [fetched(0), Fetched(1, b"k", b"bytes"), fetched(2)])]).rejections
+    partition = PartitionState("frames", 0, poison={1: "ValueError: oh"})
+    records = [fetched(0), Fetched(1, b"k", b"bytes"), fetched(2)]
+    [rejection] = engine().process([Chunk(partition, records)]).rejections
     assert (rejection.reason, rejection.original, rejection.offset) == (Reason.INTERNAL, b"bytes", 1)
     assert "ValueError: oh" in rejection.detail
 
 
 def test_a_message_without_a_value_is_rejected_not_fatal() -> None:
-    [rejection] = engine().process([(Place("frames", 0), [Fetched(0, b"k", None)])]).rejections
+    [rejection] = engine().process([Chunk(PartitionState("frames", 0), [Fetched(0, b"k", None)])]).rejections
     assert rejection.reason is Reason.NOT_JSON
 
 
 def test_places() -> None:
-    place = Place("t", 0, expected=7, dropped=True)
-    place.begin(4, 9)
-    assert (place.phase, place.expected, place.dropped) == (Phase.READY, 4, False)
-    place.resume = 9
-    assert place.catching_up
-    place.durable = 9
-    assert not place.catching_up
-    assert not place.dirty
-    place.durable = 10
-    assert place.dirty
+    partition = PartitionState("t", 0, expected=7, dropped=True)
+    partition.begin(4, 9)
+    assert (partition.phase, partition.expected, partition.dropped) == (Phase.READY, 4, False)
+    partition.resume = 9
+    assert partition.catching_up
+    partition.durable = 9
+    assert not partition.catching_up
+    assert not partition.dirty
+    partition.durable = 10
+    assert partition.dirty
 
 
 @given(st.text(min_size=1).filter(lambda s: s.encode("utf-8", "ignore").decode() == s), st.integers(0, 5))
@@ -148,7 +151,8 @@ def test_the_newest_is_always_the_one_that_stands_for_most(written: list[tuple[i
 
 @pytest.mark.parametrize("bad", [b"", b"{}", b'{"id": 1}'])
 def test_a_verdict_that_is_none_is_rejected(bad: bytes) -> None:
-    [rejection] = engine().process([(Place("feedback", 0), [Fetched(3, b"k", bad)])]).rejections
+    chunk = Chunk(PartitionState("feedback", 0), [Fetched(3, b"k", bad)])
+    [rejection] = engine().process([chunk]).rejections
     assert (rejection.reason, rejection.topic, rejection.offset) == (Reason.WRONG_TYPE, "feedback", 3)
 
 
@@ -160,7 +164,7 @@ def test_messages_keep_where_they_came_from() -> None:
             seen.extend(items)
             return super().process(items)
 
-    Engine(Spy(SETTINGS), "feedback").process([(Place("frames", 6), [fetched(41)])])
+    Engine(Spy(SETTINGS), "feedback").process([Chunk(PartitionState("frames", 6), [fetched(41)])])
     assert [(m.topic, m.partition, m.offset, m.received) for m in seen] == [
         ("frames", 6, 41, 1_790_000_000_000)
     ]

@@ -12,8 +12,7 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
 from connectors.base.contract import SinkUnavailableError
-from connectors.kafka.outgoing import Record, output_records, rejected_records
-from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.outgoing import Record, alert_records, rejected_records, score_records
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Reason, Rejection, Results, Scored
 from streams.agents.outputs import send_all
 
@@ -56,18 +55,21 @@ class Brokers:
 
 def test_keys_are_ids_and_the_same_on_a_replay() -> None:
     bad = [Rejection(Reason.LATE, "late", b"{}", 9, topic="f", partition=2, offset=n) for n in (7, 7, 8)]
-    settings = KafkaSettings(scores="scores")
-    records = list(output_records(Results([SCORED], [ALARM], [], bad), settings))
+    records = [
+        *alert_records([ALARM], "alerts"),
+        *rejected_records(bad, "rejected"),
+        *score_records(Results([SCORED]), "scores"),
+    ]
     assert [(r.topic, r.key) for r in records] == [
-        ("maintenance.alerts", b"id-1"),
-        ("telemetry.rejected", b"f/2/7/0"),
-        ("telemetry.rejected", b"f/2/7/1"),
-        ("telemetry.rejected", b"f/2/8/0"),
+        ("alerts", b"id-1"),
+        ("rejected", b"f/2/7/0"),
+        ("rejected", b"f/2/7/1"),
+        ("rejected", b"f/2/8/0"),
         ("scores", b"a/b/c/d/e"),
     ]
     assert msgspec.json.decode(records[-1].value)["score"] == [None, 0.5]
-    assert list(output_records(Results([SCORED], [ALARM], [], bad), settings)) == records
-    assert not list(output_records(Results([SCORED]), KafkaSettings())), "scores only when asked for"
+    assert list(rejected_records(bad, "rejected")) == records[1:4]
+    assert not list(score_records(Results([SCORED]), None)), "scores only when asked for"
 
 
 def test_a_rejection_keeps_its_bytes_and_says_why() -> None:

@@ -11,16 +11,16 @@ QUIET = 1.0
 
 
 @dataclass(slots=True)
-class Timetable:
+class CheckpointSchedule:
     """``every`` seconds, counted from the end of the last checkpoint; all times are of one monotonic clock.
 
-    >>> table = Timetable(every=10.0, last=0.0)
-    >>> table.due(4.0)
+    >>> schedule = CheckpointSchedule(every=10.0, last=0.0)
+    >>> schedule.due(4.0)
     6.0
-    >>> table.worked(18.0)
-    >>> table.made(began=18.0, ended=20.0)  # took 2 s: with work going on, the next is due 18 s later
-    >>> table.worked(30.0)
-    >>> table.due(30.0)  # or sooner, when there is no work any more
+    >>> schedule.worked(18.0)
+    >>> schedule.made(began=18.0, ended=20.0)  # took 2 s: with work going on, the next is due 18 s later
+    >>> schedule.worked(30.0)
+    >>> schedule.due(30.0)  # or sooner, when there is no work any more
     1.0
     """
 

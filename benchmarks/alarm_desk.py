@@ -1,6 +1,6 @@
 """The alarm desk under load, and its messages with channels down for ten minutes.
 
-    .venv/bin/python -m benchmarks.desk
+    .venv/bin/python -m benchmarks.alarm_desk
 
 First 100,000 alarm events go through the state machine alone, then through the desk with its store on disk
 (in batches, as a broker gives them), then the same events again. Then alarms come every five seconds of a
