@@ -224,7 +224,7 @@ GROUPS = {
         "simulator",
         "performance",
     ],
-    "Run": ["deploy", "worker", "influx", "grafana", "local-services", "testing"],
+    "Run": ["deploy", "worker", "agents", "influx", "grafana", "local-services", "testing"],
 }
 
 
