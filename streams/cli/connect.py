@@ -29,7 +29,7 @@ def connect(
     """
     if context.invoked_subcommand is not None:
         return
-    from streams.agents.service import set_up_logging
+    from streams.agents.logs import set_up_logging
     from streams.cli.ending import ended_by_signals
     from streams.connect.run import ConnectRun
     from streams.settings import load_settings
