@@ -29,7 +29,7 @@ from pipeline.records import (
 )
 from pipeline.settings import PipelineSettings
 from pipeline.snapshots.saving import restored, saved
-from pipeline.snapshots.snapshot import unpack
+from pipeline.snapshots.snapshot import pack, unpack
 from pipeline.spreading.prior import Prior, short, warm
 
 
@@ -367,6 +367,42 @@ class Pipeline:
                 event, phase=AlarmPhase.CLEARED, time=time, detail=f"{event.detail} (watched anew)"
             )
             machine.tell(ended, results)
+
+    # -- machines that are gone, renamed, or whose topic was made anew
+
+    def retire(self, machine: str, time: int) -> Results:
+        """Let go of a machine for good at ``time`` (ms UTC): its open alarms are cleared."""
+        results = Results()
+        known = self._machines.get(machine)
+        if known is not None:
+            for event in list(known.open.values()):
+                known.tell(replace(event, phase=AlarmPhase.CLEARED, time=max(time, event.time)), results)
+            self.forget(machine)
+        return results
+
+    def long_gone(self, now: int) -> list[str]:
+        """Machines without a reading for ``intake.retire`` days at ``now`` (ms UTC)."""
+        oldest = now - round(self.settings.intake.retire * 86_400_000)
+        return sorted(one.name for one in self._machines.values() if 0 <= one.clock.last < oldest)
+
+    def take_over(self, data: bytes, machine: str) -> bool:
+        """Let ``machine`` go on with the state of another name; False when it has a model already.
+
+        Its own place in the topic stays; alarms of the other name do not come along. Raises `SnapshotError`.
+        """
+        here = self._machines.get(machine)
+        if here is not None and here.monitor is not None:
+            return False
+        applied, partition = (-1, 0) if here is None else (here.applied, here.partition)
+        self.restore(pack(replace(unpack(data), machine=machine, open=())))
+        self.rewind(machine, applied, partition)
+        self._changed.add(machine)
+        return True
+
+    def rewind(self, machine: str, applied: int = -1, partition: int = 0) -> None:
+        """The machine's last message is ``applied`` from now on: its topic begins anew, or is another."""
+        known = self._machines[machine]
+        known.applied, known.partition = applied, partition
 
     # -- what was learned elsewhere
 

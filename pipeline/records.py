@@ -64,6 +64,7 @@ class Reason(StrEnum):
     MACHINE_MISSING = "machine-missing"
     MACHINE_INVALID = "machine-invalid"
     MACHINE_UNKNOWN = "machine-unknown"
+    TOO_MANY_MACHINES = "too-many-machines"
     KEY_MISMATCH = "key-mismatch"
     TIME_MISSING = "time-missing"
     TIME_INVALID = "time-invalid"

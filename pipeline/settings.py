@@ -150,6 +150,14 @@ class IntakeSettings(Section):
 
     future: float = Field(300.0, ge=0, description="seconds that a reading may be ahead of its arrival")
     machines: Literal["any", "listed"] = Field("any", description="listed = only machines that match a class")
+    max_machines: int = Field(
+        20_000, ge=1, description="machines of one worker; a warning comes at nine tenths"
+    )
+    retire: float = Field(
+        90.0,
+        gt=0,
+        description="days without a reading after which a machine is retired, its alarms closed",
+    )
     max_sensors: int = Field(256, ge=1, description="sensors of one machine")
     max_readings: int = Field(100_000, ge=1, description="readings in one frame")
 

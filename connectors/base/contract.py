@@ -23,6 +23,10 @@ class SinkUnavailableError(Exception):
 Item = Frame | Message | Rejection
 
 
+class SinkSettingsError(SinkUnavailableError):
+    """The other side answers, and refuses what the settings say: only a person can mend that."""
+
+
 class Source(ABC):
     """Brings readings in the order in which they are to be processed.
 

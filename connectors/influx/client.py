@@ -9,7 +9,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from connectors.base.contract import SinkUnavailableError
+from connectors.base.contract import SinkSettingsError
 from connectors.influx.settings import InfluxSettings
 
 #: Whatever a call may raise that is the other side's doing. A proxy's page need not even be UTF-8.
@@ -17,9 +17,9 @@ TROUBLE: tuple[type[Exception], ...] = (InfluxDBError, ApiException, HTTPError, 
 
 
 def influx_token(settings: InfluxSettings) -> str:
-    """The token in clear. Raises `SinkUnavailableError` when none is set."""
+    """The token in clear. Raises `SinkSettingsError` when none is set."""
     if settings.token is None or not settings.token.get_secret_value():
-        raise SinkUnavailableError(
+        raise SinkSettingsError(
             "No token for InfluxDB: create one with read and write access to the bucket "
             f"{settings.bucket!r} and set YEJI_INFLUX__TOKEN."
         )
@@ -27,9 +27,9 @@ def influx_token(settings: InfluxSettings) -> str:
 
 
 def influx_client(settings: InfluxSettings, connections: int) -> Any:  # influxdb-client is only half typed
-    """A client with ``connections`` at most. Raises `SinkUnavailableError` without a token or with no CA."""
+    """A client with ``connections`` at most. Raises `SinkSettingsError` without a token or with no CA."""
     if settings.ca_file is not None and not settings.ca_file.is_file():
-        raise SinkUnavailableError(
+        raise SinkSettingsError(
             f"influx.ca_file names {settings.ca_file}, which is no file. Correct the path."
         )
     return InfluxDBClient(

@@ -21,7 +21,7 @@ from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.domain.bucket import Bucket
 from influxdb_client.service.write_service import WriteService
 
-from connectors.base.contract import Sink, SinkUnavailableError
+from connectors.base.contract import Sink, SinkSettingsError, SinkUnavailableError
 from connectors.base.stats import WorkerStats
 from connectors.influx.client import TROUBLE, influx_client, message
 from connectors.influx.line_protocol import bodies, joined
@@ -182,7 +182,7 @@ class InfluxSink(Sink):
         response = getattr(error, "response", None)
         status = getattr(response, "status", None)
         if status in _SETTINGS:
-            return SinkUnavailableError(f"{where}: {_SETTINGS[status]}.", retry_after=5.0)
+            return SinkSettingsError(f"{where}: {_SETTINGS[status]}.", retry_after=5.0)
         if status:
             wait = getattr(error, "retry_after", None)
             return SinkUnavailableError(

@@ -12,6 +12,10 @@ class KafkaError(Exception):
     """Kafka cannot be used as set up; the message says what to do."""
 
 
+class KafkaUnreachableError(KafkaError):
+    """No broker answers; waiting may mend it."""
+
+
 def brokers(settings: KafkaSettings) -> list[str]:
     """The brokers, one a string.
 

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import (
+    AuthorizationError,
+    IllegalSaslStateError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)
 from kafka.errors import KafkaError as ClientError
 
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.security import KafkaError, KafkaUnreachableError, client_options
 from connectors.kafka.settings import KafkaSettings
 
+#: What waiting does not mend.
+_FOR_GOOD = (
+    AuthorizationError,
+    IllegalSaslStateError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+    ValueError,
+)
 _DAY = 24 * 3600 * 1000
 #: A message of 10 MB must get through, so that it can be rejected with its bytes.
 FRAME_BYTES = 16 << 20
@@ -65,6 +80,8 @@ def wanted(settings: KafkaSettings) -> list[TopicSpec]:
                 "cleanup.policy": "delete",
                 "retention.ms": str(7 * _DAY),
                 "max.message.bytes": str(FRAME_BYTES),
+                # The broker's clock is one; producers' clocks are many, and some run ahead.
+                "message.timestamp.type": "LogAppendTime",
             },
             fixed=True,
         ),
@@ -104,6 +121,23 @@ def wanted(settings: KafkaSettings) -> list[TopicSpec]:
     return specs
 
 
+@dataclass(frozen=True, slots=True)
+class TopicShape:
+    """What tells one topic from another of the same name (``id``), and how many partitions it has."""
+
+    id: str
+    partitions: int
+
+
+def topic_shapes(settings: KafkaSettings, names: Sequence[str]) -> dict[str, TopicShape]:
+    """The shapes of those topics that are there. Raises `KafkaError` when no broker tells."""
+    topics = Topics(settings)
+    try:
+        return topics.shapes(names)
+    finally:
+        topics.close()
+
+
 class Topics:
     """An administrator's connection. Raises `KafkaError` when the brokers cannot be reached."""
 
@@ -134,6 +168,19 @@ class Topics:
             for spec in specs
         ]
 
+    def shapes(self, names: Sequence[str]) -> dict[str, TopicShape]:
+        """The shapes of those of ``names`` that are there."""
+        try:
+            there = set(self._client.list_topics())
+            found = self._client.describe_topics([name for name in names if name in there])
+        except (ClientError, OSError) as error:
+            raise _unreachable(self._settings, error) from error
+        return {
+            topic["name"]: TopicShape(str(topic.get("topic_id") or ""), len(topic["partitions"]))
+            for topic in found
+            if topic["name"] in names
+        }
+
     def _configs(self, names: list[str]) -> dict[str, dict[str, str]]:
         if not names:
             return {}
@@ -144,8 +191,11 @@ class Topics:
             for name, entries in found.get("topic", {}).items()
         }
 
-    def apply(self, reports: list[TopicReport]) -> list[TopicReport]:
-        """Create what is missing, set what differs; what is there keeps its data. Checks again."""
+    def apply(self, reports: list[TopicReport], *, grow: bool = False) -> list[TopicReport]:
+        """Create what is missing, set what differs; what is there keeps its data. Checks again.
+
+        ``grow``: topics that have fewer partitions than the settings say are given more.
+        """
         main = reports[0].partitions  # of the frames topic, when it is there
         new = {
             report.spec.name: {
@@ -155,6 +205,16 @@ class Topics:
             }
             for report in reports
             if report.state is TopicState.MISSING
+        }
+        # More partitions are given to all that must be equal, the frames last: what comes in the new ones has
+        # its snapshots' and verdicts' partitions then.
+        most = max((r.partitions for r in reports if r.spec.fixed), default=0)
+        if grow:
+            most = max(most, self._settings.partitions)
+        grown = {
+            report.spec.name: most
+            for report in reversed(reports)
+            if report.spec.fixed and 0 < report.partitions < most
         }
         changed = [
             ConfigResource(ConfigResourceType.TOPIC, report.spec.name, dict(report.settable))
@@ -166,6 +226,8 @@ class Topics:
                 self._client.create_topics(new, wait_for_metadata=True)
             if changed:
                 self._client.alter_configs(changed)
+            if grown:
+                self._client.create_partitions(grown)
         except (ClientError, OSError) as error:
             raise KafkaError(
                 f"Topics cannot be created or changed: {_text(error)}. The user needs the rights Create and "
@@ -223,12 +285,18 @@ def _compare(
     if unequal:
         problems.append(
             f"{partitions} partitions, but {frames.name} has {expected}: they must be equal, for a machine "
-            "has the same number in each. Delete and create it anew."
+            "has the same number in each. `yeji topics` adds what is missing; nothing is deleted."
         )
-    elif spec.fixed and partitions != spec.partitions:
+    elif spec.fixed and partitions < spec.partitions:
         problems.append(
             f"{partitions} partitions, kafka.partitions says {spec.partitions}. Set kafka.partitions to "
-            f"{partitions}: adding partitions would move machines away from their models."
+            f"{partitions}, or add them with `yeji topics --partitions {spec.partitions}`: running workers "
+            "take them up, and models move along."
+        )
+    elif spec.fixed and partitions > spec.partitions:
+        problems.append(
+            f"{partitions} partitions, kafka.partitions says {spec.partitions}. Set kafka.partitions to "
+            f"{partitions}: Kafka cannot take partitions away."
         )
     state = TopicState.DIFFERENT if settable or problems else TopicState.FINE
     return TopicReport(spec, state, partitions, settable, tuple(problems), unequal)
@@ -246,7 +314,8 @@ def _enough(key: str, there: str | None, wanted_value: str) -> bool:
 
 
 def _unreachable(settings: KafkaSettings, error: BaseException) -> KafkaError:
-    return KafkaError(
+    kind = KafkaError if isinstance(error, _FOR_GOOD) else KafkaUnreachableError
+    return kind(
         f"Kafka at {settings.brokers} cannot be used: {_text(error)}. Start it, or correct kafka.brokers and "
         "kafka.security."
     )

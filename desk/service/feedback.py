@@ -8,6 +8,7 @@ from typing import Protocol
 from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
+from connectors.kafka.broadcast import broadcast
 from connectors.kafka.security import KafkaError, client_options
 from connectors.kafka.settings import KafkaSettings
 from desk.service.desk import Desk
@@ -36,7 +37,7 @@ class DirectOutlet:
 
 
 class KafkaOutlet:
-    """Writes to `maintenance.feedback`, keyed by machine, so that the worker that watches it gets them."""
+    """Writes to `maintenance.feedback`, a copy to each partition: the worker that has the machine gets it."""
 
     def __init__(self, settings: KafkaSettings, timeout: float = 10.0) -> None:
         """``timeout`` in seconds for finding the brokers."""
@@ -62,10 +63,11 @@ class KafkaOutlet:
                     allow_auto_create_topics=False,
                 )
             sent = [
-                self._producer.send(
-                    self._settings.feedback, encode_verdict(verdict), key=verdict.machine.encode()
-                )
+                future
                 for verdict in verdicts
+                for future in broadcast(
+                    self._producer, self._settings.feedback, verdict.machine.encode(), encode_verdict(verdict)
+                )
             ]
             for one in sent:
                 one.get(timeout=30)

@@ -65,6 +65,9 @@ class Admission:
         return admitted
 
     def _newcomer(self, frame: Frame, origin: Message, results: Results) -> Machine | None:
+        if len(self.machines) >= self.settings.intake.max_machines:
+            self._turn_away(frame, origin, results)
+            return None
         machine_class = self.settings.class_of(frame.machine)
         if machine_class is None:
             if self.settings.intake.machines == "listed":
@@ -82,6 +85,18 @@ class Admission:
         machine = Machine(frame.machine, machine_class)
         self.machines[frame.machine] = machine
         return machine
+
+    def _turn_away(self, frame: Frame, origin: Message, results: Results) -> None:
+        many = reject(
+            origin,
+            Reason.TOO_MANY_MACHINES,
+            f"{frame.machine} is new, and {self.settings.intake.max_machines} machines are watched here, as "
+            "many as intake.max_machines allows. Start more workers, retire machines that are gone (`yeji "
+            "machines`), or look for a sender that makes up names.",
+            machine=frame.machine,
+            readings=len(frame),
+        )
+        results.rejections.append(self._located(many, frame, origin))
 
     def _within_limits(
         self, machine: Machine, frame: Frame, origin: Message, results: Results

@@ -17,18 +17,23 @@ from connectors.kafka.batches import install
 from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 
-_OFFSET = "offset"
+_OFFSET, _TOPIC = "offset", "topic-id"
 SLOTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One snapshot as the topic holds it; ``offset`` is that of the last message in the state."""
+    """One snapshot as the topic holds it; ``offset`` is that of the last message in the state.
+
+    ``topic`` is the id of the topic that the offset is of ("" = an older Yeji wrote it): a topic that was
+    made anew has another one, and its offsets begin anew.
+    """
 
     machine: str
     slot: int
     offset: int
     data: bytes
+    topic: str = ""
 
 
 def snapshot_key(machine: str, slot: int) -> bytes:
@@ -46,15 +51,17 @@ def parse_key(key: bytes) -> tuple[str, int]:
     return machine, int(slot)
 
 
-def snapshot_headers(offset: int) -> list[tuple[str, bytes]]:
-    """The headers of a snapshot that stands for ``offset``."""
-    return [(_OFFSET, b"%d" % offset)]
+def snapshot_headers(offset: int, topic: str = "") -> list[tuple[str, bytes]]:
+    """The headers of a snapshot that stands for ``offset`` of the topic with this id."""
+    headers = [(_OFFSET, b"%d" % offset)]
+    return [*headers, (_TOPIC, topic.encode())] if topic else headers
 
 
-def latest(known: list[Stored], one: Stored) -> list[Stored]:
+def latest(known: list[Stored], one: Stored, topic: str = "") -> list[Stored]:
     """The best two, newest first, when ``one`` comes after ``known`` in the topic.
 
-    A snapshot takes the place of the one in its slot, unless it stands for less.
+    A snapshot takes the place of the one in its slot, unless it stands for less. One of the topic that is
+    there now (``topic`` is its id) stands for more than one of a topic that is gone.
 
     >>> found = []
     >>> for slot, offset in ((0, 5), (1, 9), (0, 12), (1, 7)):
@@ -62,12 +69,21 @@ def latest(known: list[Stored], one: Stored) -> list[Stored]:
     >>> [s.offset for s in found]
     [12, 9]
     """
-    kept = [other for other in known if other.slot != one.slot or other.offset > one.offset]
-    return sorted([one, *kept], key=lambda s: -s.offset)[:SLOTS]
+
+    def rank(stored: Stored) -> tuple[bool, int]:
+        return stored.topic in (topic, ""), stored.offset
+
+    kept = [other for other in known if other.slot != one.slot or rank(other) > rank(one)]
+    return sorted([one, *kept], key=rank, reverse=True)[:SLOTS]
 
 
-async def read_snapshots(settings: KafkaSettings, partition: int) -> Mapping[str, list[Stored]]:
-    """Every machine's snapshots of one partition, newest first, read to the partition's end."""
+async def read_snapshots(
+    settings: KafkaSettings, partition: int, topic: str = ""
+) -> Mapping[str, list[Stored]]:
+    """Every machine's snapshots of one partition, newest first, read to the partition's end.
+
+    ``topic`` is the id of the topic of frames. A machine that was retired has none.
+    """
     install()
     tp = TopicPartition(settings.snapshots, partition)
     consumer = AIOKafkaConsumer(
@@ -88,7 +104,9 @@ async def read_snapshots(settings: KafkaSettings, partition: int) -> Mapping[str
             for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, []):
                 stored = _stored(record.key, record.value, record.headers)
                 if stored is not None:
-                    found[stored.machine] = latest(found.get(stored.machine, []), stored)
+                    found[stored.machine] = latest(found.get(stored.machine, []), stored, topic)
+                elif record.value is None:
+                    _delete(found, record.key)
             await asyncio.sleep(0)
     finally:
         await consumer.stop()
@@ -101,6 +119,20 @@ def _stored(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, by
         return None
     try:
         machine, slot = parse_key(key)
-        return Stored(machine, slot, int(dict(headers)[_OFFSET]), value)
+        known = dict(headers)
+        return Stored(machine, slot, int(known[_OFFSET]), value, known.get(_TOPIC, b"").decode())
     except (ValueError, KeyError):
         return None
+
+
+def _delete(found: dict[str, list[Stored]], key: bytes | None) -> None:
+    """A machine's snapshot of one slot was deleted: compaction may not have come to it yet."""
+    try:
+        machine, slot = parse_key(key or b"")
+    except ValueError:
+        return
+    kept = [stored for stored in found.get(machine, []) if stored.slot != slot]
+    if kept:
+        found[machine] = kept
+    else:
+        found.pop(machine, None)

@@ -19,6 +19,8 @@ VERBS: tuple[str, ...] = (
     "connect",
     "topics",
     "check",
+    "machines",
+    "snapshots",
     "bench",
     "life",
     "remaining",

@@ -7,10 +7,19 @@ from connectors.kafka.security import KafkaError
 from connectors.sqlite.schema import StoreError
 from pipeline.settings import SettingsError
 from streams.agents.errors import WorkerError
+from streams.operator_error import OperatorError
 
 
 class CommandError(Exception):
     """A command cannot do what was asked; the message says why and what to do."""
 
 
-EXPECTED = (CommandError, KafkaError, SettingsError, SinkUnavailableError, StoreError, WorkerError)
+EXPECTED = (
+    CommandError,
+    KafkaError,
+    OperatorError,
+    SettingsError,
+    SinkUnavailableError,
+    StoreError,
+    WorkerError,
+)

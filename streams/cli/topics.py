@@ -21,7 +21,11 @@ def topics(
     ] = False,
     partitions: Annotated[
         int | None,
-        typer.Option(help="partitions of new topics (setting `kafka.partitions`)", min=1, show_default=False),
+        typer.Option(
+            help="partitions of new topics (setting `kafka.partitions`), and of those that have fewer",
+            min=1,
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Create missing topics and set what differs: partitions, retention, compaction, message size.
@@ -39,7 +43,7 @@ def topics(
     admin = Topics(settings)
     try:
         before = admin.check()
-        after = before if check else admin.apply(before)
+        after = before if check else admin.apply(before, grow=partitions is not None)
     finally:
         admin.close()
     console = Console()

@@ -57,12 +57,16 @@ class Stage:
     workers: list[Worker] = field(default_factory=list)
 
     def create(self) -> None:
-        """Make the topics; the frames are kept for ever, for the recording is old."""
+        """Make the topics; the frames are kept for ever, with their own time stamps: the recording is old."""
         topics = Topics(self.settings.kafka)
         topics.apply(topics.check())
         topics.close()
         admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka.brokers)
-        kept = ConfigResource(ConfigResourceType.TOPIC, self.settings.kafka.frames, {"retention.ms": "-1"})
+        kept = ConfigResource(
+            ConfigResourceType.TOPIC,
+            self.settings.kafka.frames,
+            {"retention.ms": "-1", "message.timestamp.type": "CreateTime"},
+        )
         admin.alter_configs([kept])
         admin.close()
 

@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from connectors.kafka.security import KafkaError, client_options, login
 from connectors.kafka.settings import KafkaSettings
-from connectors.kafka.topics import Topics, TopicState, require_topics, wanted
+from connectors.kafka.topics import Topics, TopicState, require_topics, topic_shapes, wanted
 
 
 @pytest.fixture
@@ -60,17 +60,47 @@ def test_partitions_that_are_not_equal_stop_a_worker(settings: KafkaSettings) ->
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     some = {settings.frames: {"num_partitions": 2, "replication_factor": 1}}
     some[settings.snapshots] = {"num_partitions": 3, "replication_factor": 1}
+    some[settings.feedback] = {"num_partitions": 2, "replication_factor": 1}
+    some[settings.alerts] = some[settings.rejected] = some[str(settings.scores)] = {
+        "num_partitions": 2,
+        "replication_factor": 1,
+    }
     admin.create_topics(some, wait_for_metadata=True)
     admin.close()
     topics = Topics(settings)
-    after = {report.spec.name: report for report in topics.apply(topics.check())}
-    topics.close()
-    assert after[settings.feedback].partitions == 2, "made like the frames"
-    assert after[settings.snapshots].unequal
-    assert not after[settings.frames].unequal
-    assert "Set kafka.partitions to 2" in after[settings.frames].problems[0]
-    with pytest.raises(KafkaError, match="they must be equal"):
+    before = {report.spec.name: report for report in topics.check()}
+    assert before[settings.snapshots].unequal
+    assert not before[settings.frames].unequal
+    assert "Set kafka.partitions to 2, or add them" in before[settings.frames].problems[0]
+    with pytest.raises(KafkaError, match="nothing is deleted"):
         require_topics(settings)
+    after = {report.spec.name: report for report in topics.apply(topics.check())}
+    assert {after[name].partitions for name in (settings.frames, settings.feedback)} == {3}
+    assert not any(report.unequal for report in after.values())
+    more = Topics(settings.model_copy(update={"partitions": 5}))
+    assert more.apply(more.check())[0].partitions == 3, "not unless it is asked for"
+    assert more.apply(more.check(), grow=True)[0].partitions == 5
+    more.close()
+    topics.close()
+    require_topics(settings)
+
+
+@pytest.mark.services
+def test_a_topic_that_is_made_anew_has_another_id(settings: KafkaSettings) -> None:
+    topics = Topics(settings)
+    topics.apply(topics.check())
+    before = topics.shapes([settings.frames, "no.such.topic"])
+    assert before == topic_shapes(settings, [settings.frames])
+    assert before[settings.frames].partitions == 3
+    topics._client.delete_topics([settings.frames])
+    deadline = time.monotonic() + 30
+    while settings.frames in topics.shapes([settings.frames]):
+        assert time.monotonic() < deadline
+    topics.apply(topics.check())
+    assert topics.shapes([settings.frames])[settings.frames].id != before[settings.frames].id
+    configs = topics._configs([settings.frames])[settings.frames]
+    assert configs["message.timestamp.type"] == "LogAppendTime"
+    topics.close()
 
 
 def test_a_ten_megabyte_message_fits() -> None:
