@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
@@ -21,9 +22,38 @@ class SettingsError(Exception):
 
 
 class Section(BaseModel):
-    """A section of the settings: unknown names are refused."""
+    """A section of the settings: unknown names are refused.
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    A secret may come from a file, whose name is the setting's with `_file` after it; never both.
+    """
+
+    # What was put in is not shown in errors: it may be a secret in the wrong place.
+    model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        for name, field in cls.model_fields.items():
+            path = values.get(f"{name}_file")
+            if "SecretStr" not in str(field.annotation) or path is None or f"{name}_file" in cls.model_fields:
+                continue
+            if values.get(name) is not None:
+                raise ValueError(f"{name} and {name}_file are both set: set one of them")
+            values = {key: value for key, value in values.items() if key != f"{name}_file"}
+            values[name] = _secret_in(Path(path), f"{name}_file")
+        return values
+
+
+def _secret_in(path: Path, name: str) -> str:
+    try:
+        secret = path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name} {path} cannot be read ({type(error).__name__})") from None
+    if not secret:
+        raise ValueError(f"{name} {path} is empty")
+    return secret
 
 
 class DetectorSettings(Section):

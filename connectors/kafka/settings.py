@@ -27,6 +27,16 @@ class KafkaSettings(Section):
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how to connect: SSL encrypts, SASL logs in"
     )
-    username: str | None = Field(None, description="user of SASL (mechanism PLAIN)")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "PLAIN", description="how SASL logs in"
+    )
+    username: str | None = Field(None, description="user of PLAIN and SCRAM")
     password: SecretStr | None = Field(None, description="that user's password")
+    token_file: Path | None = Field(None, description="OAUTHBEARER: file with a token, read at each login")
+    token_url: str | None = Field(None, description="OAUTHBEARER: where a client's tokens come from (https)")
+    client_id: str | None = Field(None, description="OAUTHBEARER: the client that asks for tokens")
+    client_secret: SecretStr | None = Field(None, description="OAUTHBEARER: that client's secret")
     ca_file: Path | None = Field(None, description="PEM file of the CA; none = the system's")
+    cert_file: Path | None = Field(None, description="PEM file of our certificate, where brokers ask for one")
+    key_file: Path | None = Field(None, description="PEM file of its key; none = in the same file")
+    key_password: SecretStr | None = Field(None, description="password of that key")

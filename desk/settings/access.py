@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
+
+from pipeline.settings import Section
 
 RoleName = Literal["viewer", "crew", "engineer", "admin"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-class OidcRole(_Section):
+class OidcRole(Section):
     """What people with one value in the roles claim may do."""
 
     role: RoleName = Field(description="what they may do (docs/desk.md)")
@@ -27,7 +25,7 @@ class OidcRole(_Section):
         return [clean_place(place) for place in places]
 
 
-class OidcSettings(_Section):
+class OidcSettings(Section):
     """Sign-in by the company's own identity provider (OpenID Connect, authorization code with PKCE)."""
 
     issuer: str = Field(description="its address, as https://login.example.com/realms/plant")
@@ -49,7 +47,7 @@ class OidcSettings(_Section):
         return issuer.rstrip("/")
 
 
-class AccessSettings(_Section):
+class AccessSettings(Section):
     """Sessions and sign-in of the desk."""
 
     idle: float = Field(12.0, gt=0, description="hours without a request that end a session")

@@ -6,17 +6,14 @@ import re
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from desk.rules.shifts import parse_hours
 from desk.settings.access import AccessSettings
+from pipeline.settings import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-class DeskSettings(_Section):
+class DeskSettings(Section):
     """The alarm desk (ISA-18.2)."""
 
     host: str = Field("127.0.0.1", description="address that the desk's web application listens on")
@@ -59,7 +56,7 @@ class DeskSettings(_Section):
         return url.rstrip("/")
 
 
-class ChannelSettings(_Section):
+class ChannelSettings(Section):
     """One way to reach people or a system."""
 
     kind: Literal["email", "webhook", "alertmanager", "apprise"] = Field(description="what it is")
@@ -92,7 +89,7 @@ class ChannelSettings(_Section):
         return self
 
 
-class CrewSettings(_Section):
+class CrewSettings(Section):
     """People who are told together."""
 
     channels: list[str] = Field(min_length=1, description="names of channels, all of which are used")
@@ -113,14 +110,14 @@ class CrewSettings(_Section):
         return hours
 
 
-class StepSettings(_Section):
+class StepSettings(Section):
     """Who is told when nobody has acknowledged for a while."""
 
     after: float = Field(gt=0, description="minutes after the alarm")
     crews: list[str] = Field(min_length=1, description="names of the crews that are told then")
 
 
-class RouteSettings(_Section):
+class RouteSettings(Section):
     """Which alarms go to whom. All routes that match are used."""
 
     areas: list[str] = Field(
@@ -138,7 +135,7 @@ class RouteSettings(_Section):
     remind: float = Field(0.0, ge=0, description="minutes between reminders until acknowledged; 0 = none")
 
 
-class NotifySettings(_Section):
+class NotifySettings(Section):
     """Telling people: channels, crews and routes."""
 
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connectors.kafka.batches import install
-from connectors.kafka.security import client_options
+from connectors.kafka.security import async_options
 from connectors.kafka.settings import KafkaSettings
 
 _OFFSET, _TOPIC = "offset", "topic-id"
@@ -87,7 +87,7 @@ async def read_snapshots(
     install()
     tp = TopicPartition(settings.snapshots, partition)
     consumer = AIOKafkaConsumer(
-        **client_options(settings),
+        **async_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -7,7 +7,6 @@ import numpy as np
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmPhase, Message
 from pipeline.wire.readings import encode_frame
-
 from tests.pipeline.plant import START, recording, settings
 
 DAY = 86_400_000

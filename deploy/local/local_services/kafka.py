@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kafka import KafkaAdminClient
@@ -102,6 +103,9 @@ class KafkaNode:
 
     folder: Path
     port: int | None = None
+    extra: Mapping[str, str] = field(
+        default_factory=dict
+    )  # more of server.properties; "+value" adds to a list
 
     @property
     def server(self) -> Server:
@@ -148,7 +152,11 @@ class KafkaNode:
         return self.folder / "server.properties"
 
     def _start_on(self, port: int, java: Path, jars: Path, tied: bool) -> str:
-        lines = [f"{name}={value}" for name, value in _properties(self.folder, port, free_port()).items()]
+        properties = _properties(self.folder, port, free_port())
+        for name, value in self.extra.items():
+            before = str(properties.get(name, ""))
+            properties[name] = f"{before},{value[1:]}" if value.startswith("+") else value
+        lines = [f"{name}={value}" for name, value in properties.items()]
         self._config.write_text("\n".join(lines) + "\n")
         base = [str(java), "-cp", f"{jars}/*", f"-Dlog4j2.configurationFile={LOGGING}"]
         if not (self.folder / "log-dirs" / "meta.properties").is_file():
