@@ -32,8 +32,8 @@ put into `tuned.toml` in the folder `data` wins over all of them
 ([tuning](feedback.md#tuning-with-the-facts-at-hand)). The variable of `kafka.brokers` is
 `YEJI_KAFKA__BROKERS`: the name in capitals, two underscores for each dot. Lists and tables in variables are
 written as JSON: `YEJI_PAGE__HOSTS='["yeji.plant"]'`. Secrets are never printed; give them as variables, or as
-files: `YEJI_KAFKA__PASSWORD_FILE=/run/secrets/kafka` (or `password_file` in the file) for `password`, and so for
-every setting of type secret; never both.
+files: `YEJI_KAFKA__PASSWORD_FILE=/run/secrets/kafka` (or `password_file` in the file) for `password`, and so
+for every setting of type secret; never both.
 [deploy/yeji.toml](../deploy/yeji.toml) is an example. A mistake ends a command with one line for
 each wrong setting; `yeji check` tries whether what they name can be reached.
 """
