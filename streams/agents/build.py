@@ -7,7 +7,8 @@ from typing import Any
 import faust
 
 from connectors.kafka.batches import install
-from connectors.kafka.security import brokers, login, ssl_context
+from connectors.kafka.security import brokers, login, ssl_context, token_source
+from connectors.kafka.tokens import AsyncTokens
 from connectors.kafka.topics import FRAME_BYTES
 from streams.agents import alerts, readings, rejects, verdicts
 from streams.agents.stream_app import StreamApp
@@ -51,9 +52,11 @@ def build_app(settings: Settings) -> StreamApp:
 
 def _credentials(settings: Settings) -> Any:
     kafka = settings.kafka
-    context, user = ssl_context(kafka), login(kafka)
+    context, user, tokens = ssl_context(kafka), login(kafka), token_source(kafka)
+    if tokens is not None:
+        return faust.OAuthCredentials(oauth_cb=AsyncTokens(tokens), ssl_context=context)
     if user is not None:
         return faust.SASLCredentials(
-            username=user[0], password=user[1], mechanism="PLAIN", ssl_context=context
+            username=user[0], password=user[1], mechanism=kafka.mechanism, ssl_context=context
         )
     return None if context is None else faust.SSLCredentials(context)
