@@ -1,0 +1,1 @@
+"""Commands for who runs the system: topics, access rules, tokens, machines, snapshots, checks."""
