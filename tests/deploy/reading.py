@@ -35,15 +35,23 @@ def check_command(words: list[str]) -> str:
 
 
 def setting_exists(variable: str) -> bool:
-    """Whether YEJI_A__B names a setting."""
+    """Whether YEJI_A__B names a setting, or YEJI_A__B_FILE a file for a secret."""
+    secret = variable.removesuffix("_FILE")
+    if secret != variable and "SecretStr" in str(_annotation(secret)):
+        return True
+    return _annotation(variable) is not None
+
+
+def _annotation(variable: str) -> object:
+    """The type of a setting; None when there is none of that name."""
     kind: object = Settings
     for part in variable.removeprefix("YEJI_").lower().split("__"):
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)) or part not in kind.model_fields:
-            return False
+            return None
         kind = kind.model_fields[part].annotation
         if isinstance(kind, types.UnionType):
             kind = next(one for one in typing.get_args(kind) if one is not type(None))
-    return True
+    return kind
 
 
 @contextmanager
