@@ -210,6 +210,7 @@ GROUPS = {
         "connect",
         "mqtt",
         "sparkplug",
+        "order-and-late-data",
         "bad-input",
         "page",
         "desk",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.base import DeferredScores, Evidence, FleetState, RawScores
 from detectors.base import State as Saved
-from detectors.batch import Batch, Floats, Ints
+from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.compiled import compiled
 from detectors.decision.budget import FleetBudget
 from detectors.decision.calibration import FleetCalibrator
@@ -204,8 +204,8 @@ class Monitor:
 
     # -- readings
 
-    def process(self, batch: Batch) -> Found:
-        """Take a batch of readings of machines that have begun."""
+    def process(self, batch: Batch, uncertain: Bools | None = None) -> Found:
+        """Take a batch of readings of machines that have begun; ``uncertain`` cells are not learned."""
         n, k = batch.x.shape
         found = Found(
             score=np.empty(n),
@@ -218,10 +218,31 @@ class Monitor:
             prognoses=[],
         )
         for part, at in self.learning.rounds(batch):
-            self._round(part, at, found)
+            self._round(part, at, found, None if uncertain is None else uncertain[at])
         return found
 
-    def _round(self, batch: Batch, at: Ints, found: Found) -> None:
+    def look_back(self, batch: Batch) -> Found:
+        """Score late readings of one machine with its models as they stand; nothing is kept of them.
+
+        A score over the alarm's threshold makes the reading suspect; no alarm follows.
+        """
+        row = int(batch.rows[0])
+        kept = [detector.dump(row) for detector in self.detectors]  # their filters go on with what they score
+        raws = [detector.score(batch) for detector in self.detectors]
+        scores = np.stack(
+            [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
+        )
+        score, shares = combine(self.budget.apply(batch, scores), self.weights)
+        score = self.commissioning.hold(batch, score)
+        high = np.flatnonzero(score >= self.rule.clear)
+        evidence = _evidence(raws, shares, high, batch.x.shape)
+        for detector, state in zip(self.detectors, kept, strict=True):
+            detector.load(row, state)
+        suspect = np.where(score >= self.rule.threshold, State.SUSPECT, State.NORMAL).astype(np.uint8)
+        health = np.full(len(batch), np.nan)
+        return Found(score, health, suspect, evidence.contributions, [], [], [], [])
+
+    def _round(self, batch: Batch, at: Ints, found: Found, uncertain: Bools | None) -> None:
         checked = self.quality.check(batch)
         found.quality.extend(checked.transitions)
         batch = Batch(batch.rows, batch.counts, batch.time, np.where(checked.ok, batch.x, np.nan))
@@ -244,7 +265,10 @@ class Monitor:
         doubtful = state
         for marked in (self.feedback.planned(batch), self.restart.after(batch, checked.transitions)):
             doubtful = doubtful if marked is None else np.where(marked, _ALARM, doubtful)
-        released = self.learning.add(batch, raw, doubtful)
+        learnt = batch
+        if uncertain is not None:
+            learnt = Batch(batch.rows, batch.counts, batch.time, np.where(uncertain, np.nan, batch.x))
+        released = self.learning.add(learnt, raw, doubtful)
         ended = self.learning.ended(batch)
         self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
         if released is not None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detectors.batch import Batch
-from pipeline.admission.admission import Admission, Item
+from detectors.batch import Batch, Bools
+from pipeline.admission.admission import Admission, Arrival, Item
 from pipeline.admission.roster import Machine, WarmUp
+from pipeline.admission.rows import stacked
 from pipeline.condition import Change
 from pipeline.events import condition_event, limit_event, quality_event, silence_event, tells_of_silence
 from pipeline.layout import Layout, align, strangers, union
@@ -44,6 +45,7 @@ class _Run:
     time: Ints
     x: Floats
     extra: Frame | None = None
+    uncertain: Bools | None = None
 
 
 class Pipeline:
@@ -72,16 +74,85 @@ class Pipeline:
     def process(self, items: Sequence[Item]) -> Results:
         """Take ``items`` in order. Bad input becomes rejections; it never raises."""
         results = Results()
-        work: dict[str, deque[Frame]] = {}
+        touched: dict[str, Machine] = {}
         for item in items:
-            frame = self._admission.take(item, results)
-            if frame is not None:
-                work.setdefault(frame.machine, deque()).append(frame)
-        self._changed.update(work)
-        while work:
-            self._pass(work, results)
+            arrival = self._admission.take(item, results)
+            if arrival is None:
+                continue
+            machine = arrival.machine
+            touched[machine.name] = machine
+            if arrival.history is not None or arrival.complement is not None:
+                # with the models as they stand there, wherever the batch began
+                self._go_on([touched.pop(machine.name)], results)
+                self._take_late(arrival, results)
+        self._go_on(touched.values(), results)
+        return self._sorted(results)
+
+    def finish(self) -> Results:
+        """The input has ended: what still waits for stragglers goes on."""
+        results = Results()
+        self._go_on(self._admission.flush(results), results)
+        return self._sorted(results)
+
+    def let_go(self, now: int) -> Results:
+        """Let go on what has waited long enough, by the clock, at ``now`` (ms UTC).
+
+        Of machines from which nothing comes, no reading can tell. To be asked every second or so, when
+        nothing that has arrived waits to be worked on.
+        """
+        results = Results()
+        self._go_on(self._admission.flush_quiet(now, results), results)
+        return self._sorted(results)
+
+    @property
+    def waits(self) -> bool:
+        """Whether any reading waits for stragglers."""
+        return any(machine.order.waits for machine in self._machines.values())
+
+    @staticmethod
+    def _sorted(results: Results) -> Results:
         results.alarms.sort(key=lambda alarm: (alarm.time, alarm.machine, alarm.id))
         return results
+
+    def _go_on(self, machines: Iterable[Machine], results: Results) -> None:
+        """Let the rows of ``machines`` go on that nothing can come before any more."""
+        work: dict[str, deque[Frame]] = {}
+        for machine in machines:
+            released = machine.order.release(self._admission.timing)
+            if released:
+                work[machine.name] = deque(released)
+        while work:
+            self._pass(work, results)
+
+    def _take_late(self, arrival: Arrival, results: Results) -> None:
+        """Store what came too late for the models, scored with the models as they stand."""
+        machine = arrival.machine
+        for frame, scores in ((arrival.history, True), (arrival.complement, False)):
+            if frame is None:
+                continue
+            n, k = frame.values.shape
+            late = Scored(
+                machine.name,
+                machine.machine_class,
+                frame.time,
+                frame.sensors,
+                frame.values,
+                score=np.full(n, np.nan),
+                health=np.full(n, np.nan),
+                state=np.full(n, State.LEARNING, dtype=np.uint8),
+                contributions=np.zeros((n, k)),
+            )
+            if not scores:
+                results.complements.append(late)
+                continue
+            if machine.monitor is not None:
+                layout = machine.monitor.sensors
+                x = align(frame.values, frame.sensors, layout)
+                rows, counts = np.array([machine.row]), np.array([n], dtype=np.int64)
+                found = machine.monitor.look_back(Batch(rows, counts, frame.time, x))
+                shares = np.nan_to_num(align(found.contributions, layout, frame.sensors))
+                late = replace(late, score=found.score, state=found.state, contributions=shares)
+            results.history.append(late)
 
     # -- one pass: a stretch of each machine's readings that one model can take
 
@@ -154,16 +225,19 @@ class Pipeline:
                     taken.append(_cut(queue, new))
                 break
             if len(taken) == 1:
-                return _Run(machine, taken[0].time, align(taken[0].values, taken[0].sensors, layout))
+                one = taken[0]
+                x = align(one.values, one.sensors, layout)
+                return _Run(machine, one.time, x, uncertain=_uncertain(one, layout))
             if taken:
                 time = np.concatenate([frame.time for frame in taken])
                 x = np.concatenate([align(frame.values, frame.sensors, layout) for frame in taken])
-                return _Run(machine, time, x)
+                return _Run(machine, time, x, uncertain=_uncertain(stacked(taken), layout))
             machine.warmup = WarmUp()  # a sensor has appeared: a model that knows it warms up beside this one
         frame = _cut(queue, self._room(machine))
         wide = union(layout, frame.sensors)
         extra = Frame(frame.machine, frame.time, wide, align(frame.values, frame.sensors, wide))
-        return _Run(machine, frame.time, align(frame.values, frame.sensors, layout), extra)
+        x = align(frame.values, frame.sensors, layout)
+        return _Run(machine, frame.time, x, extra, _uncertain(frame, layout))
 
     def _run(self, monitor: Monitor, group: list[_Run], results: Results) -> list[Machine]:
         """Let the monitor see the readings of its machines; give the machines whose warm-up is complete."""
@@ -175,7 +249,15 @@ class Pipeline:
         counts = np.array([len(run.time) for run in group], dtype=np.int64)
         rows = np.array([run.machine.row for run in group], dtype=np.int64)
         batch = Batch(rows, counts, time, x)
-        found = monitor.process(batch)
+        uncertain = None
+        if any(run.uncertain is not None for run in group):
+            uncertain = np.concatenate(
+                [
+                    np.zeros(run.x.shape, dtype=np.bool_) if run.uncertain is None else run.uncertain
+                    for run in group
+                ]
+            )
+        found = monitor.process(batch, uncertain)
         ready: list[Machine] = []
         start = 0
         for run in group:
@@ -268,7 +350,7 @@ class Pipeline:
             waited = monitor.quality.silent(np.array([m.row for m in group], dtype=np.int64), now)
             for at in np.flatnonzero(waited).tolist():
                 one = group[at]
-                event = silence_event(one.name, one.machine_class, one.clock.last, int(waited[at]))
+                event = silence_event(one.name, one.machine_class, one.order.last, int(waited[at]))
                 if event.id not in one.open:
                     one.tell(event, results)
                     self._changed.add(one.name)
@@ -492,8 +574,15 @@ def _cut(queue: deque[Frame], most: int) -> Frame:
     frame = queue[0]
     if len(frame) <= most:
         return queue.popleft()
-    queue[0] = Frame(frame.machine, frame.time[most:], frame.sensors, frame.values[most:])
-    return Frame(frame.machine, frame.time[:most], frame.sensors, frame.values[:most])
+    queue[0] = frame.rows(slice(most, None))
+    return frame.rows(slice(0, most))
+
+
+def _uncertain(frame: Frame, layout: Layout) -> Bools | None:
+    """Which cells of ``layout`` (n, k) are uncertain; None = none is."""
+    if frame.uncertain is None:
+        return None
+    return np.asarray(align(frame.uncertain.astype(np.float64), frame.sensors, layout) == 1.0)
 
 
 def _first_stranger(frame: Frame, layout: Layout) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -51,6 +52,12 @@ class Frame:
         uncertain = None if self.uncertain is None else self.uncertain[which]
         return Frame(self.machine, self.time[which], self.sensors, self.values[which], uncertain)
 
+    def columns(self, which: Sequence[int]) -> Frame:
+        """Only the sensors in ``which`` columns."""
+        uncertain = None if self.uncertain is None else self.uncertain[:, which]
+        names = tuple(self.sensors[column] for column in which)
+        return Frame(self.machine, self.time, names, self.values[:, which], uncertain)
+
     def __len__(self) -> int:
         return int(self.time.shape[0])
 
@@ -76,7 +83,6 @@ class Reason(StrEnum):
     VALUE_TYPE = "value-not-a-number"
     INFINITE = "infinite"
     DUPLICATE = "duplicate"
-    LATE = "late"
     CSV_ROW = "csv-row"
     SPOOL_FULL = "spool-full"
     NOT_PROTOBUF = "not-protobuf"
@@ -215,12 +221,33 @@ class Prognosis:
 
 @dataclass(slots=True)
 class Results:
-    """Everything that one batch gave."""
+    """Everything that one batch gave.
+
+    ``history``: readings that came too late for the models, scored with the models as they stood.
+    ``complements``: values that came too late for readings that were scored without them; only these values
+    are to be stored.
+    """
 
     scored: list[Scored] = field(default_factory=list)
     alarms: list[AlarmEvent] = field(default_factory=list)
     prognoses: list[Prognosis] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    history: list[Scored] = field(default_factory=list)
+    complements: list[Scored] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        late = self.history or self.complements
+        return bool(self.scored or late or self.alarms or self.prognoses or self.rejections)
+
+    def extend(self, more: Results) -> None:
+        """Add what came after."""
+        self.scored += more.scored
+        self.history += more.history
+        self.complements += more.complements
+        self.alarms += more.alarms
+        self.prognoses += more.prognoses
+        self.rejections += more.rejections
 
     @property
     def readings(self) -> int:

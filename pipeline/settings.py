@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from detectors.vibration.iso20816 import ISO_20816_3
+from pipeline.machine import DEFAULT_LEVELS
 
 
 class SettingsError(Exception):
@@ -178,6 +179,20 @@ class ClassSettings(Section):
 class IntakeSettings(Section):
     """What input is taken."""
 
+    wait: float = Field(
+        3.0,
+        ge=0,
+        description="seconds of event time that readings wait for others of their machine; what comes "
+        "later is history",
+    )
+    grid: float = Field(
+        0.0,
+        ge=0,
+        description="seconds within which readings of different sensors of a machine are one; 0 = learned",
+    )
+    levels: str = Field(
+        "", description="levels in front of a machine whose name has fewer than five, as acme/gwangju/body"
+    )
     future: float = Field(300.0, ge=0, description="seconds that a reading may be ahead of its arrival")
     machines: Literal["any", "listed"] = Field("any", description="listed = only machines that match a class")
     max_machines: int = Field(
@@ -190,6 +205,12 @@ class IntakeSettings(Section):
     )
     max_sensors: int = Field(256, ge=1, description="sensors of one machine")
     max_readings: int = Field(100_000, ge=1, description="readings in one frame")
+
+    @property
+    def default_levels(self) -> tuple[str, ...]:
+        """``levels``, with what stands where nothing is said: enterprise, site, area, line."""
+        given = tuple(part for part in self.levels.split("/") if part)[: len(DEFAULT_LEVELS)]
+        return (*given, *DEFAULT_LEVELS[len(given) :])
 
 
 class PipelineSettings(BaseModel):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class WorkerStats:
     """One worker's work since its last report, and how it stands at ``time`` (ms since 1970 UTC).
 
-    ``readings``, ``messages`` and ``rejected`` are counts since the last report. ``lag`` is how many
+    ``readings``, ``messages``, ``rejected`` and ``history`` (readings that came too late for the models) are
+    counts since the last report. ``lag`` is how many
     messages wait in the worker's partitions. The ``…_ms`` are milliseconds of the last batch: from its
     first message to its commit, in the pipeline, and in the sinks. None = not known (yet).
     """
@@ -20,6 +21,7 @@ class WorkerStats:
     messages: int
     rejected: int
     machines: int
+    history: int = 0
     lag: int | None = None
     batch_ms: float | None = None
     process_ms: float | None = None

@@ -93,6 +93,13 @@ def _group_lines(fields: Sequence[str], group: Sequence[Scored], readings: bool)
         yield table(_heads("contribution", group), parts, fields, shares, time[raised])
 
 
+def complement_lines(complements: Sequence[Scored]) -> Iterator[bytes]:
+    """Lines of `reading` with the sensors' values alone: they come to what was written of these readings."""
+    for one in complements:
+        fields = [sensor_field(sensor) for sensor in one.sensors]
+        yield table(_heads("reading", [one]), [len(one)], fields, one.values, one.time)
+
+
 def _heads(measurement: str, group: Sequence[Scored]) -> list[bytes]:
     return [_machine_head(measurement, one.machine, one.machine_class) for one in group]
 
@@ -160,7 +167,7 @@ def rejected_lines(rejections: Iterable[Rejection]) -> Iterator[bytes]:
 
 def worker_line(stats: WorkerStats) -> bytes:
     """What a worker says of itself."""
-    counts = ("readings", "messages", "rejected", "machines", "lag")
+    counts = ("readings", "messages", "rejected", "history", "machines", "lag")
     measured = ("batch_ms", "process_ms", "write_ms", "snapshot_age_s", "memory_mb")
     fields: list[tuple[str, float | int | str | None]] = [(name, getattr(stats, name)) for name in counts]
     fields += [(name, _float(getattr(stats, name))) for name in measured]

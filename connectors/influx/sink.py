@@ -25,7 +25,14 @@ from connectors.base.contract import Sink, SinkSettingsError, SinkUnavailableErr
 from connectors.base.stats import WorkerStats
 from connectors.influx.client import TROUBLE, influx_client, message
 from connectors.influx.line_protocol import bodies, joined
-from connectors.influx.schema import alarm_line, prognosis_line, rejected_lines, scored_lines, worker_line
+from connectors.influx.schema import (
+    alarm_line,
+    complement_lines,
+    prognosis_line,
+    rejected_lines,
+    scored_lines,
+    worker_line,
+)
 from connectors.influx.settings import InfluxSettings
 from pipeline.records import Results
 
@@ -97,7 +104,10 @@ class InfluxSink(Sink):
         """Write everything but the rejections' bytes (those go to `telemetry.rejected`)."""
         others = [alarm_line(alarm) for alarm in results.alarms]
         others += [prognosis_line(prognosis) for prognosis in results.prognoses]
-        self._write(chain(scored_lines(results.scored, self._settings.readings), others), "ms")
+        readings = self._settings.readings
+        found = [scored_lines(some, readings) for some in (results.scored, results.history)]
+        late = complement_lines(results.complements) if readings else ()
+        self._write(chain(*found, late, others), "ms")
         self._write(rejected_lines(results.rejections), "ns")
 
     def write_stats(self, stats: WorkerStats) -> None:

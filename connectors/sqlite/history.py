@@ -251,12 +251,29 @@ def _exact(
         values[:, [sensors.index(name) for name in names]] = chunk.values
         nothing = np.zeros((len(chunk), len(sensors)), dtype=np.float32)
         chunks.append(Chunk(chunk.time, chunk.score, chunk.health, chunk.state, values, nothing))
-    whole = merge(chunks)
+    whole = _folded(merge(chunks))
     x = whole.values
     ones = np.ones(len(whole), dtype=np.int64)
     return Series(
         machine, start, end, 0, sensors, whole.time, x, x, x, whole.score, whole.health, whole.state, ones
     )
+
+
+def _folded(chunk: Chunk) -> Chunk:
+    """One row a time: values that came later stand in rows of their own, without a score."""
+    first = np.concatenate(([True], chunk.time[1:] != chunk.time[:-1]))
+    if first.all():
+        return chunk
+    group = np.cumsum(first) - 1
+    out = chunk.select(first)
+    values, score, health, state = out.values.copy(), out.score.copy(), out.health.copy(), out.state.copy()
+    for row in np.flatnonzero(~first).tolist():
+        to = group[row]
+        values[to] = np.where(np.isnan(values[to]), chunk.values[row], values[to])
+        score[to] = chunk.score[row] if np.isnan(score[to]) else score[to]
+        health[to] = chunk.health[row] if np.isnan(health[to]) else health[to]
+        state[to] = max(state[to], chunk.state[row])
+    return Chunk(out.time, score, health, state, values, out.contributions)
 
 
 def _as_chunk(series: Series) -> Chunk:

@@ -97,6 +97,9 @@ class SqliteSink(Sink):
                 self._forget()
                 self._version = version
             self._readings(db, [one for one in results.scored if len(one)])
+            for late in results.history:
+                self._readings(db, [late])
+            self._complements(db, results.complements)
             self._alarms(db, results.alarms)
             self._prognoses(db, results.prognoses)
             self._rejections(db, results.rejections)
@@ -170,6 +173,19 @@ class SqliteSink(Sink):
         for name in {one.machine for one in scored}:
             self._compact(db, self._machines[name])
 
+    def _complements(self, db: sqlite3.Connection, complements: Iterable[Scored]) -> None:
+        """Values that were missing in readings: chunks of their own, which leave what was found as it is."""
+        for one in complements:
+            layout = self._layout(db, one.sensors)
+            machine = self._machine(db, one, layout)
+            chunk = Chunk.of(one)
+            self._make_way(db, machine, chunk, layout)
+            db.execute(_INSERT, _row(machine.id, layout, chunk))
+            size = (level(len(chunk)), layout)
+            if size[0] < FULL:
+                machine.small[size] = machine.small.get(size, 0) + 1
+            self._compact(db, machine)
+
     def _now(self, one: Scored) -> tuple[object, ...]:
         last = int(one.time[-1])
         return (
@@ -216,8 +232,10 @@ class SqliteSink(Sink):
         self._machines[one.machine] = known
         return known
 
-    def _make_way(self, db: sqlite3.Connection, machine: _Machine, chunk: Chunk) -> None:
-        """Take the readings that ``chunk`` brings again out of the chunks that hold them."""
+    def _make_way(
+        self, db: sqlite3.Connection, machine: _Machine, chunk: Chunk, only: int | None = None
+    ) -> None:
+        """Take the readings that ``chunk`` brings again out of the chunks (of layout ``only``) with them."""
         db.execute("UPDATE machines SET first=min(first, ?) WHERE id=?", (int(chunk.time[0]), machine.id))
         found = db.execute(
             f"SELECT c.id, l.id, l.sensors, {COLUMNS} FROM chunks c JOIN layouts l ON l.id=c.layout "  # noqa: S608
@@ -225,6 +243,8 @@ class SqliteSink(Sink):
             (machine.id, int(chunk.time[0]), int(chunk.time[-1])),
         ).fetchall()
         for row, layout, sensors, *blobs in found:
+            if only is not None and layout != only:
+                continue
             old = decode(blobs, len(msgspec.json.decode(sensors)))
             keep = ~np.isin(old.time, chunk.time)
             if keep.all():

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from pipeline.admission.intake import admit
+from pipeline.admission.order import NO_ARRIVAL, LeftOut, Timing
 from pipeline.admission.roster import Machine
-from pipeline.layout import align, strangers, union
+from pipeline.layout import strangers, union
 from pipeline.records import Frame, Message, Reason, Rejection, Results
 from pipeline.settings import PipelineSettings
 from pipeline.wire.readings import Limits, decode, encode_frame, reject
 
 Item = Message | Frame | Rejection
 
-#: Stands for the message of readings that a source parsed itself: it has no bytes, and came just in time.
-_NO_MESSAGE = Message(b"", received=1 << 62)
+#: Stands for the message of readings that a source parsed itself: it has no bytes, and came at no known time.
+_NO_MESSAGE = Message(b"", received=NO_ARRIVAL)
+
+
+#: Since when (ms) a machine's newest time and the number of rows that are held have stood.
+_Since = tuple[int, tuple[int, int] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something came of a machine; ``history`` and ``complement`` as in `pipeline.admission.order.Taken`."""
+
+    machine: Machine
+    history: Frame | None
+    complement: Frame | None
 
 
 class Admission:
@@ -29,13 +43,19 @@ class Admission:
         self.machines: dict[str, Machine] = {}
         self.changed: set[str] = set()
         self.newest = -1
+        intake = settings.intake
         self._limits = Limits(
-            settings.max_message_bytes, settings.intake.max_sensors, settings.intake.max_readings
+            settings.max_message_bytes, intake.max_sensors, intake.max_readings, intake.default_levels
         )
-        self._future = round(settings.intake.future * 1000)
+        self.timing = Timing(
+            round(intake.wait * 1000),
+            round(intake.future * 1000),
+            round(intake.grid * 1000) if intake.grid else None,
+        )
+        self._quiet: dict[str, _Since] = {}
 
-    def take(self, item: Item, results: Results) -> Frame | None:
-        """What is admitted of one item; what is not is a rejection in ``results``."""
+    def take(self, item: Item, results: Results) -> Arrival | None:
+        """Lay what is admitted of one item among the rows that wait; what is not is told in ``results``."""
         if isinstance(item, Rejection):
             results.rejections.append(item)
             return None
@@ -49,20 +69,77 @@ class Admission:
         else:
             origin, frame = _NO_MESSAGE, item
         machine = self.machines.get(frame.machine) or self._newcomer(frame, origin, results)
-        if machine is None:
+        if machine is None or not len(frame):
             return None
         if origin.offset >= 0:
             if origin.offset <= machine.applied and origin.partition == machine.partition:
                 return None  # its effect is in the snapshot that this machine was restored from
             machine.applied, machine.partition = origin.offset, origin.partition
-            self.changed.add(machine.name)
-        admitted, rejections = admit(frame, machine.clock, origin, self._future)
-        self.newest = max(self.newest, machine.clock.last)
-        if rejections:
-            results.rejections += [self._located(one, frame, origin) for one in rejections]
-        if admitted is not None:
-            admitted = self._within_limits(machine, admitted, origin, results)
-        return admitted
+        self.changed.add(machine.name)
+        within = self._within_limits(machine, frame, origin, results)
+        if within is None:
+            return None
+        order = machine.order
+        taken = order.take(within, origin.received, self.timing)
+        self.newest = max(self.newest, order.top)
+        if taken.left_out:
+            self._tell(taken.left_out, len(frame), origin, results)
+        return Arrival(machine, taken.history, taken.complement)
+
+    # -- rows that wait
+
+    def flush(self, results: Results) -> list[Machine]:
+        """The input has ended: nothing waits any longer. Returns the machines whose rows go on."""
+        return [
+            self._flushed(machine, None, results) for machine in self.machines.values() if machine.order.waits
+        ]
+
+    def flush_quiet(self, now: int, results: Results) -> list[Machine]:
+        """Let the rows go on of machines of which nothing has come for the time that rows wait.
+
+        To be asked every second or so, at ``now`` (ms UTC), when nothing that has arrived waits to be taken.
+        """
+        quiet: dict[str, _Since] = {}
+        out: list[Machine] = []
+        for machine in self.machines.values():
+            order = machine.order
+            if not order.waits:
+                continue
+            stands = order.top, len(order.held or ())
+            since, before = self._quiet.get(machine.name, (now, None))
+            if before != stands:
+                since = now
+            if now - since >= self.timing.wait:
+                out.append(self._flushed(machine, now, results))
+            else:
+                quiet[machine.name] = since, stands
+        self._quiet = quiet
+        return out
+
+    def _flushed(self, machine: Machine, now: int | None, results: Results) -> Machine:
+        self.changed.add(machine.name)
+        left_out = machine.order.flush(now, self.timing)
+        self._tell(left_out, sum(len(one.rows) for one in left_out), _NO_MESSAGE, results)
+        self.newest = max(self.newest, machine.order.top)
+        return machine
+
+    # -- what is not taken
+
+    @staticmethod
+    def _tell(left_out: Sequence[LeftOut], count: int, origin: Message, results: Results) -> None:
+        for one in left_out:
+            rows = one.rows
+            first = int(rows.time[0])
+            told = reject(
+                origin,
+                one.reason,
+                f"{rows.machine}: {len(rows)} of {count} readings, the first at {first}: {one.detail}",
+                machine=rows.machine,
+                readings=len(rows),
+            )
+            if not origin.value:
+                told = replace(told, original=encode_frame(rows), received=int(rows.time[-1]))
+            results.rejections.append(told)
 
     def _newcomer(self, frame: Frame, origin: Message, results: Results) -> Machine | None:
         if len(self.machines) >= self.settings.intake.max_machines:
@@ -120,10 +197,8 @@ class Admission:
             readings=len(frame),
         )
         results.rejections.append(self._located(many, frame, origin))
-        kept = tuple(name for name in frame.sensors if name in set(known))
-        if not kept:
-            return None
-        return Frame(frame.machine, frame.time, kept, align(frame.values, frame.sensors, kept))
+        kept = [column for column, name in enumerate(frame.sensors) if name in set(known)]
+        return frame.columns(kept) if kept else None
 
     @staticmethod
     def _located(rejection: Rejection, frame: Frame, origin: Message) -> Rejection:

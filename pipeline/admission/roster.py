@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detectors.batch import Bools
-from pipeline.admission.intake import Clock
+from pipeline.admission.order import EventOrder
 from pipeline.layout import Layout, align, union
 from pipeline.learning.feedback import REMEMBERED
 from pipeline.monitor import Monitor
@@ -54,7 +54,7 @@ class Machine:
 
     name: str
     machine_class: str
-    clock: Clock = field(default_factory=Clock)
+    order: EventOrder = field(default_factory=EventOrder)
     applied: int = -1
     partition: int = 0
     monitor: Monitor | None = None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.admission.intake import Clock
+import numpy as np
+
+from pipeline.admission.order import EventOrder
 from pipeline.admission.roster import Machine, WarmUp
+from pipeline.admission.saving import dump_order, load_order
 from pipeline.layout import Layout, union
 from pipeline.monitor import Monitor
 from pipeline.settings import PipelineSettings
@@ -15,14 +18,17 @@ from pipeline.snapshots.snapshot import Snapshot, SnapshotError, WaitingReadings
 def saved(machine: Machine) -> bytes:
     """The machine's whole state."""
     waiting = machine.warmup
+    layouts, arrays = dump_order(machine.order)
     return pack(
         Snapshot(
             machine=machine.name,
             machine_class=machine.machine_class,
             partition=machine.partition,
             offset=machine.applied,
-            last=machine.clock.last,
-            recent=machine.clock.recent,
+            last=machine.order.last,
+            recent=machine.order.recent.time,
+            order=arrays,
+            order_layouts=layouts,
             layout=machine.layout,
             stages={} if machine.monitor is None else machine.monitor.dump(machine.row),
             warmup=None if waiting is None else WaitingReadings(waiting.layout, waiting.time, waiting.x),
@@ -41,11 +47,13 @@ def restored(
     the text says why; else that is empty. Raises `SnapshotError` for one with neither a model nor a warm-up.
     """
     machine_class = settings.class_of(snapshot.machine) or next(reversed(settings.classes))
-    machine = Machine(snapshot.machine, machine_class, Clock(snapshot.last, snapshot.recent), snapshot.offset)
+    machine = Machine(snapshot.machine, machine_class, _order(snapshot), snapshot.offset)
     machine.partition = snapshot.partition
     waiting = snapshot.warmup
     machine.warmup = None if waiting is None else WarmUp(waiting.layout, waiting.time, waiting.x)
     machine.known = union(snapshot.layout, waiting.layout if waiting else ())
+    for layout in snapshot.order_layouts.values():
+        machine.known = union(machine.known, layout)
     machine.open = {event.id: event for event in snapshot.open}
     machine.verdicts = snapshot.verdicts
     if not snapshot.layout:
@@ -62,3 +70,16 @@ def restored(
         return machine, f"{type(error).__name__}: {error}"
     machine.monitor = monitor
     return machine, ""
+
+
+def _order(snapshot: Snapshot) -> EventOrder:
+    """Where the machine's event time stands; raises `SnapshotError` when what is saved of it is not whole."""
+    if snapshot.order:
+        try:
+            return load_order(snapshot.machine, snapshot.order_layouts, snapshot.order)
+        except (KeyError, ValueError) as error:
+            raise SnapshotError(f"{snapshot.machine}: its event time cannot be read: {error!r}.") from error
+    order = EventOrder(snapshot.last, snapshot.last, snapshot.last)  # from before rows waited
+    order.recent.time = snapshot.recent
+    order.recent.there = np.zeros((len(snapshot.recent), 0), dtype=np.bool_)
+    return order

@@ -51,8 +51,9 @@ class WaitingReadings:
 class Snapshot:
     """One machine's state, and the message up to which it stands (``partition``, ``offset``).
 
-    ``layout`` and ``stages`` are empty until the first warm-up is over. ``last`` and ``recent`` (r,) are
-    its clock. ``verdicts`` wait for the first model.
+    ``layout`` and ``stages`` are empty until the first warm-up is over. ``last`` and ``recent`` (r,) are its
+    newest readings' times. ``verdicts`` wait for the first model. ``order`` and ``order_layouts`` are its
+    event time and the rows that wait (`pipeline.admission.saving`).
     """
 
     machine: str
@@ -66,6 +67,8 @@ class Snapshot:
     warmup: WaitingReadings | None = None
     open: tuple[AlarmEvent, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    order: Stage = field(default_factory=dict)
+    order_layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _Array(msgspec.Struct, array_like=True):
@@ -92,6 +95,8 @@ class _Wire(msgspec.Struct, omit_defaults=True):
     warmup: _Warmup | None = None
     open: list[AlarmEvent] = []
     verdicts: list[Verdict] = []
+    order: dict[str, _Array] = {}
+    order_layouts: dict[str, list[str]] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -121,6 +126,8 @@ def pack(snapshot: Snapshot) -> bytes:
         None if waiting is None else _Warmup(list(waiting.layout), _wrap(waiting.time), _wrap(waiting.x)),
         list(snapshot.open),
         list(snapshot.verdicts),
+        {name: _wrap(array) for name, array in snapshot.order.items()},
+        {name: list(layout) for name, layout in snapshot.order_layouts.items()},
     )
     body = zlib.compress(_encode(wire), level=1)
     return _HEADER.pack(_MAGIC, VERSION, zlib.crc32(body)) + body
@@ -164,6 +171,8 @@ def unpack(data: bytes) -> Snapshot:
             else WaitingReadings(tuple(waiting.layout), _unwrap(waiting.time), _unwrap(waiting.x)),
             tuple(wire.open),
             tuple(wire.verdicts),
+            {name: _unwrap(array) for name, array in wire.order.items()},
+            {name: tuple(layout) for name, layout in wire.order_layouts.items()},
         )
     except (zlib.error, msgspec.DecodeError, ValueError, TypeError) as error:
         raise SnapshotDamagedError(f"Its checksum fits, but it cannot be read: {error}.") from error

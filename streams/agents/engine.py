@@ -90,6 +90,10 @@ class Engine:
         self.process_ms = (time.perf_counter() - began) * 1000
         return results
 
+    def let_go(self) -> Results:
+        """What has waited long enough for stragglers. To be asked when no message waits."""
+        return self._pipeline.let_go(round(time.time() * 1000))
+
     def silent(self) -> Results:
         """Alarms of machines that have fallen silent. To be asked when no message waits."""
         return self._silence.check(round(time.time() * 1000))

@@ -29,6 +29,9 @@ from streams.settings import Settings
 
 log = structlog.get_logger()
 
+#: Seconds between looks for rows that have waited long enough, while no message comes.
+_LET_GO = 1.0
+
 
 class Consumer(Protocol):
     """What is used of Faust's consumer."""
@@ -68,6 +71,7 @@ class BatchProcessor:
         self._write: asyncio.Task[None] | None = None
         self._written: dict[int, tuple[PartitionState, int]] = {}
         self._schedule = CheckpointSchedule(settings.worker.checkpoint, time.monotonic())
+        self._let_go_at = time.monotonic() + _LET_GO
 
     # -- what Faust's consumer calls
 
@@ -205,22 +209,24 @@ class BatchProcessor:
     async def run(self) -> None:
         """Work until cancelled; ends only by an error that must end the worker."""
         while True:
-            due = self._schedule.due(time.monotonic())
+            now = time.monotonic()
+            due = min(self._schedule.due(now), self._let_go_at - now)
             if not (self._inbox and self._open) and due > 0:
                 self._work.clear()
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._work.wait(), due)
-                except TimeoutError:
-                    due = 0.0
             async with self._busy:
                 if not self._open:
                     self._work.clear()
                     now = time.monotonic()
                     self._schedule.made(now, now)
+                    self._let_go_at = now + _LET_GO
                     continue
                 try:
                     if self._inbox:
                         await self._step()
+                    elif self._let_go_at <= time.monotonic():
+                        await self._let_go()
                     if self._schedule.due(time.monotonic()) <= 0:
                         await self._checkpoint()
                 except AbandonedError:
@@ -303,6 +309,19 @@ class BatchProcessor:
         self._inbox.clear()
         self._waiting_bytes = 0
         self._room.set()
+
+    # -- the clock
+
+    async def _let_go(self) -> None:
+        """Let the rows go on that have waited long enough; only when no message is on its way."""
+        self._let_go_at = time.monotonic() + _LET_GO
+        if self.lag() != 0:
+            return
+        began = time.perf_counter()
+        results = await self._engine.run(self._engine.let_go)
+        if results:
+            await self._end_write()
+            self._write = asyncio.create_task(self._write_and_count(results, (), began))
 
     # -- checkpoints
 

@@ -53,6 +53,7 @@ class Reporter:
                 readings=stats.readings,
                 messages=stats.messages,
                 rejected=stats.rejected,
+                history=stats.history,
                 machines=stats.machines,
                 lag=stats.lag,
             )
@@ -62,13 +63,14 @@ class Reporter:
                     await self._listen()
 
     def _statistics(self) -> WorkerStats:
-        readings, messages, rejected = self._tally.take()
+        readings, messages, rejected, history = self._tally.take()
         return WorkerStats(
             worker=self._name,
             time=int(time.time() * 1000),
             readings=readings,
             messages=messages,
             rejected=rejected,
+            history=history,
             machines=self._engine.machines,
             lag=self._processor.lag(),
             batch_ms=self._tally.batch_ms,

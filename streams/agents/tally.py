@@ -17,6 +17,7 @@ class Tally:
     readings: int = 0
     messages: int = 0
     rejected: int = 0
+    history: int = 0
     total_readings: int = 0
     batch_ms: float | None = None
     checkpoint_at: float | None = field(default=None)
@@ -27,7 +28,8 @@ class Tally:
         self.readings += results.readings
         self.total_readings += results.readings
         self.messages += messages
-        self.rejected += len(results.rejections)
+        self.rejected += sum(max(1, one.readings) for one in results.rejections)
+        self.history += sum(len(late) for late in (*results.history, *results.complements))
         self.batch_ms = batch_ms
 
     def checkpoint(self, snapshots: int) -> None:
@@ -40,10 +42,10 @@ class Tally:
         """Seconds since the last checkpoint."""
         return None if self.checkpoint_at is None else time.monotonic() - self.checkpoint_at
 
-    def take(self) -> tuple[int, int, int]:
-        """Readings, messages and rejections since the last call."""
-        counts = self.readings, self.messages, self.rejected
-        self.readings = self.messages = self.rejected = 0
+    def take(self) -> tuple[int, int, int, int]:
+        """Readings, messages, rejected readings and those that came late, since the last call."""
+        counts = self.readings, self.messages, self.rejected, self.history
+        self.readings = self.messages = self.rejected = self.history = 0
         return counts
 
 

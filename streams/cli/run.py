@@ -27,6 +27,13 @@ def run(
     sources: Annotated[
         bool, typer.Option("--sources", help="read every source of the settings (docs/connect.md)")
     ] = False,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            help="how other systems' payloads on standard input are read: a TOML file (docs/mapping.md)",
+            show_default="what is plain",
+        ),
+    ] = None,
     machine: Annotated[
         str | None,
         typer.Option(
@@ -209,7 +216,7 @@ def run(
     if csv is not None:
         chosen = choose_csv(csv, options)
     elif stdin:
-        chosen = choose_stdin()
+        chosen = choose_stdin(mapping)
     elif sources:
         chosen = choose_sources(settings)
     with opened_store(how.store, fresh=fresh) as sink:

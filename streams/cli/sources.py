@@ -16,12 +16,14 @@ from connectors.base.merged import MergedSource
 from connectors.base.sources import chosen_sources, open_source
 from connectors.csv.layout import CsvOptions
 from connectors.csv.source import AS_FOUND, CsvError, CsvSource, describe
+from connectors.mapping.files import load_mapping
+from connectors.mapping.mapping import Mapping
 from connectors.simulator import demo_plant, plant_classes, steady_plant
 from connectors.simulator.shifts import DAY, HOUR
 from connectors.simulator.source import SimulatorSource, history_step, now_ms
 from connectors.sqlite.store import Position, SqliteSink
 from connectors.stdin.json_lines import JsonLinesSource
-from pipeline.settings import ClassSettings
+from pipeline.settings import ClassSettings, SettingsError
 from streams.cli.errors import CommandError
 from streams.settings import Settings
 
@@ -169,14 +171,18 @@ def choose_sources(settings: Settings) -> Chosen:
     return Chosen(source, True, f"the sources {', '.join(names)}")
 
 
-def choose_stdin() -> Chosen:
-    """Standard input as JSON lines; CommandError when it is a keyboard."""
+def choose_stdin(mapping: Path | None = None) -> Chosen:
+    """Standard input as JSON lines, read by a file of a ``mapping``; CommandError when it is a keyboard."""
     if sys.stdin.isatty():
         raise CommandError(
             "--stdin reads JSON lines, and standard input is a keyboard. Pipe something in, for example "
             "`yeji simulate --history 1h | yeji run --stdin`."
         )
-    return Chosen(JsonLinesSource(sys.stdin.buffer, "stdin"), True, "standard input")
+    try:
+        chosen = None if mapping is None else Mapping(load_mapping(mapping), "stdin")
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
+    return Chosen(JsonLinesSource(sys.stdin.buffer, "stdin", mapping=chosen), True, "standard input")
 
 
 def store_path(data: Path, source: str, store: Path | None) -> Path:

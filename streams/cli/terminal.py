@@ -95,6 +95,10 @@ def compact(number: float) -> str:
     return f"{number / 1e6:.1f} M" if number >= 1e7 else f"{number:,.0f}"
 
 
+def _records(count: int) -> str:
+    return f" ({count:,} record{'s' if count != 1 else ''})"
+
+
 class Terminal:
     """Prints alarms as they happen and keeps a line of progress: a bar where the end is known.
 
@@ -198,7 +202,14 @@ class Terminal:
         table.add_row("readings", f"{tally.readings:,} in {tally.seconds:.1f} s ({tally.rate:,.0f} a second)")
         table.add_row("machines", f"{len(tally.machines):,}")
         table.add_row("alarms", f"{tally.raised:,} raised, {tally.cleared:,} cleared")
-        rejected = ", ".join(f"{n:,} {reason}" for reason, n in tally.rejected.most_common())
+        if tally.history:
+            table.add_row(
+                "history", f"{tally.history:,} readings came late: stored and scored, alarming nobody"
+            )
+        rejected = ", ".join(
+            f"{n:,} {reason}" + ("" if n == tally.records[reason] else _records(tally.records[reason]))
+            for reason, n in tally.rejected.most_common()
+        )
         table.add_row("rejected", rejected or "none")
         for name, value in rows:
             table.add_row(name, value)

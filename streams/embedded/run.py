@@ -18,8 +18,9 @@ from streams.embedded.silence import SilenceWatch
 
 #: About so many readings are worked on at once, and so many may wait.
 BATCH, WAITING = 8192, 65_536
-#: Seconds without input after which machines that fell silent are looked for.
-_LISTEN = 2.0
+#: Seconds without input after which rows that have waited long enough go on, and machines that fell silent
+#: are looked for.
+_LISTEN = 1.0
 
 
 @runtime_checkable
@@ -40,14 +41,19 @@ class Resumable(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has done so far."""
+    """What a run has done so far.
+
+    ``rejected`` counts readings by reason, what cannot be counted as one; ``records`` the rejections.
+    """
 
     items: int = 0
     readings: int = 0
+    history: int = 0
     machines: set[str] = field(default_factory=set)
     raised: int = 0
     cleared: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    records: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
 
@@ -55,13 +61,16 @@ class Tally:
         """Count a batch."""
         self.items += items
         self.readings += results.readings
-        self.machines.update(scored.machine for scored in results.scored)
+        self.history += sum(len(late) for late in (*results.history, *results.complements))
+        self.machines.update(scored.machine for scored in (*results.scored, *results.history))
         for alarm in results.alarms:
             if alarm.phase is AlarmPhase.RAISED:
                 self.raised += 1
             else:
                 self.cleared += 1
-        self.rejected.update(rejection.reason.value for rejection in results.rejections)
+        for rejection in results.rejections:
+            self.rejected[rejection.reason.value] += max(1, rejection.readings)
+            self.records[rejection.reason.value] += 1
 
     @property
     def seconds(self) -> float:
@@ -174,19 +183,29 @@ class EmbeddedRun:
             results = self.pipeline.process(items)
             if wait and self._handover.empty and time.monotonic() - listened >= wait:
                 listened = time.monotonic()
-                results.alarms += silence.check(round(time.time() * 1000)).alarms
-            if not items and not results.alarms:
+                now = round(time.time() * 1000)
+                results.extend(self.pipeline.let_go(now))
+                results.alarms += silence.check(now).alarms
+            if not items and not results:
                 continue
             self._read += len(items)
             due = self.keep_state and time.monotonic() - saved >= self.save_every
-            self._write(results, save=due)
+            self._done(len(items), results, save=due)
             if due:
                 saved = time.monotonic()
-            self.tally.add(len(items), results)
-            self.source.durable(self.tally.items)
-            self.watcher.batch(results, self.tally)
+            if due or not self.pipeline.waits:  # what waits for stragglers is kept by a snapshot alone
+                self.source.durable(self.tally.items)
+        if not (self.keep_state and self._stop.is_set()):  # ended; what is stopped goes on another time
+            self._done(0, self.pipeline.finish())
         if self.keep_state:  # not after an error: the store's snapshots then still fit its position
             self._write(Results(), save=True)
+        self.source.durable(self.tally.items)
+
+    def _done(self, items: int, results: Results, *, save: bool = False) -> None:
+        """Write the results of so many items, and tell of them."""
+        self._write(results, save=save)
+        self.tally.add(items, results)
+        self.watcher.batch(results, self.tally)
 
     def _write(self, results: Results, *, save: bool) -> None:
         snapshots: dict[str, bytes] | None = None

@@ -59,9 +59,11 @@ def _equal(one: str, other: str) -> bool:
 
 def expect(recording: list[Sent]) -> Expected:
     """Run the recording through one pipeline, in one go."""
-    results = Pipeline(Settings(classes=CLASSES)).process([sent.message() for sent in recording])
+    pipeline = Pipeline(Settings(classes=CLASSES))
+    results = pipeline.process([sent.message() for sent in recording])
+    results.extend(pipeline.finish())
     expected = Expected(alerts=results.alarms)
-    for scored in results.scored:
+    for scored in (*results.scored, *results.history):
         for row, time in enumerate(scored.time.tolist()):
             for column, sensor in enumerate(scored.sensors):
                 _put(expected.reading, scored.machine, time, sensor, float(scored.values[row, column]))
@@ -71,6 +73,10 @@ def expect(recording: list[Sent]) -> Expected:
             _put(expected.reading, scored.machine, time, "score", float(scored.score[row]))
             _put(expected.reading, scored.machine, time, "health", float(scored.health[row]))
             expected.reading[scored.machine, time, "state"] = str(int(scored.state[row]))
+    for late in results.complements:
+        for row, time in enumerate(late.time.tolist()):
+            for column, sensor in enumerate(late.sensors):
+                _put(expected.reading, late.machine, time, sensor, float(late.values[row, column]))
     expected.rejections.update((one.reason.value, one.original) for one in results.rejections)
     return expected
 

@@ -149,6 +149,16 @@ class Stage:
         finally:
             consumer.close()
 
+    def wait_until_written(self, points: int, *alive: Worker) -> None:
+        """Wait until so many points of readings are there: the last ones wait for stragglers first."""
+
+        def written() -> bool:
+            time.sleep(0.3)  # the query takes its time, too
+            return len(self.points("reading")) >= points
+
+        self.wait_until_done(*alive)
+        self.wait(written, alive)
+
     def messages(self, topic: str) -> list[tuple[bytes | None, bytes, dict[str, str]]]:
         """Everything in a topic: key, value, headers."""
         consumer = KafkaConsumer(

@@ -36,7 +36,7 @@ def test_recording_goes_through_every_state(expected: Expected) -> None:
 def test_embedded_and_stream_agree(stage: Stage, expected: Expected) -> None:
     stage.produce(record())
     worker = stage.start()
-    stage.wait_until_done(worker)
+    stage.wait_until_written(len(expected.reading), worker)
     assert worker.terminate() == 0, worker.log.read_text()
     expected.check(stage, once=True)
 
@@ -49,6 +49,6 @@ def test_killed_worker_loses_nothing_and_writes_nothing_twice(stage: Stage, expe
         stage.ended(worker)
         assert worker.process.returncode == -9, worker.log.read_text()
     last = stage.start()
-    stage.wait_until_done(last)
+    stage.wait_until_written(len(expected.reading), last)
     assert last.terminate() == 0, last.log.read_text()
     expected.check(stage, once=False)

@@ -38,7 +38,7 @@ def test_workers_come_and_go(stage: Stage, expected: Expected) -> None:
     stage.produce(messages[120:])
     stage.wait(lambda: "Partition taken over" in second.log.read_text(), [first, second])
     assert first.terminate() == 0, first.log.read_text()
-    stage.wait_until_done(second)
+    stage.wait_until_written(len(expected.reading), second)
     assert second.terminate() == 0, second.log.read_text()
     expected.check(stage, once=False)
 
@@ -113,9 +113,10 @@ def test_database_is_away(stage: Stage, guard: AccessGuard, expected: Expected) 
     guard.reopen()
     stage.wait_until_done(worker)
     assert "Results are written again." in worker.log.read_text()
+    stage.settings = direct
+    stage.wait_until_written(len(expected.reading), worker)
     # Away once more, for longer than the worker is told to live: it leaves, and the next one does the rest.
     assert worker.terminate() == 0, worker.log.read_text()
-    stage.settings = direct
     expected.check(stage, once=True)
 
 
@@ -165,7 +166,7 @@ def test_damaged_snapshots(stage: Stage, expected: Expected) -> None:
     # It dies while it catches up: what it had not caught up with must not look as if it had.
     stage.ended(stage.start(die="process:3"))
     last = stage.start()
-    stage.wait_until_done(last)
+    stage.wait_until_written(len(expected.reading), last)
     assert last.terminate() == 0, last.log.read_text()
     log = last.log.read_text()
     assert "Its checksum does not fit" in log
@@ -179,7 +180,7 @@ def test_message_of_ten_megabytes(stage: Stage) -> None:
     fine = b'{"machine":"%s","time":%d,"sensors":{"t":1.0}}' % (machine.encode(), START)
     stage.produce([Sent(machine.encode(), large, START), Sent(machine.encode(), fine, START)])
     worker = stage.start()
-    stage.wait_until_done(worker)
+    stage.wait_until_written(2, worker)
     assert worker.terminate() == 0, worker.log.read_text()
     [(_, value, headers)] = stage.messages(stage.settings.kafka.rejected)
     assert value == large
@@ -195,7 +196,7 @@ def test_pipeline_that_fails_on_a_message(stage: Stage, expected: Expected) -> N
     poison = Sent(MACHINES[0].encode(), b"poison", messages[100].received)
     stage.produce([*messages[:100], poison, *messages[100:]])
     worker = stage.start(die="poison")
-    stage.wait_until_done(worker)
+    stage.wait_until_written(len(expected.reading), worker)
     assert worker.terminate() == 0, worker.log.read_text()
     internal = [
         (value, headers["detail"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.pipeline import Item, Pipeline
 from pipeline.records import Frame, Message, Results
-from pipeline.settings import AlarmSettings, ClassSettings, LearningSettings
+from pipeline.settings import AlarmSettings, ClassSettings, IntakeSettings, LearningSettings
 from pipeline.wire.readings import encode_frame
 from streams.settings import Settings
 
@@ -18,13 +18,13 @@ SENSORS = ("current", "pressure", "temperature", "vibration")
 
 
 def settings(**fields: object) -> Settings:
-    """Short warm-up and delays, so that a few hundred readings show everything."""
+    """Short warm-up and delays, so that few readings show everything; and no wait for stragglers."""
     fast = ClassSettings(
         learning=LearningSettings(warmup=64, block=8),
         alarm=AlarmSettings(threshold=0.99, clear=0.9, on_delay=3, off_delay=10, min_readings=3),
         **fields,
     )
-    return Settings(classes={"default": fast})
+    return Settings(classes={"default": fast}, intake=IntakeSettings(wait=0))
 
 
 def recording(
@@ -97,6 +97,13 @@ def facts(results: Iterable[Results]) -> dict[str, object]:
     }
 
 
+def through(pipeline: Pipeline, items: Iterable[Item]) -> Results:
+    """Everything that comes of ``items``, also of those that still wait at their end."""
+    results = pipeline.process(list(items))
+    results.extend(pipeline.finish())
+    return results
+
+
 def run(pipeline: Pipeline, batches: Iterable[list[Item]]) -> list[Results]:
-    """Process each batch."""
-    return [pipeline.process(batch) for batch in batches]
+    """Process each batch; then let go on what waits, as the end of a file does."""
+    return [*[pipeline.process(batch) for batch in batches], pipeline.finish()]

@@ -104,7 +104,7 @@ def _with(prior):
 @pytest.mark.parametrize("step", [1, 7, 50])
 def test_how_readings_are_cut_changes_nothing(prior, step):
     frame = recording(NEW, 200, 9)
-    whole = facts([_with(prior).process([frame])])
+    whole = facts(run(_with(prior), [[frame]]))
     assert facts(run(_with(prior), [[one] for one in pieces(frame, range(step, 200, step))])) == whole
 
 

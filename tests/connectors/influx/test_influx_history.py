@@ -43,7 +43,7 @@ def settings(influx) -> Iterator[InfluxSettings]:
 def history(settings: InfluxSettings) -> Iterator[InfluxHistory]:
     sink = InfluxSink(settings)
     fill(sink)  # type: ignore[arg-type]  # it only writes
-    sink.write(Results(rejections=[Rejection(Reason.LATE, "12 s late", b"{}", START + 5, PRESS, readings=4)]))
+    sink.write(Results(rejections=[Rejection(Reason.DUPLICATE, "12 s", b"{}", START + 5, PRESS, readings=4)]))
     sink.close()
     history = InfluxHistory(settings, clock=lambda: END)
     yield history
@@ -136,10 +136,10 @@ def test_the_prognosis(history: InfluxHistory, local: SqliteHistory, settings: I
 
 def test_rejected_input(history: InfluxHistory):
     late, broken = history.rejections()
-    assert (late.reason, late.detail, late.machine, late.readings) == (Reason.LATE, "12 s late", PRESS, 4)
+    assert (late.reason, late.detail, late.machine, late.readings) == (Reason.DUPLICATE, "12 s", PRESS, 4)
     assert (broken.reason, broken.topic, broken.partition) == (Reason.NOT_JSON, "telemetry.frames", 3)
     assert [(c.reason, c.count, c.readings) for c in history.rejection_counts()] == [
-        (Reason.LATE, 1, 4),
+        (Reason.DUPLICATE, 1, 4),
         (Reason.NOT_JSON, 1, 0),
     ]
 

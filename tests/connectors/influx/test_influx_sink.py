@@ -72,7 +72,7 @@ def test_results_come_back_exactly_and_once(influx_bucket: Any) -> None:
     )
     prognosis = Prognosis("a/b/c/d/press 7", "press", START, 80.0, 40.0, 12.5, None, 20.0)
     rejections = [
-        Rejection(Reason.LATE, "too late", b"{}", START, "m", offset=n, topic="t") for n in range(3)
+        Rejection(Reason.DUPLICATE, "too late", b"{}", START, "m", offset=n, topic="t") for n in range(3)
     ]
     results = Results([scored(sensors=("temp", "time", 'a "b", c\\'))], [alarm], [prognosis], rejections)
     with InfluxSink(settings_of(influx_bucket)) as sink:

@@ -187,20 +187,20 @@ def test_the_latest_prognosis(sink: SqliteSink, history: SqliteHistory):
 def test_rejected_input_newest_first(sink: SqliteSink, history: SqliteHistory):
     bad = [
         Rejection(Reason.NOT_JSON, "line 1", b"{" * 5000, received=1, topic="t", partition=2, offset=7),
-        Rejection(Reason.LATE, "12 s late", b"{}", received=3, machine=PRESS, readings=4),
-        Rejection(Reason.LATE, "13 s late", b"{}", received=2, machine=PRESS, readings=1),
+        Rejection(Reason.DUPLICATE, "12 s late", b"{}", received=3, machine=PRESS, readings=4),
+        Rejection(Reason.DUPLICATE, "13 s late", b"{}", received=2, machine=PRESS, readings=1),
     ]
     sink.write(Results(rejections=bad))
     newest, _, oldest = history.rejections()
     assert (newest.reason, newest.detail, newest.machine, newest.readings) == (
-        Reason.LATE,
+        Reason.DUPLICATE,
         "12 s late",
         PRESS,
         4,
     )
     assert (oldest.size, oldest.original, oldest.partition, oldest.offset) == (5000, b"{" * 2000, 2, 7)
     assert [(c.reason, c.count, c.readings, c.latest) for c in history.rejection_counts()] == [
-        (Reason.LATE, 2, 5, 3),
+        (Reason.DUPLICATE, 2, 5, 3),
         (Reason.NOT_JSON, 1, 0, 1),
     ]
 

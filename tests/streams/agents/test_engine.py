@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame, Message, Reason
-from pipeline.settings import ClassSettings, LearningSettings
+from pipeline.settings import ClassSettings, IntakeSettings, LearningSettings
 from pipeline.wire.readings import encode_frame
 from streams.agents.engine import Engine
 from streams.agents.fetch import Chunk
@@ -20,7 +20,9 @@ from streams.agents.partition_state import PartitionState, Phase
 from streams.agents.snapshots import Stored, latest, parse_key, snapshot_key
 from streams.settings import Settings
 
-SETTINGS = Settings(classes={"all": ClassSettings(learning=LearningSettings(warmup=40))})
+SETTINGS = Settings(
+    classes={"all": ClassSettings(learning=LearningSettings(warmup=40))}, intake=IntakeSettings(wait=0)
+)
 MACHINES = ("a/b/c/d/one", "a/b/c/d/two")
 
 

@@ -54,7 +54,7 @@ class Brokers:
 
 
 def test_keys_are_ids_and_the_same_on_a_replay() -> None:
-    bad = [Rejection(Reason.LATE, "late", b"{}", 9, topic="f", partition=2, offset=n) for n in (7, 7, 8)]
+    bad = [Rejection(Reason.DUPLICATE, "late", b"{}", 9, topic="f", partition=2, offset=n) for n in (7, 7, 8)]
     records = [
         *alert_records([ALARM], "alerts"),
         *rejected_records(bad, "rejected"),
