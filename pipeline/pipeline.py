@@ -465,7 +465,7 @@ class Pipeline:
     def long_gone(self, now: int) -> list[str]:
         """Machines without a reading for ``intake.retire`` days at ``now`` (ms UTC)."""
         oldest = now - round(self.settings.intake.retire * 86_400_000)
-        return sorted(one.name for one in self._machines.values() if 0 <= one.clock.last < oldest)
+        return sorted(one.name for one in self._machines.values() if 0 <= one.order.last < oldest)
 
     def take_over(self, data: bytes, machine: str) -> bool:
         """Let ``machine`` go on with the state of another name; False when it has a model already.
