@@ -6,6 +6,7 @@ import numpy as np
 
 from detectors.decision.limits import LimitTransition
 from detectors.quality.quality import QualityTransition
+from pipeline.cause import Cause
 from pipeline.condition import Change, Episode
 from pipeline.layout import Layout
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
@@ -86,8 +87,7 @@ def quality_event(
         time=transition.time,
         severity=QUALITY_SEVERITY,
         sensor=sensor,
-        detail=f"{transition.kind}: {transition.detail}" if transition.detail else transition.kind,
-        cause=transition.kind,
+        cause=Cause(transition.code, **transition.values),
     )
 
 
@@ -105,10 +105,7 @@ def limit_event(machine: str, machine_class: str, sensors: Layout, transition: L
         time=transition.time,
         severity=limit.severity,
         sensor=sensor,
-        detail=f"{limit.name}: {transition.value:g}, limit {limit.value:g}",
-        cause=limit_code(limit.name),
-        value=transition.value,
-        limit=limit.value,
+        cause=Cause(limit_code(limit.name), value=transition.value, limit=limit.value),
     )
 
 
@@ -136,8 +133,7 @@ def silence_event(machine: str, machine_class: str, last: int, waited: int) -> A
         onset=last,
         time=last + waited,
         severity=QUALITY_SEVERITY,
-        detail=f"{_SILENCE}: no reading for {waited / 1000:.0f} s. Check power, gateway and network.",
-        cause=_SILENCE,
+        cause=Cause(_SILENCE, seconds=round(waited / 1000)),
     )
 
 
@@ -161,10 +157,7 @@ def _certain(
     time: int,
     severity: int,
     sensor: str | None = None,
-    detail: str,
-    cause: str,
-    value: float | None = None,
-    limit: float | None = None,
+    cause: Cause,
 ) -> AlarmEvent:
     """An alarm that is a matter of fact, not of probability: its score is 1. ``subject``: see `alarm_id`."""
     return AlarmEvent(
@@ -179,8 +172,5 @@ def _certain(
         threshold=1.0,
         severity=severity,
         sensor=sensor,
-        detail=detail,
         cause=cause,
-        value=value,
-        limit=limit,
     )

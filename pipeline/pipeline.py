@@ -445,10 +445,7 @@ class Pipeline:
             monitor.stages[name].load(row, old.stages[name].dump(old_row))
         old.release(old_row)
         for event in list(machine.open.values()):
-            ended = replace(
-                event, phase=AlarmPhase.CLEARED, time=time, detail=f"{event.detail} (watched anew)"
-            )
-            machine.tell(ended, results)
+            machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
     # -- machines that are gone, renamed, or whose topic was made anew
 

@@ -10,6 +10,8 @@ from enum import IntEnum, StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cause import Cause
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -178,9 +180,8 @@ class AlarmEvent:
 
     ``onset`` is the event time of the first reading of the episode, ``time`` that of this event,
     ``score`` the highest score of the episode so far, ``threshold`` the score that raises an alarm.
-    ``severity`` 1 (low) .. 4 (urgent). ``cause`` is the code of what a quality or limit alarm is about
-    (``trip``, ``zone-d``, ``stuck``, ``silence``; "" for a condition), ``detail`` says it with its numbers.
-    ``value`` is what crossed ``limit``, in the sensor's unit.
+    ``severity`` 1 (low) .. 4 (urgent). Quality and limit alarms have a ``cause`` (``trip``, ``zone-d``,
+    ``stuck``, ``silence`` …) with its values; ``detail`` is the same in English.
     """
 
     id: str
@@ -196,9 +197,30 @@ class AlarmEvent:
     contributions: tuple[Contribution, ...] = ()
     sensor: str | None = None
     detail: str = ""
-    cause: str = ""
-    value: float | None = None
-    limit: float | None = None
+    cause: Cause | None = None
+
+    def __post_init__(self) -> None:
+        if self.cause is not None and not self.detail:
+            object.__setattr__(self, "detail", str(self.cause))
+
+    @property
+    def code(self) -> str:
+        """What it is about (`Cause.kind`); "" for a condition."""
+        return self.cause.kind if self.cause else ""
+
+    @property
+    def value(self) -> float | None:
+        """What crossed a limit, in the sensor's unit."""
+        return self._number("value")
+
+    @property
+    def limit(self) -> float | None:
+        """The limit that was crossed."""
+        return self._number("limit")
+
+    def _number(self, name: str) -> float | None:
+        found = self.cause.values.get(name) if self.cause else None
+        return None if found is None or isinstance(found, str) else float(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,9 @@ class SensorSettings(Section):
     unit: str = Field("", description="unit of its values, for charts")
     label: str = Field("", description="what people call it, in English")
     label_ko: str = Field("", description="what people call it, in Korean")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description='what people call it in other languages, as {ja = "振動"}'
+    )
     low: float | None = Field(None, description="lowest value it can measure; at or under it = saturated")
     high: float | None = Field(None, description="highest value the sensor can measure")
     warn: float | None = Field(None, description="limit: at or over it a warning is raised")
@@ -100,6 +103,10 @@ class SensorSettings(Section):
     iso20816: IsoZoneSettings | None = Field(
         None, description="vibration velocity, mm/s RMS: alarms in zones C and D of ISO 20816-3"
     )
+
+    def label_in(self, language: str) -> str:
+        """What people call it in ``language``, else in English; "" when it has no name but its own."""
+        return self.labels.get(language) or (self.label_ko if language == "ko" else "") or self.label
 
 
 class AlarmSettings(Section):

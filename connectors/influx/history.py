@@ -14,6 +14,7 @@ from connectors.influx.flux import FluxReader, literal, milliseconds, moment
 from connectors.influx.schema import FOUND, field_sensor, sensor_field
 from connectors.influx.settings import InfluxSettings
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Floats, Prognosis, Reason, State
+from pipeline.wire.alerts import decode_cause
 
 _DAY = 86_400_000
 _HOUR = 3_600_000
@@ -324,6 +325,7 @@ def _event(row: dict[str, str]) -> AlarmEvent:
         (),
         row.get("sensor") or None,
         "; ".join(text for text in (row.get("detail", ""), row.get("sensors", "")) if text),
+        decode_cause(row.get("cause") or None),
     )
 
 

@@ -17,6 +17,7 @@ from connectors.base.stats import WorkerStats
 from connectors.influx.line_protocol import head, point, table
 from pipeline.machine import LEVELS, parse_machine
 from pipeline.records import AlarmEvent, Floats, Ints, Prognosis, Rejection, Scored, State
+from pipeline.wire.alerts import encode_cause
 
 #: So many readings are made lines of at once: their pieces stay in the processor's cache, twice as fast.
 _AT_ONCE = 1000
@@ -131,6 +132,7 @@ def alarm_line(alarm: AlarmEvent) -> bytes:
         ("severity", alarm.severity),
         ("onset", alarm.onset),
         ("detail", alarm.detail),
+        ("cause", encode_cause(alarm.cause)),
         ("sensors", contributors(alarm)),
     ]
     return point(head("alarm", tags), fields, alarm.time)

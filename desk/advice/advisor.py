@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from desk.advice.catalogue import SENSOR, Catalogue, Language, Mode, catalogue_for, home_of, modes_of
-from desk.advice.cause import code_of, numbers_of
+from desk.advice.catalogue import SENSOR, Catalogue, Mode, catalogue_for, home_of, modes_of
 from desk.advice.likelihood import evidence, shares
 from desk.advice.quantity import place_of, quantity_of
 from desk.advice.sentence import (
-    FRAMES,
     Course,
     begin_large,
     course_words,
     fill,
     joined_words,
+    knows,
     measured,
 )
 from desk.rules.modes import worth_naming
@@ -100,12 +99,12 @@ class Advisor:
         event: AlarmEvent,
         likely: Sequence[tuple[str, float]],
         course: Course,
-        language: Language,
+        language: str,
     ) -> Advice:
         """What to do about ``event``; ``likely`` are the modes that were named when it was raised."""
         catalogue, modes = self._modes(event)
         if event.kind is AlarmKind.QUALITY:
-            lead = modes.get(SILENT.get(code_of(event), code_of(event)))
+            lead = modes.get(SILENT.get(event.code, event.code))
             named: tuple[Likely, ...] = ()
         else:
             found = list(likely) or worth_naming(self.likely(event))
@@ -153,18 +152,16 @@ class Advisor:
         labels = (known.label, known.label_ko) if known else ()
         return quantity_of(sensor, labels, known.unit if known else "")
 
-    def _label(self, machine_class: str, sensor: str, language: Language) -> str:
+    def _label(self, machine_class: str, sensor: str, language: str) -> str:
         known = self._sensors(machine_class).get(sensor)
-        if known is None:
-            return sensor
-        return (known.label_ko if language == "ko" else known.label) or known.label or sensor
+        return (known.label_in(language) if known else "") or sensor
 
     def _unit(self, machine_class: str, sensor: str) -> str:
         known = self._sensors(machine_class).get(sensor)
         return shown_unit(known.unit) if known else ""
 
     def _sentence(
-        self, event: AlarmEvent, lead: Mode | None, share: float, course: Course, language: Language
+        self, event: AlarmEvent, lead: Mode | None, share: float, course: Course, language: str
     ) -> str:
         if event.kind is AlarmKind.QUALITY:
             return self._of_sensor(event, lead, course, language)
@@ -193,21 +190,20 @@ class Advisor:
             course_words(course, language),
         )
 
-    def _seen(self, event: AlarmEvent, main: Contribution | None, language: Language) -> str:
+    def _seen(self, event: AlarmEvent, main: Contribution | None, language: str) -> str:
         if main is None or not main.deviation:
             return fill("strange", language)
         label = self._label(event.machine_class, main.sensor, language)
         return fill("up" if main.deviation > 0 else "down", language, sensor=label)
 
-    def _of_limit(self, event: AlarmEvent, course: Course, language: Language) -> str:
-        code = code_of(event)
-        value, limit = numbers_of(event)
+    def _of_limit(self, event: AlarmEvent, course: Course, language: str) -> str:
+        value, limit = event.value, event.limit
         sensor = event.sensor or ""
         label, unit = (
             self._label(event.machine_class, sensor, language),
             self._unit(event.machine_class, sensor),
         )
-        head = fill(code if code in FRAMES else "strange", language, sensor=label)
+        head = fill(event.code if knows(event.code) else "strange", language, sensor=label)
         return joined_words(
             begin_large(head),
             measured(value, unit),
@@ -215,7 +211,7 @@ class Advisor:
             course_words(course, language),
         )
 
-    def _of_sensor(self, event: AlarmEvent, lead: Mode | None, course: Course, language: Language) -> str:
+    def _of_sensor(self, event: AlarmEvent, lead: Mode | None, course: Course, language: str) -> str:
         label = self._label(event.machine_class, event.sensor, language) if event.sensor else ""
         if lead is not None:
             head = lead.sentence.of(language).replace("{where}", "")
@@ -224,12 +220,12 @@ class Advisor:
             label = ""
         return joined_words(begin_large(head), label, course_words(replace(course, trend=""), language))
 
-    def _where(self, event: AlarmEvent, language: Language) -> str:
+    def _where(self, event: AlarmEvent, language: str) -> str:
         for one in event.contributions[:1]:
             known = self._sensors(event.machine_class).get(one.sensor)
             place = place_of(one.sensor, (known.label, known.label_ko) if known else ())
             if place:
-                return FRAMES[place].of(language)
+                return fill(place, language)
         return ""
 
 

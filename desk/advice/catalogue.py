@@ -13,7 +13,6 @@ import msgspec
 
 from desk.advice.quantity import QUANTITIES
 
-Language = Literal["en", "ko"]
 Way = Literal["up", "down", "either"]
 Skill = Literal["operator", "mechanic", "electrician", "vibration", "controls", "maker"]
 

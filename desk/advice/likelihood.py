@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from desk.advice.catalogue import Mode, Symptom, Way
-from desk.advice.cause import code_of
 from desk.advice.quantity import fits
 from pipeline.records import AlarmEvent, AlarmKind
 
@@ -34,7 +33,7 @@ def evidence(event: AlarmEvent, quantity: Callable[[str], str]) -> list[Moved]:
     A sensor that carries a third of the score or more, at three deviations or more, counts nearly whole.
     """
     if event.kind is AlarmKind.LIMIT and event.sensor:
-        way: Way = "down" if code_of(event).startswith("low") else "up"
+        way: Way = "down" if event.code.startswith("low") else "up"
         found = quantity(event.sensor)
         return [Moved(found, way, 1.0)] if found else []
     if event.kind is not AlarmKind.CONDITION:

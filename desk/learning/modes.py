@@ -8,11 +8,12 @@ from threading import Lock
 
 from desk.advice.advisor import Advisor
 from desk.advice.likelihood import joined
-from desk.rules.journal import Entry
+from desk.rules.journal import Action, Entry
 from desk.rules.modes import FailureModes, fit, worth_naming
 from desk.rules.scope import Scope
 from desk.service.desk import Desk
 from desk.store.store import Transaction
+from pipeline.cause import Cause
 from pipeline.machine import parse_machine
 from pipeline.records import AlarmEvent, VerdictKind
 from pipeline.spreading.examples import Example, decode_examples, encode_examples, features
@@ -24,13 +25,17 @@ KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """One version: who made it when, whether it is active or retired, and of how many faults it is made."""
+    """One version: who made it when, whether it is active or retired, and of how many faults it is made.
+
+    ``pinned``: a person chose it, and newer ones do not replace it.
+    """
 
     version: int
     at: int
     by: str
     role: str
     note: str
+    pinned: bool
     examples: int
 
 
@@ -69,13 +74,13 @@ class ModeBook:
         """The versions of one classifier, the newest first."""
         with self.desk.store.reading() as r:
             rows = r.db.execute(
-                "SELECT version, at, by, role, note, body FROM models WHERE kind = ? AND name = ? "
+                "SELECT version, at, by, role, note, pinned, body FROM models WHERE kind = ? AND name = ? "
                 "ORDER BY version DESC",
                 (KIND, f"{tenant}/{machine_class}"),
             ).fetchall()
         return [
-            ModelVersion(version, at, by, role, note, len(decode_examples(body)))
-            for version, at, by, role, note, body in rows
+            ModelVersion(version, at, by, role, note, bool(pinned), len(decode_examples(body)))
+            for version, at, by, role, note, pinned, body in rows
         ]
 
     def examples(self, tenant: str, machine_class: str) -> tuple[Example, ...]:
@@ -96,11 +101,25 @@ class ModeBook:
             ).fetchone()
             if known is None:
                 raise LookupError(f"There is no version {version} of {key}; the newest is {newest}.")
-            note = "" if version == newest else f"chosen by {by}"
-            t.db.execute("UPDATE models SET role = 'retired' WHERE kind = ? AND name = ?", (KIND, key))
+            pinned, at = version != newest, self.desk.clock()
             t.db.execute(
-                "UPDATE models SET role = 'active', note = ? WHERE kind = ? AND name = ? AND version = ?",
-                (note, KIND, key, version),
+                "UPDATE models SET role = 'retired', pinned = 0 WHERE kind = ? AND name = ?", (KIND, key)
+            )
+            t.db.execute(
+                "UPDATE models SET role = 'active', pinned = ? WHERE kind = ? AND name = ? AND version = ?",
+                (pinned, KIND, key, version),
+            )
+            t.append(
+                Entry(
+                    at=at,
+                    time=at,
+                    by=by,
+                    action=Action.TUNE,
+                    machine=f"{tenant}/class/{machine_class}",
+                    cause=Cause("modes.pinned" if pinned else "modes.newest"),
+                    version=version,
+                    role="active",
+                )
             )
         with self._lock:
             self._models.pop(key, None)
@@ -203,7 +222,7 @@ def _keep(t: Transaction, key: str, examples: Sequence[Example], *, at: int, by:
     """Write the next version; it is active unless a person chose an older one."""
     version = _newest(t, key) + 1
     pinned = t.db.execute(
-        "SELECT 1 FROM models WHERE kind = ? AND name = ? AND role = 'active' AND note LIKE 'chosen by %'",
+        "SELECT 1 FROM models WHERE kind = ? AND name = ? AND role = 'active' AND pinned",
         (KIND, key),
     ).fetchone()
     role = "retired" if pinned else "active"

@@ -10,6 +10,7 @@ import msgspec
 
 from desk.rules.journal import Action, Entry
 from desk.store.store import DeskStore, Transaction
+from pipeline.cause import Cause
 
 KIND = "tuning"
 
@@ -88,17 +89,12 @@ class TuningBook:
             now = next((one for one in known if one.role == "active"), None)
             if now is None:
                 raise TuningError(f"Nothing is promoted for class {machine_class!r}.")
-            query = "SELECT body FROM journal WHERE action = ? AND machine = ? ORDER BY seq"
-            steps = [
-                msgspec.json.decode(body, type=Entry).why
-                for (body,) in t.db.execute(query, (Action.TUNE, f"class/{machine_class}"))
-            ]
-            before = _active_before(steps, now.version)
-            _set(t, machine_class, now.version, "retired", at, by)
-            _journal(t, machine_class, now.version, "retired", at, by, "rolled back")
+            before = _active_before(t, machine_class, now.version)
+            _set(t, machine_class, now.version, "retired", at, by, cause=Cause("tuning.rolled-back"))
+            _activated(t, machine_class, now.version, None)
             if before is not None:
-                _set(t, machine_class, before, "active", at, by)
-                _journal(t, machine_class, before, "active", at, by, "rolled back to")
+                entry = _set(t, machine_class, before, "active", at, by, cause=Cause("tuning.rolled-back-to"))
+                _activated(t, machine_class, before, entry.seq)
         return self.active(machine_class)
 
     def _move(self, machine_class: str, version: int, role: str, at: int, by: str) -> TunedVersion:
@@ -111,8 +107,9 @@ class TuningBook:
                 for one in known.values():
                     if one.role == "active" and one.version != version:
                         _set(t, machine_class, one.version, "retired", at, by)
-            _set(t, machine_class, version, role, at, by)
-            _journal(t, machine_class, version, role, at, by, "")
+            entry = _set(t, machine_class, version, role, at, by)
+            if role == "active":
+                _activated(t, machine_class, version, entry.seq)
         return next(one for one in self.versions(machine_class) if one.version == version)
 
 
@@ -128,29 +125,61 @@ def _versions(t: Transaction, machine_class: str) -> list[TunedVersion]:
     ]
 
 
-def _set(t: Transaction, machine_class: str, version: int, role: str, at: int, by: str) -> None:
+def _set(
+    t: Transaction,
+    machine_class: str,
+    version: int,
+    role: str,
+    at: int,
+    by: str,
+    cause: Cause | None = None,
+) -> Entry:
     t.db.execute(
         "UPDATE models SET role = ?, at = ?, by = ? WHERE kind = ? AND name = ? AND version = ?",
         (role, at, by, KIND, machine_class, version),
     )
+    return _journal(t, machine_class, version, role, at, by, cause=cause)
 
 
 def _journal(
-    t: Transaction, machine_class: str, version: int, role: str, at: int, by: str, note: str
-) -> None:
-    why = f"version {version} {role}" + (f": {note}" if note else "")
-    t.append(Entry(at=at, time=at, by=by, action=Action.TUNE, machine=f"class/{machine_class}", why=why))
+    t: Transaction,
+    machine_class: str,
+    version: int,
+    role: str,
+    at: int,
+    by: str,
+    note: str = "",
+    cause: Cause | None = None,
+) -> Entry:
+    return t.append(
+        Entry(
+            at=at,
+            time=at,
+            by=by,
+            action=Action.TUNE,
+            machine=f"class/{machine_class}",
+            version=version,
+            role=role,
+            why=note,
+            cause=cause,
+        )
+    )
 
 
-def _active_before(steps: list[str], version: int) -> int | None:
-    """Which version was active before ``version``, from the journal's words."""
-    history: list[int] = []
-    for step in steps:
-        _, number, rest = step.split(" ", 2)
-        role = rest.partition(":")[0]
-        if role == "active":
-            history = [*(one for one in history if one != int(number)), int(number)]
-        elif role == "retired":
-            history = [one for one in history if one != int(number)]
-    earlier = history[: history.index(version)] if version in history else history
-    return earlier[-1] if earlier else None
+def _activated(t: Transaction, machine_class: str, version: int, entry: int | None) -> None:
+    """Note which journal entry made ``version`` active; None = it was rolled back."""
+    t.db.execute(
+        "UPDATE models SET activated = ? WHERE kind = ? AND name = ? AND version = ?",
+        (entry, KIND, machine_class, version),
+    )
+
+
+def _active_before(t: Transaction, machine_class: str, version: int) -> int | None:
+    """Which version was active before ``version``, of those that were not rolled back."""
+    row = t.db.execute(
+        "SELECT version FROM models WHERE kind = ? AND name = ? AND activated < "
+        "(SELECT activated FROM models WHERE kind = ? AND name = ? AND version = ?) "
+        "ORDER BY activated DESC LIMIT 1",
+        (KIND, machine_class, KIND, machine_class, version),
+    ).fetchone()
+    return None if row is None else int(row[0])

@@ -37,5 +37,5 @@ class AppriseChannel(Channel):
         if not self._apprise.notify(
             title=notification.subject, body=body, notify_type=kind, body_format="text"
         ):
-            raise NotSentError("Apprise could not send it; its log says why")
+            raise NotSentError("apprise.failed")
         return Sent()

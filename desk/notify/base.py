@@ -7,29 +7,34 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from desk.rules.notification import Notification
+from pipeline.cause import Cause, CodedError
 
 
-class NotSentError(Exception):
-    """Nothing has gone out, and it can be tried again later. The message says what was in the way."""
+class ChannelError(CodedError):
+    """A notification did not go out; `cause.CODE` in the catalogue of texts says why."""
 
 
-class RefusedNotificationError(Exception):
-    """The other side will never take this letter; others it may take."""
+class NotSentError(ChannelError):
+    """Nothing has gone out, and it can be tried again later."""
 
 
-class UnsureError(Exception):
+class RefusedNotificationError(ChannelError):
+    """The other side will never take this notification; others it may take."""
+
+
+class UnsureError(ChannelError):
     """It may have gone out or not: the other side fell silent after it had everything."""
 
 
-class DeferredError(Exception):
+class DeferredError(ChannelError):
     """The other side does not take this letter for now; others it may take at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A letter went out. ``remark`` is for the log; ``later`` are addresses that did not take it for now."""
+    """It went out. ``remark`` is for the journal; ``later`` are addresses that did not take it for now."""
 
-    remark: str = ""
+    remark: Cause | None = None
     later: tuple[str, ...] = ()
 
 

@@ -17,19 +17,20 @@ from desk.notify.base import (
     UnsureError,
 )
 from desk.rules.desk import note
-from desk.rules.journal import SYSTEM, Action
+from desk.rules.journal import SYSTEM, Action, Notified
 from desk.rules.notification import Notification
 from desk.rules.routing import HOUR, OWN
 from desk.service.desk import Desk
 from desk.store import outbox
 from desk.store.outbox import ChannelState
 from desk.store.store import Transaction
+from desk.texts.catalogue import english
+from pipeline.cause import Cause, because
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, alarm_id
 
 log = structlog.get_logger(__name__)
 #: An urgent letter that may have gone out or not is sent again so often at most.
 _MOST_AGAIN = 3
-_AGAIN = "sent again with the same Message-ID: it may have arrived twice"
 
 
 class Dispatcher:
@@ -55,11 +56,9 @@ class Dispatcher:
                 for notification in outbox.interrupted(t, channel.name):
                     found += 1
                     if channel.repeatable:
-                        outbox.mark(
-                            t, notification.id, "waiting", detail="cut off while it was sent; sent again"
-                        )
+                        outbox.mark(t, notification.id, "waiting", cause=Cause("delivery.again"))
                     else:
-                        self._unsure(t, notification, "the desk was cut off while it was sent")
+                        self._unsure(t, notification, Cause("delivery.interrupted"))
         return found
 
     def deliver(self, name: str) -> int:
@@ -70,16 +69,16 @@ class Dispatcher:
             try:
                 sent = channel.send(notification, now)
             except NotSentError as error:
-                self._failed(channel, notification, str(error))
+                self._failed(channel, notification, error.cause)
                 return settled
             except DeferredError as error:
-                self._put_off(notification, str(error))
+                self._put_off(notification, error.cause)
             except RefusedNotificationError as error:
-                self._refused(notification, str(error))
+                self._refused(notification, error.cause)
             except UnsureError as error:
                 with self.desk.store.writing() as t:
-                    self._unsure(t, notification, str(error))
-                self._trouble(channel, str(error))
+                    self._unsure(t, notification, error.cause)
+                self._trouble(channel, error.cause)
                 return settled + 1
             else:
                 self._settle(notification, sent)
@@ -108,78 +107,73 @@ class Dispatcher:
                 if not attempts or now - notification.made <= keep * HOUR:
                     outbox.mark(t, notification.id, "sending")
                     return notification
-                self._give_up(t, notification, f"given up after {attempts} tries in {keep:g} hours")
+                self._give_up(t, notification, Cause("delivery.given-up", attempts=attempts, hours=keep))
         return None
 
     def _settle(self, notification: Notification, sent: Sent) -> None:
         now = self.desk.clock()
         with self.desk.store.writing() as t:
             again = outbox.tries(t, notification.id)[1]
-            detail = "; ".join(filter(None, (_AGAIN if again else "", sent.remark)))
-            outbox.mark(t, notification.id, "sent", at=now, detail=detail)
+            remark = _twice(sent.remark) if again else sent.remark
+            outbox.mark(t, notification.id, "sent", at=now, cause=remark)
             for address in sent.later:
                 outbox.put_copy(t, notification.id, notification.only_to(address), now + self._wait(1))
-            self._journal(t, notification, Action.TOLD, _occasion(notification), detail)
+            self._journal(t, notification, Action.TOLD, remark)
 
-    def _refused(self, notification: Notification, detail: str) -> None:
+    def _refused(self, notification: Notification, cause: Cause) -> None:
         with self.desk.store.writing() as t:
-            self._give_up(t, notification, detail)
+            self._give_up(t, notification, cause)
 
-    def _put_off(self, notification: Notification, why: str) -> None:
+    def _put_off(self, notification: Notification, cause: Cause) -> None:
         """One address does not take it for now."""
         with self.desk.store.writing() as t:
             tried, _ = outbox.tries(t, notification.id)
-            outbox.put_off(t, notification.id, next=self.desk.clock() + self._wait(tried), detail=why)
+            outbox.put_off(t, notification.id, next=self.desk.clock() + self._wait(tried), cause=cause)
 
-    def _unsure(self, t: Transaction, notification: Notification, why: str) -> None:
+    def _unsure(self, t: Transaction, notification: Notification, cause: Cause) -> None:
         """It may have gone out, or not: an urgent one is sent again, a few times; the others are not."""
         _, unsure = outbox.tries(t, notification.id)
-        detail = f"it may have gone out, or not: {why}"
         if notification.priority != "urgent" or unsure >= _MOST_AGAIN:
-            self._give_up(t, notification, detail)
+            self._give_up(t, notification, because("delivery.unsure", cause))
             return
         wait = round(self.settings.longest_wait * 1000) * 2**unsure
-        outbox.put_off(
-            t, notification.id, next=self.desk.clock() + wait, detail=f"{detail}; sent again", unsure=True
-        )
-        self._journal(t, notification, Action.UNSENT, _occasion(notification), f"{detail}; it is sent again")
+        again = because("delivery.unsure.again", cause)
+        outbox.put_off(t, notification.id, next=self.desk.clock() + wait, cause=again, unsure=True)
+        self._journal(t, notification, Action.UNSENT, again)
 
     def _wait(self, tries: int) -> int:
         """How long (ms) to leave alone what failed ``tries`` times in a row."""
         doubled = self.settings.first_wait * 2.0 ** min(max(tries - 1, 0), 30)
         return round(min(doubled, self.settings.longest_wait) * 1000)
 
-    def _give_up(self, t: Transaction, notification: Notification, detail: str) -> None:
-        outbox.mark(t, notification.id, "unsent", at=self.desk.clock(), detail=detail)
-        self._journal(
-            t,
-            notification,
-            Action.UNSENT,
-            _occasion(notification),
-            detail,
-        )
+    def _give_up(self, t: Transaction, notification: Notification, cause: Cause) -> None:
+        outbox.mark(t, notification.id, "unsent", at=self.desk.clock(), cause=cause)
+        self._journal(t, notification, Action.UNSENT, cause)
         log.warning(
-            "a message was not sent", notification=notification.id, channel=notification.channel, why=detail
+            "a message was not sent",
+            notification=notification.id,
+            channel=notification.channel,
+            why=english(cause),
         )
 
     def _journal(
-        self, t: Transaction, notification: Notification, action: Action, what: str, detail: str
+        self, t: Transaction, notification: Notification, action: Action, cause: Cause | None
     ) -> None:
-        why = f"{what}: {detail}" if detail else what
+        told = Notified(notification.kind, notification.crew, notification.channel, notification.to)
         for alert in notification.alerts:
             point = t.point(alert.point)
             if point is not None:
-                entry = note(point, action, at=self.desk.clock(), by=SYSTEM, why=why)
-                t.append(msgspec.structs.replace(entry, alarm=alert.id))
+                entry = note(point, action, at=self.desk.clock(), by=SYSTEM, cause=cause)
+                t.append(msgspec.structs.replace(entry, alarm=alert.id, notified=told))
 
     # -- how channels do
 
-    def _failed(self, channel: Channel, notification: Notification, why: str) -> None:
+    def _failed(self, channel: Channel, notification: Notification, cause: Cause) -> None:
         with self.desk.store.writing() as t:
-            outbox.mark(t, notification.id, "waiting", detail=why)
-        self._trouble(channel, why)
+            outbox.mark(t, notification.id, "waiting", cause=cause)
+        self._trouble(channel, cause)
 
-    def _trouble(self, channel: Channel, why: str) -> None:
+    def _trouble(self, channel: Channel, cause: Cause) -> None:
         """The channel failed once more: leave it alone for a while, and raise its alarm when it is dead."""
         now = self.desk.clock()
         with self.desk.store.writing() as t:
@@ -187,10 +181,16 @@ class Dispatcher:
             failures = before.failures + 1
             wait = self._wait(failures)
             state = ChannelState(
-                failures, now if before.since is None else before.since, now + wait, why, before.alarm
+                failures, now if before.since is None else before.since, now + wait, before.alarm, cause
             )
             outbox.keep_channel(t, channel.name, state)
-        log.warning("a channel fails", channel=channel.name, failures=failures, wait_s=wait / 1000, why=why)
+        log.warning(
+            "a channel fails",
+            channel=channel.name,
+            failures=failures,
+            wait_s=wait / 1000,
+            why=english(cause),
+        )
         if failures >= self.settings.dead and state.alarm is None:
             alarm = channel_alarm(channel.name, state, now)
             self.desk.take_in([alarm])
@@ -211,15 +211,16 @@ class Dispatcher:
             outbox.keep_channel(t, channel.name, ChannelState())
 
 
-def _occasion(notification: Notification) -> str:
-    alone = f" ({', '.join(notification.to)})" if notification.to else ""
-    return f"{notification.kind} to {notification.crew} by {notification.channel}{alone}"
+def _twice(remark: Cause | None) -> Cause:
+    return because("delivery.twice.with", remark) if remark else Cause("delivery.twice")
 
 
 def channel_alarm(name: str, state: ChannelState, now: int) -> AlarmEvent:
     """The alarm of a channel that fails, on the desk's own machine of that name."""
     machine = f"{OWN}/notify/channel/{name}"
     since = now if state.since is None else state.since
+    last = state.cause or Cause("unknown")
+    cause = because("channel.failed", last, channel=name, failures=state.failures)
     return AlarmEvent(
         id=alarm_id(machine, AlarmKind.LIMIT, "", since),
         machine=machine,
@@ -231,5 +232,6 @@ def channel_alarm(name: str, state: ChannelState, now: int) -> AlarmEvent:
         score=1.0,
         threshold=1.0,
         severity=4,
-        detail=f"channel {name} failed {state.failures} times: {state.detail}",
+        detail=english(cause),
+        cause=cause,
     )

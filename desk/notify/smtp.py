@@ -20,6 +20,7 @@ from desk.notify.base import (
 )
 from desk.rules.notification import Notification
 from desk.settings.alarms import ChannelSettings
+from pipeline.cause import Cause
 
 
 class EmailChannel(Channel):
@@ -38,6 +39,7 @@ class EmailChannel(Channel):
         url = urlsplit(settings.url.get_secret_value())
         self.host, self.tls = url.hostname or "localhost", url.scheme == "smtps"
         self.port = url.port or (465 if self.tls else 25)
+        self.server = f"{self.host}:{self.port}"
         self.user = unquote(url.username) if url.username else None
         self.password = unquote(url.password) if url.password else ""
 
@@ -46,7 +48,7 @@ class EmailChannel(Channel):
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
-            raise NotSentError(f"mail server {self.host}:{self.port} cannot be used: {error}") from error
+            raise NotSentError("mail.unreachable", server=self.server, error=str(error)) from error
         try:
             answers = self._address(server, notification)
             self._hand_over(server, _message(notification, self.settings))
@@ -70,10 +72,7 @@ class EmailChannel(Channel):
                 server.starttls(context=ssl.create_default_context())
                 server.ehlo()
             elif self.user and not self.tls and self.settings.starttls:
-                raise NotSentError(
-                    f"mail server {self.host}:{self.port} offers no encryption, and the password was not "
-                    "sent in clear. Use smtps://; `starttls = false` on the channel says that clear is meant."
-                )
+                raise NotSentError("mail.clear", server=self.server)
             if self.user:
                 server.login(self.user, self.password)
         except BaseException:
@@ -89,7 +88,7 @@ class EmailChannel(Channel):
         try:
             code, reply = server.mail(parseaddr(self.settings.sender)[1])
             if code >= 400:
-                raise NotSentError(f"the mail server refuses the sender: {code} {_text(reply)}")
+                raise NotSentError("mail.sender", reply=f"{code} {_text(reply)}")
             for address in addresses:
                 code, reply = server.rcpt(parseaddr(address)[1])
                 if 400 <= code < 500:
@@ -97,36 +96,39 @@ class EmailChannel(Channel):
                 if code >= 500:
                     refused.append(f"{address} ({code} {_text(reply)})")
         except (OSError, smtplib.SMTPException) as error:
-            raise NotSentError(f"the mail server broke off: {error}") from error
+            raise NotSentError("mail.broken", error=str(error)) from error
         if len(refused) == len(addresses):
-            raise RefusedNotificationError(f"the mail server refuses every address: {', '.join(refused)}")
+            raise RefusedNotificationError("mail.addresses", addresses=", ".join(refused))
         if len(refused) + len(later) == len(addresses):
-            why = f"the mail server refuses for now: {', '.join(later.values())}"
             # One address that waits alone says nothing of the channel.
-            raise DeferredError(why) if notification.to else NotSentError(why)
-        remarks = []
-        if refused:
-            remarks.append(f"refused by the server: {', '.join(refused)}")
-        if later:
-            remarks.append(f"refused for now, and sent to them later: {', '.join(later.values())}")
-        return Sent("; ".join(remarks), tuple(later))
+            kind = DeferredError if notification.to else NotSentError
+            raise kind("mail.for-now", later=", ".join(later.values()))
+        return Sent(_remark(", ".join(refused), ", ".join(later.values())), tuple(later))
 
     def _hand_over(self, server: smtplib.SMTP, message: bytes) -> None:
         try:
             code, reply = server.docmd("DATA")
         except (OSError, smtplib.SMTPException) as error:
-            raise NotSentError(f"the mail server broke off: {error}") from error
+            raise NotSentError("mail.broken", error=str(error)) from error
         if code != 354:
-            raise NotSentError(f"the mail server takes no letter: {code} {_text(reply)}")
+            raise NotSentError("mail.data", reply=f"{code} {_text(reply)}")
         try:
             server.send(message.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
             code, reply = server.getreply()
         except (OSError, smtplib.SMTPException) as error:
-            raise UnsureError(f"the mail server fell silent after it had the letter: {error}") from error
+            raise UnsureError("mail.silent", error=str(error)) from error
         if 400 <= code < 500:
-            raise NotSentError(f"the mail server does not take it now: {code} {_text(reply)}")
+            raise NotSentError("mail.later", reply=f"{code} {_text(reply)}")
         if code >= 500:
-            raise RefusedNotificationError(f"the mail server refuses it: {code} {_text(reply)}")
+            raise RefusedNotificationError("mail.refused", reply=f"{code} {_text(reply)}")
+
+
+def _remark(refused: str, later: str) -> Cause | None:
+    if refused and later:
+        return Cause("mail.mixed", addresses=refused, later=later)
+    if later:
+        return Cause("mail.waiting", later=later)
+    return Cause("mail.partly", addresses=refused) if refused else None
 
 
 def _message(notification: Notification, settings: ChannelSettings) -> bytes:

@@ -40,13 +40,15 @@ class HttpChannel(Channel):
         try:
             answer = self._client.post(url, content=body, headers=headers)
         except httpx.HTTPError as error:
-            raise NotSentError(f"{_where(url)} does not answer: {error or type(error).__name__}") from error
+            raise NotSentError(
+                "http.silent", server=_where(url), error=str(error) or type(error).__name__
+            ) from error
         if answer.is_success:
             return Sent()
-        said = f"{_where(url)} answers {answer.status_code} {answer.text[:200]}".strip()
+        reply = f"{answer.status_code} {answer.text[:200]}".strip()
         if answer.status_code in _NEVER:
-            raise RefusedNotificationError(said)
-        raise NotSentError(said)
+            raise RefusedNotificationError("http.answer", server=_where(url), reply=reply)
+        raise NotSentError("http.answer", server=_where(url), reply=reply)
 
 
 class WebhookChannel(HttpChannel):

@@ -11,11 +11,12 @@ from desk.rules.journal import SYSTEM, Action, Entry
 from desk.rules.life import Announced, Event, Life, Refusal, Shelf, step
 from desk.rules.point import Point, apply, new_point, recent
 from desk.rules.recurrence import add, steps_up
+from pipeline.cause import Cause, CodedError
 from pipeline.records import AlarmEvent, AlarmPhase, Verdict
 
 
-class RefusedError(Exception):
-    """An act has no place in the alarm's present state; the message says why."""
+class RefusedError(CodedError):
+    """An act has no place in the alarm's present state; `refused.CODE` in the catalogue says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def act(
     """The entry for something that a person or the clock does to ``point``. Raises `RefusedError`."""
     after = step(point.life, event)
     if isinstance(after, Refusal):
-        raise RefusedError(f"{event.value} is not possible: {after.value}.")
+        raise RefusedError("not-possible", event=event.value, because=after.value)
     return Entry(
         at=at,
         time=at,
@@ -178,7 +179,9 @@ def act(
     )
 
 
-def note(point: Point, action: Action, *, at: int, by: str, why: str = "") -> Entry:
+def note(
+    point: Point, action: Action, *, at: int, by: str, why: str = "", cause: Cause | None = None
+) -> Entry:
     """The entry for something that leaves the point's life as it is: take, comment, told, unsent."""
     code = point.life.code
     return Entry(
@@ -192,20 +195,20 @@ def note(point: Point, action: Action, *, at: int, by: str, why: str = "") -> En
         before=code,
         after=code,
         why=why,
+        cause=cause,
     )
 
 
 def shelve(point: Point, *, at: int, by: str, why: str, rules: Rules, until: int | None = None) -> Entry:
     """Shelve until a time, or (``until`` None) until this alarm's condition ends. Raises `RefusedError`."""
     if not why.strip():
-        raise RefusedError("Say why it is shelved: the next shift has to know.")
+        raise RefusedError("shelve-why")
     if until is None:
         return act(point, Event.SHELVE_ONCE, at=at, by=by, why=why)
     if until <= at:
-        raise RefusedError("The shelf would end before it begins; give a later time.")
+        raise RefusedError("shelf-over")
     if until - at > rules.longest_shelf:
-        hours = rules.longest_shelf / 3_600_000
-        raise RefusedError(f"At most {hours:g} hours on the shelf; for longer, take it out of service.")
+        raise RefusedError("shelf-too-long", hours=rules.longest_shelf / 3_600_000)
     return act(point, Event.SHELVE_TIMED, at=at, by=by, why=why, until=until)
 
 

@@ -21,7 +21,7 @@ class About(Protocol):
         """The sensor, when it is about one."""
 
     @property
-    def cause(self) -> str:
+    def code(self) -> str:
         """The code of its cause."""
 
 
@@ -58,7 +58,7 @@ def near(machine: str, event: AlarmEvent, other: Point) -> bool:
 
 def same_trouble(one: About, other: About) -> bool:
     """Whether both tell the same trouble of all data of a machine."""
-    return all_data(one) and all_data(other) and one.cause == other.cause
+    return all_data(one) and all_data(other) and one.code == other.code
 
 
 def all_data(one: About) -> bool:

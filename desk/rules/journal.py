@@ -10,6 +10,7 @@ import msgspec
 
 from desk.advice.catalogue import AdviceEdit
 from desk.rules.suppression import Window
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent, Verdict
 
 
@@ -47,6 +48,15 @@ class Action(StrEnum):
 SYSTEM = "yeji"
 
 
+class Notified(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who was to be told by what: ``kind`` is a `desk.rules.routing.Kind`; ``to`` are single addresses."""
+
+    kind: str
+    crew: str
+    channel: str
+    to: tuple[str, ...] = ()
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line of the journal.
 
@@ -55,6 +65,9 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``by``     a person's name, or `SYSTEM`
     ``point``  the alarm point, ``alarm`` its occurrence (`AlarmEvent.id`); "" when it is about neither
     ``before`` and ``after``  the point's life (`desk.rules.life.Life.code`)
+    ``why``    what a person wrote; ``cause`` is what Yeji itself has to say
+    ``version`` and ``role``  which version of a class's settings went into which role (`Action.TUNE`)
+    ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
     ``event``, ``verdict``, ``window``, ``advice``, ``until``, ``reasons``, ``group``, ``modes``,
     ``raised``  what the action carries; ``raised`` by how many priorities repetition and growth raise it
     """
@@ -80,6 +93,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     group: str = ""
     modes: tuple[tuple[str, float], ...] = ()
     raised: int = 0
+    cause: Cause | None = None
+    notified: Notified | None = None
+    version: int = 0
+    role: str = ""
 
 
 #: What the first entry follows.

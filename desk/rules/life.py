@@ -62,22 +62,22 @@ class AlarmState(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why an event has no place in a state."""
+    """Why an event has no place in a state; the words are in the catalogue, as `refused.CODE`."""
 
-    NOT_ACTIVE = "the condition is not there"
-    NOTHING_TO_ACKNOWLEDGE = "nothing waits for an acknowledgement"
-    ALREADY_ACKNOWLEDGED = "somebody has acknowledged it already"
-    MUTED = "it is shelved, suppressed or out of service, so nobody is asked to acknowledge it"
-    NOT_SHELVED = "it is not shelved"
-    NO_TIME = "a one-shot shelf has no time to run out"
-    ONE_SHOT_NEEDS_ALARM = "one-shot shelving lasts until the alarm ends, and there is none"
-    ALREADY_SUPPRESSED = "it is suppressed already"
-    NOT_SUPPRESSED = "it is not suppressed"
-    ALREADY_OUT = "it is out of service already"
-    IN_SERVICE = "it is in service"
-    OUT_OF_SERVICE = "it is out of service; put it in service first"
-    ALREADY_LATCHED = "it is latched already"
-    NOT_LATCHED = "it is not latched"
+    NOT_ACTIVE = "not-active"
+    NOTHING_TO_ACKNOWLEDGE = "nothing-to-acknowledge"
+    ALREADY_ACKNOWLEDGED = "already-acknowledged"
+    MUTED = "muted"
+    NOT_SHELVED = "not-shelved"
+    NO_TIME = "no-time"
+    ONE_SHOT_NEEDS_ALARM = "one-shot-needs-alarm"
+    ALREADY_SUPPRESSED = "already-suppressed"
+    NOT_SUPPRESSED = "not-suppressed"
+    ALREADY_OUT = "already-out-of-service"
+    IN_SERVICE = "in-service"
+    OUT_OF_SERVICE = "out-of-service"
+    ALREADY_LATCHED = "already-latched"
+    NOT_LATCHED = "not-latched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ def step(life: Life, event: Event) -> Life | Refusal:
     >>> step(Life(), Event.RAISE).state
     <AlarmState.UNACKNOWLEDGED: 'unacknowledged'>
     >>> step(Life(), Event.ACKNOWLEDGE).value
-    'nothing waits for an acknowledgement'
+    'nothing-to-acknowledge'
     """
     if event in (Event.RAISE, Event.CLEAR):
         return _condition(life, event)

@@ -55,7 +55,7 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     modes: tuple[tuple[str, float], ...] = ()
     comments: int = 0
     closed_as: str = ""
-    cause: str = ""
+    code: str = ""
     onset: int = 0
     episodes: tuple[Episode, ...] = ()
     raised: int = 0
@@ -99,20 +99,20 @@ def point_id(event: AlarmEvent) -> str:
     sensor untrustworthy is one point.
     """
     subject = f"point\n{event.machine}\n{event.kind}\n{event.sensor or ''}"
-    if own := _own_cause(event):
+    if own := _own_code(event):
         subject += f"\n{own}"
     return str(uuid.uuid5(ID_NAMESPACE, subject))
 
 
-def _own_cause(event: AlarmEvent) -> str:
-    return "" if event.kind is AlarmKind.QUALITY and event.sensor else event.cause
+def _own_code(event: AlarmEvent) -> str:
+    return "" if event.kind is AlarmKind.QUALITY and event.sensor else event.code
 
 
 def new_point(event: AlarmEvent, criticality: int, id: str = "") -> Point:
     """A point that has never alarmed."""
     return Point(
         id=id or point_id(event),
-        cause=_own_cause(event),
+        code=_own_code(event),
         machine=event.machine,
         machine_class=event.machine_class,
         kind=event.kind,

@@ -1,4 +1,4 @@
-"""What a letter says, in Korean or English: templates filled from alarms as the desk shows them."""
+"""What a notification says, in the crew's language: a template filled from alarms as the desk shows them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from desk.advice.advisor import Advice
-from desk.advice.catalogue import Language
 from desk.rules.grouping import same_trouble
-from desk.rules.korean import said
 from desk.rules.notification import Alert, Notification
 from desk.rules.recurrence import Recurrence
 from desk.rules.routing import BUNDLES, OWN, Kind, Trigger
 from desk.rules.scope import within
 from desk.rules.views import AlarmView
 from desk.settings.whole import SettingsWithDesk
+from desk.texts.catalogue import Texts
 from pipeline.records import Contribution, Verdict
 from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
@@ -41,7 +40,7 @@ class Writer:
     settings: SettingsWithDesk
     zone: tzinfo
     last: Callable[[AlarmView], Verdict | None] = field(default=lambda _: None)
-    advise: Callable[[AlarmView, int, Language], Advice | None] = field(default=lambda *_: None)
+    advise: Callable[[AlarmView, int, str], Advice | None] = field(default=lambda *_: None)
 
     def write(self, trigger: Trigger, alarms: list[AlarmView], channel: str, now: int) -> Notification:
         """The letter for ``occasion`` by ``channel``; ``alarms`` are its points as they are shown."""
@@ -51,10 +50,10 @@ class Writer:
         link = f"{base}/alarms/{alarms[0].id}" if single else f"{base}/"
         shown = [self._alarm(one, crew.language, now, single) for one in alarms]
         notification = {"kind": str(trigger.kind), "bundle": not single, "alarms": shown, "link": link}
-        words = template(crew.language)
+        t, words = Texts(crew.language), template()
         alerts = tuple(
             self._alert(one, trigger.kind, head, crew.language, now)
-            for one, head in zip(alarms[:MOST_ALERTS], (_line(words.head(a)) for a in shown), strict=False)
+            for one, head in zip(alarms[:MOST_ALERTS], (_line(words.head(t, a)) for a in shown), strict=False)
         )
         return Notification(
             id=trigger.id(channel),
@@ -63,8 +62,8 @@ class Writer:
             channel=channel,
             language=crew.language,
             priority=max(one.priority for one in alarms).name.lower(),
-            subject=_line(words.subject(notification)),
-            text=str(words.body(notification)).strip() + "\n",
+            subject=_line(words.subject(t, notification)),
+            text=str(words.body(t, notification)).strip() + "\n",
             made=now,
             link=link,
             alerts=alerts,
@@ -72,7 +71,7 @@ class Writer:
             more=len(alarms) - len(alerts),
         )
 
-    def _alert(self, one: AlarmView, kind: Kind, head: str, language: Language, now: int) -> Alert:
+    def _alert(self, one: AlarmView, kind: Kind, head: str, language: str, now: int) -> Alert:
         shown = self._alarm(one, language, now, False)
         notification = {"kind": "alarm", "bundle": False, "alarms": [shown], "link": ""}
         return Alert(
@@ -85,7 +84,7 @@ class Writer:
             state=str(one.state),
             starts=one.onset,
             summary=head,
-            description=str(template(language).body(notification)).strip(),
+            description=str(template().body(Texts(language), notification)).strip(),
             link=f"{self.settings.desk.url}/alarms/{one.id}",
             ends=now if kind is Kind.ENDED else None,
             sensor=one.sensor or "",
@@ -93,7 +92,7 @@ class Writer:
             modes=one.modes,
         )
 
-    def _alarm(self, one: AlarmView, language: Language, now: int, whole: bool) -> dict[str, Any]:
+    def _alarm(self, one: AlarmView, language: str, now: int, whole: bool) -> dict[str, Any]:
         sensors = self._sensors(one.machine_class)
         last = self.last(one) if whole else None
         advice = self.advise(one, now, language)
@@ -103,14 +102,14 @@ class Writer:
             "unit": one.machine.rpartition("/")[2],
             "kind": str(one.kind),
             "sensor": _label(one.sensor, sensors, language) if one.sensor else "",
-            "priority": one.priority.name,
+            "priority": one.priority.name.lower(),
             "since": self.local(one.since),
             "late": self.local(one.raised_at) if one.late else "",
             "often": one.recurrence and self._often(one.recurrence, sensors, language),
-            "silent": one.cause == "silence",
+            "silent": one.code == "silence",
             "others": [other.machine.rpartition("/")[2] for other in one.members if same_trouble(one, other)],
             "minutes": (now - one.announced_at) // 60_000,
-            "detail": said(_line(one.detail), language),
+            "cause": _line(Texts(language).cause(one.event)),
             "contributions": [
                 _contribution(c, sensors, language) for c in one.contributions[:MOST_SENSORS] if c.share > 0
             ],
@@ -165,9 +164,7 @@ def _contribution(one: Contribution, sensors: Mapping[str, SensorSettings], lang
 
 def _label(sensor: str, sensors: Mapping[str, SensorSettings], language: str) -> str:
     known = sensors.get(sensor)
-    if known is None:
-        return sensor
-    return (known.label_ko if language == "ko" else known.label) or known.label or sensor
+    return (known.label_in(language) if known else "") or sensor
 
 
 def _number(value: float | None, unit: str) -> str:
@@ -179,13 +176,13 @@ def _line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-@lru_cache(maxsize=2)
-def template(language: str) -> Any:
-    """The macros ``subject``, ``body`` and ``head`` of one language."""
+@lru_cache(maxsize=1)
+def template() -> Any:
+    """The macros ``subject``, ``body`` and ``head``; each takes the `Texts` of a language first."""
     # Plain text is written, not HTML: nothing is to be escaped.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("desk.rules", "templates"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template(f"message.{language}.j2").module
+    return environment.get_template("message.j2").module

@@ -57,7 +57,7 @@ class AlarmView:
     modes: tuple[tuple[str, float], ...] = ()
     comments: int = 0
     closed_as: str = ""
-    cause: str = ""
+    code: str = ""
     since: int = 0
     recurrence: Recurrence | None = None
     raised: int = 0
@@ -113,7 +113,7 @@ def view(
         modes=point.modes,
         comments=point.comments,
         closed_as=point.closed_as,
-        cause=event.cause,
+        code=event.code,
         since=point.onset,
         recurrence=recurrence(point.episodes),
         raised=point.raised,

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from threading import Lock
 
 from desk.advice.advisor import Advice, Advisor
-from desk.advice.catalogue import AdviceEdit, Catalogue, Language, built_in, with_modes
-from desk.advice.cause import code_of
+from desk.advice.catalogue import AdviceEdit, Catalogue, built_in, with_modes
 from desk.advice.sentence import Course
 from desk.rules.journal import Action, Entry, decode_entry
 from desk.rules.routing import OWN
@@ -55,7 +54,7 @@ class AdviceBook:
                 self._made[places] = made
         return made
 
-    def advise(self, alarm: AlarmView, now: int, language: Language, trend: str = "") -> Advice | None:
+    def advise(self, alarm: AlarmView, now: int, language: str, trend: str = "") -> Advice | None:
         """What to do about ``alarm`` as it stands at ``now`` (ms UTC); None for what is no machine's.
 
         ``trend`` is where its value goes (`desk.advice.trend.trend`), if that is known.
@@ -66,7 +65,7 @@ class AdviceBook:
         main = max(alarm.contributions, key=lambda one: one.share, default=None)
         if grows and not trend:
             low = main is not None and (main.deviation or 0.0) < 0
-            trend = "down" if low or code_of(alarm.event).startswith("low") else "up"
+            trend = "down" if low or alarm.event.code.startswith("low") else "up"
         course = Course(max(0, now - alarm.onset) if alarm.active else 0, alarm.active, trend)
         return self.advisor.advise(alarm.event, alarm.modes, course, language)
 

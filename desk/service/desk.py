@@ -115,7 +115,7 @@ class Desk:
         if event.phase is AlarmPhase.RAISED and not known.raised:
             near = t.shown_on_line(event.machine.rpartition("/")[0])
             if all_data(event):
-                near += t.shown_of_cause(event.kind, event.cause)
+                near += t.shown_of_cause(event.kind, event.code)
             around = Surroundings(
                 self._criticality(event),
                 reasons(
@@ -330,13 +330,13 @@ class Desk:
     def comment(self, scope: Scope, alarm: str, *, by: str, text: str) -> AlarmView:
         """Leave a word; it stays in the journal."""
         if not text.strip():
-            raise RefusedError("The comment is empty.")
+            raise RefusedError("comment-empty")
         return self._act(scope, alarm, lambda p, at: note(p, Action.COMMENT, at=at, by=by, why=text.strip()))
 
     def out_of_service(self, scope: Scope, alarm: str, *, by: str, why: str) -> AlarmView:
         """Take the alarm point out of service, until somebody puts it back."""
         if not why.strip():
-            raise RefusedError("Say why it goes out of service: the next shift has to know.")
+            raise RefusedError("out-of-service-why")
         return self._act(scope, alarm, lambda p, at: act(p, Event.OUT_OF_SERVICE, at=at, by=by, why=why))
 
     def in_service(self, scope: Scope, alarm: str, *, by: str, why: str = "") -> AlarmView:
@@ -365,7 +365,7 @@ class Desk:
             occurrence = next(iter(self._occurrences(t, scope, alarm=alarm)), None)
             event = occurrence.event if occurrence else point.event
             if event is None:
-                raise RefusedError("Nothing can be said of an alarm whose beginning never arrived.")
+                raise RefusedError("never-raised")
             ended = occurrence.ended if occurrence else None
             verdict = self._verdict(
                 event.machine,
@@ -408,7 +408,7 @@ class Desk:
         self._place(scope, machine)
         parse_machine(machine)
         if end < start:
-            raise RefusedError("The stretch ends before it begins.")
+            raise RefusedError("stretch-backwards")
         with self.store.writing() as t:
             now = self.clock()
             name = self.settings.class_of(machine) or ""
@@ -445,9 +445,9 @@ class Desk:
         comment: str = "",
     ) -> Verdict:
         if kind is VerdictKind.FAULT and not failure_mode.strip():
-            raise RefusedError("Name the failure mode of a confirmed fault, for example bearing-wear.")
+            raise RefusedError("failure-mode-missing")
         if kind is VerdictKind.SENSOR_FAULT and not sensor:
-            raise RefusedError("Name the sensor that is faulty.")
+            raise RefusedError("sensor-missing")
         id = str(uuid.uuid5(ID_NAMESPACE, f"verdict\n{machine}\n{alarm}\n{kind}\n{start}\n{end}\n{at}\n{by}"))
         return Verdict(
             id,
@@ -474,7 +474,7 @@ class Desk:
         place = place.strip("/")
         self._place(scope, place)
         if end <= start:
-            raise RefusedError("The window ends before it begins.")
+            raise RefusedError("window-backwards")
         watched = {machine for machine in self.fleet() if within(machine, place)}
         with self.store.writing() as t:
             now = self.clock()
@@ -505,7 +505,7 @@ class Desk:
                 raise NotFoundError("There is no such maintenance window.")
             now = self.clock()
             if found.end <= now:
-                raise RefusedError("This window has ended already.")
+                raise RefusedError("window-ended")
             ended = msgspec.structs.replace(found, end=max(now, found.start))
             self._tell(t, Action.WINDOW_END, found.place, by, why, window=ended)
         self.tick()
@@ -516,7 +516,7 @@ class Desk:
         self._place(scope, machine)
         with self.store.writing() as t:
             if machine in t.down():
-                raise RefusedError(f"{machine} is down already.")
+                raise RefusedError("down-already", machine=machine)
             self._tell(t, Action.DOWN, machine, by, why)
         self.tick()
 
@@ -525,7 +525,7 @@ class Desk:
         self._place(scope, machine)
         with self.store.writing() as t:
             if machine not in t.down():
-                raise RefusedError(f"{machine} is not down.")
+                raise RefusedError("not-down", machine=machine)
             self._tell(t, Action.UP, machine, by, why)
         self.tick()
 
@@ -541,12 +541,12 @@ class Desk:
         if self.advice.catalogues(place).get(catalogue) is None:
             raise NotFoundError(f"There is no catalogue {catalogue!r}.")
         if not why.strip():
-            raise RefusedError("Say why it is changed: others work by it.")
+            raise RefusedError("advice-why")
         if mode is not None:
             try:
                 check_mode(mode)
             except CatalogueError as error:
-                raise RefusedError(str(error)) from None
+                raise RefusedError("advice-mode", error=str(error)) from None
         with self.store.writing() as t:
             self._tell(t, Action.ADVICE, place, by, why.strip(), advice=AdviceEdit(catalogue, key, mode))
 
@@ -573,7 +573,7 @@ class Desk:
         with self.store.writing() as t:
             point = self._find(t, scope, alarm)
             if current and alarm != point.alarm and alarm not in point.open:
-                raise RefusedError("This alarm has come again since; look at the new one first.")
+                raise RefusedError("came-again")
             entry = t.append(make(point, self.clock()))
             return self._view(apply(point, entry))
 

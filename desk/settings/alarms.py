@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from desk.rules.shifts import parse_hours
 from desk.settings.access import AccessSettings
+from desk.texts.catalogue import Language
 from pipeline.settings import Section
 
 
@@ -19,7 +20,7 @@ class DeskSettings(Section):
     host: str = Field("127.0.0.1", description="address that the desk's web application listens on")
     port: int = Field(8011, ge=0, le=65535, description="port to listen on; 0 = any free one")
     url: str = Field("http://127.0.0.1:8011", description="the desk as people reach it: links in messages")
-    language: Literal["en", "ko"] = Field("en", description="language until the reader chooses one")
+    language: Language = Field("en", description="language until the reader chooses one")
     timezone: str = Field("Asia/Seoul", description="of shifts, quiet hours and the times in messages")
     chatter: int = Field(3, ge=2, description="raises in a minute that make an alarm chattering")
     quiet: float = Field(10.0, gt=0, description="minutes without a raise that end chattering")
@@ -93,7 +94,7 @@ class CrewSettings(Section):
     """People who are told together."""
 
     channels: list[str] = Field(min_length=1, description="names of channels, all of which are used")
-    language: Literal["en", "ko"] = Field("ko", description="language of their messages")
+    language: Language = Field("ko", description="language of their messages")
     shifts: list[str] = Field(
         default_factory=list, description='when they are at work, as "mon-fri 06:00-14:00"; none = always'
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from connectors.base.settings import ConnectorsSettings
 from desk.settings.alarms import DeskSettings, NotifySettings
+from desk.texts.catalogue import Language
 from pipeline.settings import Section
 
 
@@ -16,7 +15,7 @@ class PageSettings(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8010, ge=0, le=65535, description="port to listen on; 0 = any free one")
-    language: Literal["en", "ko"] = Field("en", description="language until the reader chooses one")
+    language: Language = Field("en", description="language until the reader chooses one")
     hosts: list[str] = Field(
         default_factory=list, description="names it is reached by, besides localhost and this machine's"
     )

@@ -12,11 +12,13 @@ from desk.rules.point import Point
 from desk.rules.routing import BUNDLES, HOUR, TEN_MINUTES, Kind, NotificationHistory, Trigger
 from desk.rules.scope import Scope
 from desk.store.store import Transaction
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent
 
 _pack = msgspec.msgpack.Encoder().encode
 _notification = msgspec.msgpack.Decoder(Notification).decode
 _event = msgspec.msgpack.Decoder(AlarmEvent).decode
+_read_cause = msgspec.json.Decoder(Cause).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Posted:
     state: str
     attempts: int
     settled: int | None
-    detail: str
+    cause: Cause | None  # the last error, or a remark
+    detail: str  # the same in words, as older versions kept it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,16 @@ class ChannelState:
     failures: int = 0
     since: int | None = None
     next: int = 0
-    detail: str = ""
     alarm: AlarmEvent | None = None
+    cause: Cause | None = None
+
+
+def _cause(text: str) -> Cause | None:
+    return _read_cause(text) if text else None
+
+
+def _cause_text(cause: Cause | None) -> str:
+    return msgspec.json.encode(cause).decode() if cause else ""
 
 
 def is_done(t: Transaction, id: str) -> bool:
@@ -65,14 +76,12 @@ def told(t: Transaction, crew: str, now: int) -> NotificationHistory:
     return NotificationHistory(tuple(row[0] for row in alarms), tuple(row[0] for row in messages), since)
 
 
-def put(
-    t: Transaction, notification: Notification, trigger: Trigger, *, state: str, over: bool, detail: str = ""
-) -> None:
+def put(t: Transaction, notification: Notification, trigger: Trigger, *, state: str, over: bool) -> None:
     """Write a letter into the outbox, unless it is there."""
     first: Point | None = None if trigger.kind in BUNDLES else trigger.points[0]
     t.db.execute(
         "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
-        "point, announced, over, detail, body) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,?,?)",
+        "point, announced, over, detail, body) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,'',?)",
         (
             notification.id,
             notification.channel,
@@ -85,7 +94,6 @@ def put(
             first.id if first else "",
             first.announced if first else 0,
             over or first is None,
-            detail,
             _pack(notification),
         ),
     )
@@ -125,11 +133,11 @@ def next_waiting(t: Transaction, channel: str, now: int) -> tuple[Notification, 
     return (_notification(row[0]), row[1]) if row else None
 
 
-def put_off(t: Transaction, notification: str, *, next: int, detail: str, unsure: bool = False) -> None:
+def put_off(t: Transaction, notification: str, *, next: int, cause: Cause, unsure: bool = False) -> None:
     """Let a letter wait until ``next``; ``unsure`` when it may have gone out."""
     t.db.execute(
-        "UPDATE outbox SET state = 'waiting', next = ?, detail = ?, unsure = unsure + ? WHERE id = ?",
-        (next, detail, unsure, notification),
+        "UPDATE outbox SET state = 'waiting', next = ?, cause = ?, unsure = unsure + ? WHERE id = ?",
+        (next, _cause_text(cause), unsure, notification),
     )
 
 
@@ -145,30 +153,34 @@ def interrupted(t: Transaction, channel: str) -> list[Notification]:
     return [_notification(body) for (body,) in t.db.execute(query, (channel,))]
 
 
-def mark(t: Transaction, notification: str, state: str, *, at: int | None = None, detail: str = "") -> None:
+def mark(
+    t: Transaction, notification: str, state: str, *, at: int | None = None, cause: Cause | None = None
+) -> None:
     """Move a letter on; ``at`` when this settles it. Going to "sending" counts as a try."""
     t.db.execute(
-        "UPDATE outbox SET state = ?, settled = ?, detail = ?, attempts = attempts + ? WHERE id = ?",
-        (state, at, detail, state == "sending", notification),
+        "UPDATE outbox SET state = ?, settled = ?, cause = ?, detail = '', attempts = attempts + ? "
+        "WHERE id = ?",
+        (state, at, _cause_text(cause), state == "sending", notification),
     )
 
 
 def channel_state(t: Transaction, channel: str) -> ChannelState:
     """How ``channel`` does."""
-    query = "SELECT failures, since, next, detail, alarm FROM channels WHERE name = ?"
+    query = "SELECT failures, since, next, alarm, cause FROM channels WHERE name = ?"
     row = t.db.execute(query, (channel,)).fetchone()
     if row is None:
         return ChannelState()
-    failures, since, later, detail, alarm = row
-    return ChannelState(failures, since, later, detail, _event(alarm) if alarm else None)
+    failures, since, later, alarm, cause = row
+    return ChannelState(failures, since, later, _event(alarm) if alarm else None, _cause(cause))
 
 
 def keep_channel(t: Transaction, channel: str, state: ChannelState) -> None:
     """Remember how ``channel`` does."""
     alarm = _pack(state.alarm) if state.alarm else None
     t.db.execute(
-        "INSERT OR REPLACE INTO channels (name, failures, since, next, detail, alarm) VALUES (?,?,?,?,?,?)",
-        (channel, state.failures, state.since, state.next, state.detail, alarm),
+        "INSERT OR REPLACE INTO channels (name, failures, since, next, detail, alarm, cause) "
+        "VALUES (?,?,?,?,'',?,?)",
+        (channel, state.failures, state.since, state.next, alarm, _cause_text(state.cause)),
     )
 
 
@@ -186,11 +198,14 @@ def posted(
         conditions.append(f"state IN ({', '.join('?' * len(wanted))})")
         parameters += wanted
     query = (
-        f"SELECT body, state, attempts, settled, detail FROM outbox WHERE {' AND '.join(conditions)} "  # noqa: S608
+        f"SELECT body, state, attempts, settled, cause, detail FROM outbox WHERE {' AND '.join(conditions)} "  # noqa: S608
         "ORDER BY made DESC, id LIMIT ?"
     )
     rows = t.db.execute(query, (*parameters, limit))
-    return [Posted(_notification(body), *rest) for body, *rest in rows]
+    return [
+        Posted(_notification(body), state, attempts, settled, _cause(cause), detail)
+        for body, state, attempts, settled, cause, detail in rows
+    ]
 
 
 def prune(t: Transaction, before: int) -> int:

@@ -152,10 +152,29 @@ _STEPS: tuple[str, ...] = (
     """
     CREATE INDEX journal_of_advice ON journal (seq) WHERE action = 'advice';
     """,
+    """
+    -- Causes are codes with values (pipeline.cause.Cause as JSON); `detail` is what version 1 said in words.
+    ALTER TABLE outbox ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+    ALTER TABLE channels ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+    -- A person chose this version, and newer ones do not replace it.
+    ALTER TABLE models ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    -- Number of the journal's entry that made it active; NULL = it never was, or was rolled back.
+    ALTER TABLE models ADD COLUMN activated INTEGER;
+    -- Version 1 kept both in words.
+    UPDATE models SET pinned = 1 WHERE kind = 'modes' AND role = 'active' AND note LIKE 'chosen by %';
+    UPDATE models SET activated = (
+        SELECT max(seq) FROM journal WHERE action = 'tune' AND machine = 'class/' || models.name
+        AND json_extract(CAST(body AS TEXT), '$.why') || ':' LIKE 'version ' || models.version || ' active:%'
+    ) WHERE kind = 'tuning';
+    UPDATE models SET activated = NULL WHERE kind = 'tuning' AND activated < (
+        SELECT max(seq) FROM journal WHERE action = 'tune' AND machine = 'class/' || models.name
+        AND json_extract(CAST(body AS TEXT), '$.why') || ':' LIKE 'version ' || models.version || ' retired:%'
+    );
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made anew.
-PROJECTED = 2
+PROJECTED = 5
 
 VERSION = len(_STEPS)
 

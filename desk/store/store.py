@@ -219,7 +219,7 @@ class Transaction:
                 rank(point),
                 point.onset,
                 point.kind,
-                point.cause,
+                point.code,
                 point.sensor or "",
                 life.state,
             ),

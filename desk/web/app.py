@@ -18,11 +18,11 @@ from starlette.staticfiles import StaticFiles
 
 from connectors.base.history import History
 from desk.access.accounts import Accounts
-from desk.access.oidc import OidcSignIn
 from desk.access.sessions import Sessions
 from desk.access.store import AccessStore
 from desk.service.desk import Desk
 from desk.web.access.guard import AccessGuard
+from desk.web.access.oidc import OidcSignIn
 from desk.web.access.sign_in import SignIn
 from desk.web.api.calls import Api
 from desk.web.kit.render import Renderer
@@ -34,7 +34,6 @@ from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
 from desk.web.pages.people import PeoplePages
 from desk.web.pages.reports import ReportPages
-from desk.web.pages.texts import TEXTS
 from desk.web.pages.work import WorkPages
 from desk.web.pages.work_orders import WorkOrders
 
@@ -63,7 +62,6 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         language=settings.language,
         navigation=[],
         loaders=[PackageLoader("desk.web.pages")],
-        texts=[TEXTS],
         zone=settings.timezone,  # as in forms and messages
         more={"advise": desk.advice.advise, "mode_titles": desk.advice.advisor.titles},
     )

@@ -38,7 +38,8 @@ class QualityTransition:
     """A fault of sensor column ``sensor`` begins or ends (``raised``) at reading ``index`` of the batch.
 
     ``sensor`` is -1 for a fault of all the machine's data (`Fault.GAP`). ``onset`` and ``time`` are event
-    times (ms): when the fault began, and when it was noticed or ended.
+    times (ms): when the fault began, and when it was noticed or ended. ``code`` is the kind, with a variant
+    after a dot, and ``values`` what belongs to it, by name; a fault that ends has none.
     """
 
     row: int
@@ -48,7 +49,8 @@ class QualityTransition:
     raised: bool
     onset: int
     time: int
-    detail: str
+    code: str
+    values: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,28 +133,29 @@ class FleetQuality(KernelTable[Sensors]):
         self, batch: Batch, index: int, sensor: int, kind: int, begins: int, onset: int, length: int
     ) -> QualityTransition:
         row, time = int(batch.row_of[index]), int(batch.time[index])
-        detail = self._detail(row, sensor, kind, batch.x[index, sensor], length) if begins else ""
-        return QualityTransition(row, index, sensor, str(_KINDS[kind]), bool(begins), onset, time, detail)
+        code = name = str(_KINDS[kind])
+        values: dict[str, float] = {}
+        if begins:
+            variant, values = self._cause(row, sensor, kind, float(batch.x[index, sensor]), length)
+            code = f"{name}.{variant}" if variant else name
+        return QualityTransition(row, index, sensor, name, bool(begins), onset, time, code, values)
 
-    def _detail(self, row: int, sensor: int, kind: int, value: float, length: int) -> str:
-        """What is said of a fault of ``length`` readings (of a gap: ms) that begins."""
+    def _cause(
+        self, row: int, sensor: int, kind: int, value: float, length: int
+    ) -> tuple[str, dict[str, float]]:
+        """The variant and the values of a fault of ``length`` readings (of a gap: ms) that begins."""
         if kind == GAP:
-            usual = self["pace_weight"][row] / self["pace"][row]
-            return f"nothing for {length / 1000:g} s; usual is {usual / 1000:g} s"
+            usual = float(self["pace_weight"][row] / self["pace"][row])
+            return "", {"seconds": length / 1000, "usual": usual / 1000}
         if kind == STUCK or (kind == SATURATED and length > 3):
-            end = "" if kind == STUCK else ", at the end of its range"
-            return (
-                f"{value:g} for {length} readings{end}; at most {self['longest'][row, sensor]} in its history"
-            )
+            most = int(self["longest"][row, sensor])
+            return "" if kind == STUCK else "run", {"value": value, "readings": length, "most": most}
         if kind == DROPOUT:
-            most = self["longest_absence"][row, sensor]
-            return f"no value for {length} readings; at most {most} in its history"
-        if kind == DRIFT:
-            return f"{value:g} is not what the other sensors foretell, while they agree"
+            return "", {"readings": length, "most": int(self["longest_absence"][row, sensor])}
         if kind == SPIKES:
-            low, high = self["lowest"][row, sensor], self["highest"][row, sensor]
-            return f"repeated spikes, the latest {value:g}; usual are {low:g} to {high:g}"
-        return f"{value:g} is at the end of what it can measure"
+            low, high = float(self["lowest"][row, sensor]), float(self["highest"][row, sensor])
+            return "", {"value": value, "low": low, "high": high}
+        return "", {"value": value}
 
     def learn(self, batch: Batch) -> None:
         """Learn what is usual of each sensor: rests, absences, steps and range, and the time step."""

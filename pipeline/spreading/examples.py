@@ -32,7 +32,7 @@ def features(event: AlarmEvent) -> dict[str, float]:
         if one.deviation is not None:
             found[f"way {one.sensor}"] = round(one.share * math.tanh(one.deviation / 6), 4)
     if event.kind is not AlarmKind.CONDITION:
-        found[f"{event.kind} {event.sensor or ''} {event.detail.partition(':')[0]}"] = 1.0
+        found[f"{event.kind} {event.sensor or ''} {event.code or event.detail.partition(':')[0]}"] = 1.0
     return found
 
 

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 import msgspec
 
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent, Verdict
 
-_T = TypeVar("_T", AlarmEvent, Verdict)
+_T = TypeVar("_T", AlarmEvent, Verdict, Cause)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -24,6 +25,16 @@ def encode_alert(event: AlarmEvent) -> bytes:
 def decode_alert(value: bytes) -> AlarmEvent:
     """The inverse of `encode_alert`; fields that a newer Yeji added are ignored. Raises `WireError`."""
     return _decode(value, AlarmEvent)
+
+
+def encode_cause(cause: Cause | None) -> str | None:
+    """A cause as JSON text, for stores that know no objects; None for none."""
+    return _encode(cause).decode() if cause else None
+
+
+def decode_cause(text: str | None) -> Cause | None:
+    """The inverse of `encode_cause`. Raises `WireError`."""
+    return _decode(text.encode(), Cause) if text else None
 
 
 def encode_verdict(verdict: Verdict) -> bytes:

@@ -80,11 +80,13 @@ def show(
 
     from desk.rules.scope import EVERYTHING
     from desk.service.desk import Desk, desk_path
+    from desk.texts.catalogue import ENGLISH, Texts
+    from desk.texts.entries import words
     from streams.settings import load_settings
 
     settings = load_settings(data=data)
     _must_exist(desk_path(settings))
-    zone = ZoneInfo(settings.desk.timezone)
+    zone, english = ZoneInfo(settings.desk.timezone), Texts(ENGLISH)
     opened = Desk(desk_path(settings), settings)
     try:
         entries = opened.journal(EVERYTHING, machine=machine, limit=last, newest_first=True)
@@ -95,7 +97,16 @@ def show(
         change = f"{entry.before} > {entry.after}" if entry.before != entry.after else entry.after
         found = entry.verdict
         said = f"{found.kind} {found.failure_mode} {found.part} {found.sensor or ''}" if found else ""
-        parts = (str(entry.seq), when, entry.by, entry.action, entry.machine, change, said, entry.why)
+        parts = (
+            str(entry.seq),
+            when,
+            entry.by,
+            entry.action,
+            entry.machine,
+            change,
+            said,
+            words(english, entry),
+        )
         print("  ".join(" ".join(part.split()) for part in parts if part))
 
 

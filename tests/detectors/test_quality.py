@@ -42,7 +42,8 @@ def test_a_stuck_sensor_is_named_masked_and_cleared() -> None:
     raised = transitions[0]
     assert raised.onset == START + 500_000
     assert raised.time <= START + 540_000
-    assert "readings" in raised.detail
+    assert raised.code == "stuck"
+    assert raised.values["readings"] > raised.values["most"]
     assert not ok[raised.index : 199, 1].any()
     assert ok[205:, 1].all()
     assert ok[:, [0, 2]].all()
@@ -174,11 +175,11 @@ def test_the_split_into_batches_changes_nothing(a: Floats, b: Floats, seed: int)
         checked = parts.check(part)
         ok[at] = checked.ok
         transitions += [
-            (at[t.index], t.sensor, t.kind, t.raised, t.onset, t.detail) for t in checked.transitions
+            (at[t.index], t.sensor, t.kind, t.raised, t.onset, t.code, t.values) for t in checked.transitions
         ]
     assert (ok == expected.ok).all()
     assert sorted(transitions) == sorted(
-        (t.index, t.sensor, t.kind, t.raised, t.onset, t.detail) for t in expected.transitions
+        (t.index, t.sensor, t.kind, t.raised, t.onset, t.code, t.values) for t in expected.transitions
     )
     whole.learn(batch)
     for part, _ in cuts(batch, rng):

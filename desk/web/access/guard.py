@@ -18,9 +18,9 @@ from desk.access.accounts import AccessError, Accounts
 from desk.access.roles import Account, Role
 from desk.access.sessions import Session, Sessions
 from desk.rules.desk import RefusedError
-from desk.rules.korean import said
 from desk.rules.scope import Scope
 from desk.service.desk import NotFoundError
+from desk.texts.catalogue import ENGLISH, Texts
 from desk.web.kit.render import Renderer
 from desk.web.page.app import local_address
 
@@ -130,7 +130,8 @@ class AccessGuard:
             except NotFoundError as error:
                 return problem(404, str(error))
             except RefusedError as error:
-                return problem(409, str(error))
+                cause = error.cause
+                return problem(409, Texts(ENGLISH).refused(error), code=cause.code, values=cause.values)
             except InvalidError as error:
                 return problem(422, str(error))
             except (HistoryUnavailableError, StoreError) as error:
@@ -168,7 +169,7 @@ class AccessGuard:
         except NotFoundError:
             return self._wrong(request, 404, "not.found", "not.found.how", visit)
         except RefusedError as error:
-            return self.back(visit, "refused", why=said(str(error), self.render.language(request)))
+            return self.back(visit, "refused", why=self.render.texts(request).refused(error))
         except AccessError as error:
             return self.back(visit, error.key)
         except (HistoryUnavailableError, StoreError) as error:
@@ -262,7 +263,9 @@ def same_origin(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error of the API (RFC 9457)."""
-    body = {"type": "about:blank", "status": status, "detail": detail}
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object
+) -> JSONResponse:
+    """An error of the API (RFC 9457); ``more`` members for programs, as the code of a refusal."""
+    body = {"type": "about:blank", "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")

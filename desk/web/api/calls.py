@@ -18,7 +18,6 @@ from desk.web.access.guard import AccessGuard, InvalidError, Visit
 from desk.web.api import models as m
 from desk.web.api.call import Call, Parameter
 from desk.web.api.openapi import document
-from desk.web.kit.texts import LANGUAGES
 from desk.web.page.app import whole
 from desk.web.pages.work_orders import WorkOrders
 
@@ -259,7 +258,7 @@ class Api:
 
     def _advice(self, view: AlarmView) -> m.AdviceOut | None:
         now = self.desk.clock()
-        en, ko = (self.desk.advice.advise(view, now, language) for language in LANGUAGES)
+        en, ko = (self.desk.advice.advise(view, now, language) for language in ("en", "ko"))
         return m.AdviceOut.of(en, ko) if en and ko else None
 
     # -- the rest

@@ -15,7 +15,10 @@ from desk.rules.kpis import Kpis
 from desk.rules.suppression import Window
 from desk.rules.views import AlarmView
 from desk.service.desk import Occurrence
+from desk.texts.catalogue import ENGLISH, Texts
+from desk.texts.entries import words
 from desk.web.pages.work_orders import WorkOrder
+from pipeline.cause import Cause
 from pipeline.records import AlarmKind, Verdict, VerdictKind
 
 PriorityName = Literal["low", "medium", "high", "urgent"]
@@ -100,6 +103,18 @@ class AdviceOut(BaseModel):
         )
 
 
+class CauseOut(BaseModel):
+    """Why, as a code with values (docs/languages.md)."""
+
+    code: str
+    values: dict[str, int | float | str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, one: Cause | None) -> CauseOut | None:
+        """From the desk's own."""
+        return cls(code=one.code, values=one.values) if one else None
+
+
 class AlarmOut(BaseModel):
     """An alarm as it stands on the desk: what a work order is made from."""
 
@@ -118,7 +133,8 @@ class AlarmOut(BaseModel):
     raised_at: datetime
     score: float
     threshold: float
-    detail: str = ""
+    detail: str = Field("", description="the cause in English")
+    cause: CauseOut | None = Field(None, description="the cause for programs; conditions have none")
     contributions: list[ContributionOut] = Field(default_factory=list)
     likely_modes: list[ModeOut] = Field(default_factory=list)
     advice: AdviceOut | None = None
@@ -152,6 +168,7 @@ class AlarmOut(BaseModel):
             score=view.score,
             threshold=view.threshold,
             detail=view.detail,
+            cause=CauseOut.of(view.event.cause),
             contributions=[
                 ContributionOut(
                     sensor=c.sensor, share=c.share, value=c.value, expected=c.expected, deviation=c.deviation
@@ -260,7 +277,8 @@ class EntryOut(BaseModel):
     action: str
     machine: str
     alarm: str | None = None
-    why: str = ""
+    why: str = Field("", description="what a person wrote, or the cause in English")
+    cause: CauseOut | None = Field(None, description="what Yeji itself has to say")
     verdict: VerdictOut | None = None
 
     @classmethod
@@ -273,7 +291,8 @@ class EntryOut(BaseModel):
             action=str(one.action),
             machine=one.machine,
             alarm=one.alarm or None,
-            why=one.why,
+            why=words(Texts(ENGLISH), one),
+            cause=CauseOut.of(one.cause),
             verdict=VerdictOut.of(one.verdict) if one.verdict else None,
         )
 
@@ -323,6 +342,8 @@ class ProblemOut(BaseModel):
     type: str
     status: int
     detail: str
+    code: str = Field("", description="why an act is not possible, for programs")
+    values: dict[str, int | float | str] = Field(default_factory=dict, description="what belongs to the code")
 
 
 class WhyIn(_In):

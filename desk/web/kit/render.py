@@ -12,9 +12,9 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from desk.rules.korean import said
 from desk.settings.whole import SettingsWithDesk
-from desk.web.kit.texts import LANGUAGES, Language, Texts
+from desk.texts.catalogue import Texts, languages
+from desk.texts.entries import remark
 from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
 
@@ -24,7 +24,7 @@ THEMES = ("auto", "light", "dark")
 
 
 class Renderer:
-    """Renders the package's templates; ``loaders`` and ``texts`` of a caller come before our own.
+    """Renders the package's templates; ``loaders`` of a caller come before our own.
 
     A template that replaces one of ours reaches it as `page/NAME`.
     """
@@ -33,10 +33,9 @@ class Renderer:
         self,
         settings: SettingsWithDesk,
         *,
-        language: Language,
+        language: str,
         navigation: Sequence[tuple[str, str]],
         loaders: Sequence[BaseLoader] = (),
-        texts: Sequence[Mapping[str, tuple[str, str]]] = (),
         zone: str = "",
         more: Mapping[str, object] | None = None,
     ) -> None:
@@ -47,7 +46,6 @@ class Renderer:
         self.settings = settings
         self._language = language
         self.navigation = navigation
-        self._texts = texts
         own = PackageLoader("desk.web.kit")
         self._environment = Environment(
             loader=ChoiceLoader([*loaders, own, PrefixLoader({"page": own})]),
@@ -60,22 +58,22 @@ class Renderer:
             "number": number,
             "score": score_text,
             "when": when,
-            "said": said,
             "segment": lambda text: quote(text, safe="/"),
         }
         self._environment.globals["zone_shown"] = zone
         self._environment.globals["sensor_label"] = self.sensor_label
+        self._environment.globals["remark"] = remark
         self._environment.globals["sensor_unit"] = self.sensor_unit
         self._environment.globals |= more or {}
 
-    def language(self, request: Request) -> Language:
+    def language(self, request: Request) -> str:
         """The reader's choice, else the settings'."""
         chosen = request.cookies.get(LANGUAGE_COOKIE)
-        return chosen if chosen in LANGUAGES else self._language
+        return chosen if chosen in languages() else self._language
 
     def texts(self, request: Request) -> Texts:
         """The texts in the reader's language."""
-        return Texts(self.language(request), *self._texts)
+        return Texts(self.language(request))
 
     def html(self, request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """Render ``template`` for ``request``."""
@@ -85,7 +83,7 @@ class Renderer:
         body = self._environment.get_template(template).render(
             t=t,
             language=t.language,
-            languages=LANGUAGES,
+            languages=languages(),
             theme=theme if theme in THEMES else "auto",
             themes=THEMES,
             path=request.url.path,
@@ -95,20 +93,19 @@ class Renderer:
         )
         return HTMLResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
 
-    def fragment(self, language: Language, template: str, **values: object) -> Markup:
+    def fragment(self, language: str, template: str, **values: object) -> Markup:
         """A piece of a page that several readers share: it may hold nothing of one reader."""
-        t = Texts(language, *self._texts)
+        t = Texts(language)
         return Markup(self._environment.get_template(template).render(t=t, language=language, **values))  # noqa: S704 - made from escaped parts
 
     def _sensor(self, machine_class: str, sensor: str) -> SensorSettings | None:
         known = self.settings.classes.get(machine_class)
         return known.sensors.get(sensor) if known else None
 
-    def sensor_label(self, machine_class: str, sensor: str, language: Language) -> str:
+    def sensor_label(self, machine_class: str, sensor: str, language: str) -> str:
         """What a sensor is called in the settings, else its own name."""
         known = self._sensor(machine_class, sensor)
-        label = (known.label_ko or known.label if language == "ko" else known.label) if known else ""
-        return label or sensor
+        return (known.label_in(language) if known else "") or sensor
 
     def sensor_unit(self, machine_class: str, sensor: str) -> str:
         """A sensor's unit in the settings, else nothing."""

@@ -16,10 +16,10 @@ from starlette.staticfiles import StaticFiles
 
 from connectors.base.history import History, HistoryUnavailableError
 from desk.settings.whole import SettingsWithDesk
+from desk.texts.catalogue import languages
 from desk.web.kit.live import Changes
 from desk.web.kit.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Renderer
 from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
-from desk.web.kit.texts import LANGUAGES
 from desk.web.page.machine import MachinePage
 from desk.web.page.views import choose, fleet_view
 
@@ -148,7 +148,7 @@ async def preferences(request: Request) -> Response:
     form = await request.form()
     answer = RedirectResponse(local_address(str(form.get("back", "/"))), 303)
     for field, cookie, allowed in (
-        ("language", LANGUAGE_COOKIE, LANGUAGES),
+        ("language", LANGUAGE_COOKIE, languages()),
         ("theme", THEME_COOKIE, THEMES),
     ):
         if form.get(field) in allowed:

@@ -150,10 +150,10 @@ def mode_of(key: str, form: Mapping[str, str], sources: tuple[str, ...] = ()) ->
     try:
         prior, minutes = float(get("prior", "1") or "1"), int(get("minutes", "30") or "30")
     except ValueError:
-        raise RefusedError("Frequency and minutes are numbers.") from None
+        raise RefusedError("advice-numbers") from None
     skill = next((one for one in SKILLS if one == get("skill", "mechanic")), None)
     if skill is None:
-        raise RefusedError("Choose who does the checks.")
+        raise RefusedError("advice-skill")
     return Mode(
         mode=key,
         title=_text(get("title_en", ""), get("title_ko", "")),
@@ -194,7 +194,7 @@ def _symptoms(text: str) -> Iterable[Symptom]:
             way = next(one for one in _WAYS if one == words[1])
             yield Symptom(words[0], way, float(words[2]))
         except (IndexError, ValueError, StopIteration):
-            raise RefusedError("Write a symptom as: vibration up 0.8") from None
+            raise RefusedError("advice-symptom", example="vibration up 0.8") from None
 
 
 def _form_of(mode: Mode) -> dict[str, object]:

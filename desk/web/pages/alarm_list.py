@@ -14,7 +14,6 @@ from desk.access.store import new_token
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
 from desk.web.kit.render import Renderer
-from desk.web.kit.texts import Language
 from pipeline.records import VerdictKind
 
 #: Hours that one may shelve for; "" = until the condition ends.
@@ -80,7 +79,7 @@ class AlarmListCache:
         self._blank = new_token()  # nobody can write it into a comment
 
     def get(
-        self, account: Account, language: Language, known: Callable[[], dict[str, list[str]]]
+        self, account: Account, language: str, known: Callable[[], dict[str, list[str]]]
     ) -> RenderedAlarmList:
         """The board of ``account``; ``known`` gives what is offered while typing."""
         # Of many who ask at once the first makes it, and the others wait for that.
@@ -96,7 +95,7 @@ class AlarmListCache:
         self,
         key: tuple[object, ...],
         account: Account,
-        language: Language,
+        language: str,
         known: Callable[[], dict[str, list[str]]],
     ) -> RenderedAlarmList:
         alarms = self._desk.open_alarms(account.scope)

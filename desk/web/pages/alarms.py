@@ -155,7 +155,7 @@ class AlarmPages:
     def _shelve(self, scope: Scope, id: str, visit: Visit) -> None:
         hours = visit.form.get("hours", "")
         if hours not in SHELVES:
-            raise RefusedError("That is none of the times offered.")
+            raise RefusedError("shelf-not-offered")
         until = self.desk.clock() + round(float(hours) * _HOUR) if hours else None
         self.desk.shelve(scope, id, by=visit.by, why=visit.form.get("why", ""), until=until)
 
@@ -178,4 +178,4 @@ def verdict_kind(text: str) -> VerdictKind:
     try:
         return VerdictKind(text)
     except ValueError:
-        raise RefusedError("Say what was found: choose one of the four.") from None
+        raise RefusedError("verdict-kind") from None

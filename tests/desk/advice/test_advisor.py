@@ -8,6 +8,7 @@ from desk.advice.advisor import Advisor
 from desk.advice.catalogue import built_in
 from desk.advice.sentence import Course
 from desk.advice.trend import trend
+from pipeline.cause import Cause
 from pipeline.records import AlarmKind, Contribution
 from pipeline.settings import ClassSettings, PipelineSettings
 from tests.desk.advice.test_likelihood import event
@@ -64,16 +65,16 @@ def test_a_mode_that_only_crews_know_is_named_and_the_next_ones_checks_are_given
 
 
 def test_limits(advisor: Advisor):
-    one = event("pump", kind=AlarmKind.LIMIT, sensor="vib_de", detail="zone C: 4.8, limit 4.5")
+    one = event("pump", kind=AlarmKind.LIMIT, sensor="vib_de", cause=Cause("zone-c", value=4.8, limit=4.5))
     assert say(advisor, one, course=Course(20 * 60_000)) == (
         "Vibration is in zone C of ISO 20816-3 (not for long running): 4.8 mm/s, limit 4.5, for 20 min"
     )
     assert "한계 4.5" in say(advisor, one, language="ko")
 
 
-@pytest.mark.parametrize("code", ["zone C", "zone D", "warn", "trip", "low_warn", "low_trip"])
+@pytest.mark.parametrize("code", ["zone-c", "zone-d", "warn", "trip", "low-warn", "low-trip"])
 def test_every_limit_has_its_words(advisor: Advisor, code: str):
-    one = event("pump", kind=AlarmKind.LIMIT, sensor="vib_de", detail=f"{code}: 4.8, limit 4.5")
+    one = event("pump", kind=AlarmKind.LIMIT, sensor="vib_de", cause=Cause(code, value=4.8, limit=4.5))
     assert "unlike" not in say(advisor, one)
     assert "_" not in say(advisor, one)
     assert "진동" in say(advisor, one, language="ko")
@@ -81,13 +82,16 @@ def test_every_limit_has_its_words(advisor: Advisor, code: str):
 
 def test_a_sensor_fault_is_told_as_one_and_does_not_rise(advisor: Advisor):
     one = event(
-        "pump", kind=AlarmKind.QUALITY, sensor="bearing_temperature", detail="stuck: 55 for 20 readings"
+        "pump",
+        kind=AlarmKind.QUALITY,
+        sensor="bearing_temperature",
+        cause=Cause("stuck", value=55, readings=20, most=3),
     )
     assert say(advisor, one) == "The sensor keeps saying the same value: bearing temperature, for 14 h"
     found = advisor.advise(one, (), Course(H), "ko")
     assert found.catalogue == "sensor"
     assert "믿지 말고" in found.first[0]
-    unknown = event("pump", kind=AlarmKind.QUALITY, sensor="vib_de", detail="haunted")
+    unknown = event("pump", kind=AlarmKind.QUALITY, sensor="vib_de", cause=Cause("haunted"))
     assert say(advisor, unknown, language="ko").startswith("진동 센서를 믿을 수 없습니다")
 
 

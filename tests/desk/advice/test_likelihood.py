@@ -10,6 +10,7 @@ from desk.advice.advisor import Advisor
 from desk.advice.catalogue import built_in, modes_of
 from desk.advice.likelihood import Moved, joined, shares
 from desk.advice.quantity import QUANTITIES
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution
 from pipeline.settings import PipelineSettings
 
@@ -21,8 +22,12 @@ def advisor() -> Advisor:
     return Advisor(PipelineSettings(classes=plant_classes()), lambda _: built_in())
 
 
+OVER = Cause("zone-c", value=4.8, limit=4.5)
+UNDER = Cause("low-warn", value=80, limit=100)
+
+
 def event(machine_class: str, *contributions: Contribution, **more: object) -> AlarmEvent:
-    given = {"kind": AlarmKind.CONDITION, "sensor": None, "detail": ""} | more
+    given = {"kind": AlarmKind.CONDITION, "sensor": None, "cause": None} | more
     return AlarmEvent(
         "i",
         f"g/g/b/l/{machine_class}-05",
@@ -36,7 +41,7 @@ def event(machine_class: str, *contributions: Contribution, **more: object) -> A
         3,
         contributions,
         given["sensor"],
-        given["detail"],
+        cause=given["cause"],
     )
 
 
@@ -99,8 +104,8 @@ def test_lines_of_the_spectrum_name_the_part_of_the_bearing():
 
 
 def test_a_limit_speaks_by_its_own_sensor_and_direction():
-    up = event("pump", kind=AlarmKind.LIMIT, sensor="vibration_rms", detail="zone C: 4.8, limit 4.5")
-    low = event("pump", kind=AlarmKind.LIMIT, sensor="flow", detail="low_warn: 80, limit 100")
+    up = event("pump", kind=AlarmKind.LIMIT, sensor="vibration_rms", cause=OVER)
+    low = event("pump", kind=AlarmKind.LIMIT, sensor="flow", cause=UNDER)
     assert best(advisor().likely(up)) == "bearing-wear"
     assert best(advisor().likely(low)) in ("blocked-suction", "impeller-wear")
 

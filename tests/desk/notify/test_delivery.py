@@ -7,6 +7,9 @@ from desk.rules.journal import Action
 from desk.rules.routing import OWN
 from desk.rules.scope import EVERYTHING, Scope
 from desk.store.outbox import prune
+from desk.texts.catalogue import Texts, english
+from desk.texts.entries import words
+from pipeline.cause import Cause
 from pipeline.records import Contribution, VerdictKind
 from pipeline.settings import ClassSettings
 from tests.desk.rules.plant import OVEN, PRESS, cleared, limit, raised, silent
@@ -71,7 +74,7 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
         "1. Listen at the housing",
         "Safety: Lock out and tag out",
         "Likely: Bearing wear or pitting (83%)",
-        "fault confirmed, bearing-wear, part 6205: bearing replaced (Kim)",
+        "Confirmed fault, bearing-wear, part 6205: bearing replaced (Kim)",
         f"https://desk.plant.test/alarms/{event.id}",
     ):
         assert part in text
@@ -226,8 +229,9 @@ def test_a_letter_that_is_refused_for_good_blocks_no_other(telling, hook):
     assert states(desk) == {"unsent": 1, "sent": 1}
     [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
     assert unsent.machine == PRESS
-    assert "answers 400" in unsent.why
-    assert SECRET not in unsent.why
+    assert unsent.cause.code == "http.answer"
+    assert "answers 400" in english(unsent.cause)
+    assert SECRET not in english(unsent.cause)
 
 
 def test_one_address_that_waits_holds_up_nobody(telling, mail):
@@ -251,7 +255,7 @@ def test_one_address_that_waits_holds_up_nobody(telling, mail):
     assert alone == [(["e@x.test"], one["message-id"]) for _, one in mail.box.notifications[:2]]
     said = desk.desk.messages(TENANT, first.id)
     assert [one.state for one in said] == ["sent", "sent"]
-    assert any("e@x.test (450 busy)" in one.detail for one in said)
+    assert any("e@x.test (450 busy)" in english(one) for one in said)
     assert states(desk) == {"sent": 4}
 
 
@@ -263,7 +267,8 @@ def test_an_address_that_waits_for_a_day_is_known_to_be_unsent(telling, mail):
         desk.work(300)
     assert states(desk) == {"sent": 1, "unsent": 1}
     [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
-    assert "(b@x.test)" in unsent.why
+    assert unsent.notified.to == ("b@x.test",)
+    assert "(b@x.test)" in words(Texts("en"), unsent)
 
 
 def test_a_mail_server_that_takes_no_address_for_now_is_a_channel_that_fails(telling, mail):
@@ -287,7 +292,7 @@ def test_addresses_refused_for_good_are_named(telling, mail):
     assert [to for to, _ in mail.box.notifications] == [["a@x.test"]]
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "sent"
-    assert "b@x.test (550" in posted.detail
+    assert "b@x.test (550" in english(posted)
     mail.box.replies["a@x.test"] = "550 gone"
     desk.desk.take_in([raised(OVEN, desk.now)])
     desk.work(60)
@@ -313,7 +318,7 @@ def test_a_mail_server_that_takes_it_and_says_nothing_is_not_sent_it_again(telli
     assert len(mail.box.notifications) == 1
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "unsent"
-    assert "may have gone out" in posted.detail
+    assert "may have gone out" in english(posted)
 
 
 def test_an_urgent_one_is_sent_again_with_the_same_id_and_that_is_said(telling, mail):
@@ -325,7 +330,7 @@ def test_an_urgent_one_is_sent_again_with_the_same_id_and_that_is_said(telling, 
     desk.work()
     assert states(desk) == {"waiting": 1}
     [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
-    assert "it is sent again" in unsent.why
+    assert "it is sent again" in english(unsent.cause)
     mail.box.vanish = False
     desk.work(299)
     assert len(mail.box.notifications) == 1, "after a while, and not at once"
@@ -333,7 +338,7 @@ def test_an_urgent_one_is_sent_again_with_the_same_id_and_that_is_said(telling, 
     first, second = (one["message-id"] for _, one in mail.box.notifications)
     assert first == second
     [posted] = desk.desk.messages(TENANT, event.id)
-    assert (posted.state, "may have arrived twice" in posted.detail) == ("sent", True)
+    assert (posted.state, "may have arrived twice" in english(posted)) == ("sent", True)
 
 
 def test_a_server_that_is_always_silent_is_a_dead_channel_and_the_letter_unsent_in_the_end(telling, mail):
@@ -363,7 +368,7 @@ def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling
     found = {one.notification.channel: one for one in desk.desk.messages(TENANT, event.id)}
     assert found["hook"].state == "sent"
     assert found["mail"].state == "unsent"
-    assert "may have gone out" in found["mail"].detail
+    assert "may have gone out" in english(found["mail"])
 
 
 def test_a_letter_is_given_up_in_the_end_and_that_is_known(telling, hook):
@@ -375,7 +380,9 @@ def test_a_letter_is_given_up_in_the_end_and_that_is_known(telling, hook):
     assert states(desk)["unsent"] == 1
     tries = len(hook.requests)
     assert tries >= 10
-    assert any("given up after" in e.why for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT)
+    [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
+    assert unsent.cause == Cause("delivery.given-up", attempts=tries, hours=1.0)
+    assert words(Texts("en"), unsent) == f"alarm to crew by hook: given up after {tries} tries in 1 hours"
 
 
 def test_apprise(telling, hook):
@@ -416,7 +423,7 @@ def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling
     desk.desk.acknowledge(TENANT, first.id, by="Kim")
     desk.work(1)
     assert [a["labels"]["machine"] for a in hook.bodies()[1]["alerts"]] == [machines[0]]
-    told = [e for e in desk.desk.journal(TENANT) if e.action is Action.TOLD and "flood" in e.why]
+    told = [e for e in desk.desk.journal(TENANT) if e.action is Action.TOLD and e.notified.kind == "flood"]
     assert {e.machine for e in told} == set(machines)
 
 

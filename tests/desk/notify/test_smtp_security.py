@@ -131,7 +131,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_letter(serve, scheme):
 @pytest.mark.slow
 def test_a_wrong_password_is_told_and_not_shown(serve, trusted):
     _, port = serve(starttls=True)
-    with pytest.raises(NotSentError, match="cannot be used") as error:
+    with pytest.raises(NotSentError, match=r"mail\.unreachable") as error:
         channel(f"smtp://yeji:wrong-one@127.0.0.1:{port}").send(LETTER, 0)
     assert "wrong-one" not in str(error.value)
 
@@ -139,7 +139,7 @@ def test_a_wrong_password_is_told_and_not_shown(serve, trusted):
 def test_no_password_goes_out_in_clear_unless_that_is_meant(serve):
     box, port = serve(auth_require_tls=False)
     url = f"smtp://yeji:p%40ss@127.0.0.1:{port}"
-    with pytest.raises(NotSentError, match="offers no encryption"):
+    with pytest.raises(NotSentError, match=r"mail\.clear"):
         channel(url).send(LETTER, 0)
     channel(url, starttls=False).send(LETTER, 0)
     assert len(box.notifications) == 1
@@ -152,5 +152,5 @@ def test_a_sender_that_is_refused(serve):
         return "553 not you"
 
     box.handle_MAIL = refuse
-    with pytest.raises(NotSentError, match="refuses the sender: 553"):
+    with pytest.raises(NotSentError, match=r"mail\.sender: reply=553 not you"):
         channel(f"smtp://127.0.0.1:{port}").send(LETTER, 0)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
 
 PRESS = "gwangju/ggm/body/line-2/press-07"
@@ -10,7 +11,18 @@ OVEN = "gwangju/ggm/paint/line-1/oven-01"
 RIVAL = "ulsan/rival/body/line-2/press-07"
 
 
-def raised(machine=PRESS, onset=0, *, time=None, kind=AlarmKind.CONDITION, sensor=None, severity=3, **more):
+def raised(
+    machine=PRESS,
+    onset=0,
+    *,
+    time=None,
+    kind=AlarmKind.CONDITION,
+    sensor=None,
+    severity=3,
+    cause=None,
+    **more,
+):
+    cause = Cause(cause) if isinstance(cause, str) else cause
     given = {
         "contributions": (
             Contribution("vibration", 0.7, 9.1, 3.0, 6.1),
@@ -20,7 +32,7 @@ def raised(machine=PRESS, onset=0, *, time=None, kind=AlarmKind.CONDITION, senso
         "score": 0.9995,
     } | more
     return AlarmEvent(
-        id=alarm_id(machine, kind, "\n".join(filter(None, (sensor, more.get("cause")))), onset),
+        id=alarm_id(machine, kind, "\n".join(filter(None, (sensor, cause and cause.code))), onset),
         machine=machine,
         kind=kind,
         phase=AlarmPhase.RAISED,
@@ -29,6 +41,7 @@ def raised(machine=PRESS, onset=0, *, time=None, kind=AlarmKind.CONDITION, senso
         threshold=0.999,
         severity=severity,
         sensor=sensor,
+        cause=cause,
         **given,
     )
 
@@ -45,11 +58,8 @@ def limit(cause, onset=0, *, value=9.0, bound=4.0, sensor="vibration", severity=
         kind=AlarmKind.LIMIT,
         sensor=sensor,
         severity=severity,
-        cause=cause,
-        value=value,
-        limit=bound,
+        cause=Cause(cause, value=value, limit=bound),
         contributions=(),
-        detail=f"{cause}: {value:g}, limit {bound:g}",
         **more,
     )
 

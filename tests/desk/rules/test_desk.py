@@ -134,9 +134,9 @@ def test_a_one_shot_shelf_ends_with_the_alarm():
 @pytest.mark.parametrize(
     ("why", "until", "what"),
     [
-        ("", 1000, "why"),
-        ("x", 0, "before it begins"),
-        ("x", RULES.longest_shelf + 1, "12 hours"),
+        ("", 1000, "shelve-why"),
+        ("x", 0, "shelf-over"),
+        ("x", RULES.longest_shelf + 1, "shelf-too-long: hours=12"),
     ],
 )
 def test_shelves_that_are_refused(why, until, what):
@@ -244,7 +244,7 @@ def test_the_worst_live_alarm_leads():
     ended = arrive(bench, raised(RIVAL, 2 * day, severity=4))
     bench.receive(cleared(RIVAL, 2 * day))
     lead, second, last = arrange(bench.points.values(), now=2 * day, stale_after=day)
-    assert (lead.point, [one.cause for one in lead.members]) == (trip.id, ["warn", ""])
+    assert (lead.point, [one.code for one in lead.members]) == (trip.id, ["warn", ""])
     assert lead.members[-1].point == old.id
     assert (second.machine, last.point) == (OVEN, ended.id), "what lives stands before what is over"
 

@@ -1,0 +1,25 @@
+"""What a journal entry says in words, besides its action."""
+
+from __future__ import annotations
+
+from desk.rules.journal import Entry
+from desk.texts.catalogue import Texts
+
+
+def remark(t: Texts, entry: Entry) -> str:
+    """What Yeji itself has to say of ``entry``: a version's role, who was to be told by what, a cause."""
+    parts = []
+    if entry.version:
+        parts.append(t("version", version=entry.version, role=t(f"version.{entry.role}")))
+    if entry.notified is not None:
+        told = entry.notified
+        line = t("notified", kind=t(f"notification.{told.kind}"), crew=told.crew, channel=told.channel)
+        parts.append(f"{line} ({', '.join(told.to)})" if told.to else line)
+    if entry.cause is not None:
+        parts.append(t.cause(entry.cause))
+    return ": ".join(parts)
+
+
+def words(t: Texts, entry: Entry) -> str:
+    """`remark`, and what a person wrote."""
+    return "; ".join(part for part in (remark(t, entry), entry.why) if part)
