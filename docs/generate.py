@@ -211,6 +211,8 @@ GROUPS = {
         "mqtt",
         "sparkplug",
         "order-and-late-data",
+        "http",
+        "folder",
         "bad-input",
         "page",
         "desk",

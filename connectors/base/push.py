@@ -109,7 +109,7 @@ class PushSource(Source, Generic[Arrival]):
     def __iter__(self) -> Iterator[Item]:
         self.open()
         try:
-            while (taken := self._take()) is not None:
+            while (taken := self._gathering()) is not None:
                 arrivals, tokens = taken
                 for item in self.convert(arrivals):
                     self._given += 1
@@ -119,7 +119,7 @@ class PushSource(Source, Generic[Arrival]):
             self.close()
             self.shut()
 
-    def _take(self) -> tuple[list[Arrival], list[object]] | None:
+    def _gathering(self) -> tuple[list[Arrival], list[object]] | None:
         """What was gathered; None at the end."""
         with self._changed:
             self._changed.wait_for(
@@ -164,6 +164,11 @@ class PushSource(Source, Generic[Arrival]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    @property
+    def waiting(self) -> int:
+        """Arrivals that wait to be converted."""
+        return len(self._queue)
 
     @property
     def closed(self) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from connectors.base.contract import Source
 from connectors.base.source_settings import SourceSettings
+from connectors.folder.settings import FolderSettings
+from connectors.http.settings import HttpSettings
 from connectors.mqtt.settings import MqttSettings
 from connectors.sparkplug.settings import SparkplugSettings
 from pipeline.settings import SettingsError
@@ -53,6 +55,8 @@ class HasSources(Protocol):
 OWN: tuple[SourceKind, ...] = (
     SourceKind("mqtt", MqttSettings, "connectors.mqtt.source:MqttSource"),
     SourceKind("sparkplug", SparkplugSettings, "connectors.sparkplug.source:SparkplugSource"),
+    SourceKind("http", HttpSettings, "connectors.http.source:HttpSource"),
+    SourceKind("folder", FolderSettings, "connectors.folder.source:FolderSource"),
 )
 
 

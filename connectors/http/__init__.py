@@ -1,0 +1,1 @@
+"""Readings sent to us over HTTP: JSON, InfluxDB line protocol, Prometheus remote write."""
