@@ -13,6 +13,7 @@ from connectors.base.contract import Source
 from connectors.base.source_settings import SourceSettings
 from connectors.folder.settings import FolderSettings
 from connectors.http.settings import HttpSettings
+from connectors.modbus.settings import ModbusSettings
 from connectors.mqtt.settings import MqttSettings
 from connectors.sparkplug.settings import SparkplugSettings
 from pipeline.settings import SettingsError
@@ -55,6 +56,7 @@ class HasSources(Protocol):
 OWN: tuple[SourceKind, ...] = (
     SourceKind("mqtt", MqttSettings, "connectors.mqtt.source:MqttSource"),
     SourceKind("sparkplug", SparkplugSettings, "connectors.sparkplug.source:SparkplugSource"),
+    SourceKind("modbus", ModbusSettings, "connectors.modbus.source:ModbusSource"),
     SourceKind("http", HttpSettings, "connectors.http.source:HttpSource"),
     SourceKind("folder", FolderSettings, "connectors.folder.source:FolderSource"),
 )

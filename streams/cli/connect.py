@@ -11,6 +11,9 @@ def register(app: typer.Typer) -> None:
     """Add the command and those under it."""
     group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
     group.callback()(connect)
+    modbus = typer.Typer(no_args_is_help=True, help="Look at Modbus devices.")
+    modbus.command("check")(modbus_check)
+    group.add_typer(modbus, name="modbus")
     app.add_typer(group, name="connect")
 
 
@@ -40,3 +43,23 @@ def connect(
         run = ConnectRun(settings, source)
         ending.stops(run.stop)
         run.run(report)
+
+
+def modbus_check(
+    host: Annotated[str, typer.Option(help="address of the device or gateway")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="its port", min=1, max=65535)] = 502,
+    unit: Annotated[int, typer.Option(help="the slave's number", min=0, max=255)] = 1,
+    table: Annotated[str, typer.Option(help="holding or input")] = "holding",
+    address: Annotated[int, typer.Option(help="first register, counted from 0: 40001 is 0", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="how many registers", min=1, max=125)] = 8,
+    timeout: Annotated[float, typer.Option(help="seconds to wait for the answer")] = 2.0,
+) -> None:
+    """Show registers of a Modbus device as every type, in every order of bytes: one looks right."""
+    from connectors.modbus.check import CheckError, check_lines
+    from streams.cli.errors import CommandError
+
+    try:
+        for line in check_lines(host, port, unit, table, address, count, timeout):
+            typer.echo(line)
+    except CheckError as error:
+        raise CommandError(str(error)) from error

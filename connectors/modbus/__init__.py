@@ -1,0 +1,1 @@
+"""Modbus TCP: register maps, read in blocks."""
