@@ -27,11 +27,12 @@ check: $(VENV)/.dev ## the quick part: lint, types and the tests that need no se
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -m "not services and not browser and not slow" $(ARGS)
 
-lint: $(VENV)/.dev ## ruff's rules and format, mypy's types
+lint: $(VENV)/.dev ## ruff's rules and format, mypy's types, and that what is imported is declared
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=deploy/local $(BIN)/mypy -p local_services
+	$(BIN)/deptry --no-ansi detectors pipeline connectors desk streams
 
 docs: $(VENV)/.dev ## write what is made from the code: settings, commands, index, dashboards
 	$(BIN)/python docs/generate.py

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
+from connectors.base.clock import now_ms
 from connectors.kafka.broadcast import broadcast
 from connectors.kafka.security import KafkaError, client_options
 from connectors.kafka.settings import KafkaSettings
@@ -101,7 +101,7 @@ def _unknown(machine: str) -> OperatorError:
 
 
 def _command(kind: CommandKind, machine: str, by: str, snapshot: bytes = b"") -> MachineCommand:
-    return MachineCommand(kind, machine, round(time.time() * 1000), by, snapshot)
+    return MachineCommand(kind, machine, now_ms(), by, snapshot)
 
 
 def _send(settings: KafkaSettings, commands: Sequence[MachineCommand]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from connectors.files.whole import write_whole
 from pipeline.spreading.prior import Prior, PriorError, pack, unpack
 
 
@@ -26,13 +26,7 @@ def read_prior(path: Path) -> Prior:
 def write_prior(path: Path, prior: Prior) -> int:
     """Write a package, whole or not at all; gives its size in bytes."""
     data = pack(prior)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, data)
     return len(data)
 
 

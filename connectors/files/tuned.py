@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from connectors.base.settings import ConnectorsSettings
+from connectors.files.whole import write_whole
 from pipeline.settings import ClassSettings, SettingsError
 
 AnySettings = TypeVar("AnySettings", bound=ConnectorsSettings)
@@ -97,10 +97,4 @@ def write_tuned(path: Path, classes: Mapping[str, Mapping[str, Any]]) -> None:
                 f"{json.dumps(name)} = {json.dumps(value, ensure_ascii=False)}\n"
                 for name, value in changes.items()
             ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write("".join(lines))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, "".join(lines).encode())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
 
 from connectors.base.buckets import thin
+from connectors.base.clock import now_ms
 from connectors.base.history import Alarm, History, MachineNow, RejectedCount, RejectedInput, Series
 from connectors.influx.flux import FluxReader, literal, milliseconds, moment
 from connectors.influx.schema import FOUND, field_sensor, sensor_field
@@ -36,7 +36,7 @@ class InfluxHistory(History):
         *,
         days: float = 30.0,
         refresh: float = 5.0,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         """``refresh``: seconds after which open pages ask anew."""
         self._flux = FluxReader(settings)

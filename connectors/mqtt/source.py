@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.base.clock import now_ms
 from connectors.base.contract import Item
 from connectors.base.gather import gathered
 from connectors.base.push import PushSource
@@ -85,7 +85,7 @@ class MqttSource(PushSource[_Arrival]):
                 self.put_all([], tokens, wait=True)
                 return
             self._open[token] = content
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         arrival = _Arrival(message.topic, bytes(message.payload), now, message.retain)
         self.put_all([arrival], tokens, wait=True)
 

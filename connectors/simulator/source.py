@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import msgspec
 
+from connectors.base.clock import now_ms
 from connectors.base.contract import Source
 from connectors.simulator import Plant
 from pipeline.records import Frame
 
 #: The history comes in frames of so much event time.
 STEP = 10 * 60_000
-
-
-def now_ms() -> int:
-    """The wall clock in ms since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def history_step(interval: int) -> int:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from connectors.base.clock import now_ms
 from connectors.base.contract import Item
 from connectors.base.push import PushSource
 from connectors.mapping.mapping import Mapping
@@ -98,7 +99,7 @@ class SparkplugSource(PushSource[Arrival]):
 
     def _offline(self, since: int | None = None) -> tuple[str, bytes]:
         """Our will, with the time of the birth that will follow it."""
-        self._state_since = _now() if since is None else since
+        self._state_since = now_ms() if since is None else since
         return str(self._state_topic), json.dumps({"online": False, "timestamp": self._state_since}).encode()
 
     def _online(self) -> tuple[str, bytes]:
@@ -112,7 +113,7 @@ class SparkplugSource(PushSource[Arrival]):
                 self._connection.publish(topic, payload, 1, retain=True)
             self.put_all([], tokens)
             return
-        self.put_all([Arrival(message.topic, bytes(message.payload), _now())], tokens, wait=True)
+        self.put_all([Arrival(message.topic, bytes(message.payload), now_ms())], tokens, wait=True)
 
     # -- in the iterating thread
 
@@ -145,8 +146,4 @@ class SparkplugSource(PushSource[Arrival]):
     def _ask(self) -> None:
         for group, node in self.host.due_rebirths(time.monotonic()):
             topic = f"{self._version.namespace}/{group}/NCMD/{node}"
-            self._connection.publish(topic, rebirth_command(self._version, _now()))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+            self._connection.publish(topic, rebirth_command(self._version, now_ms()))

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from connectors.files.whole import sync_folder, write_whole
+
 
 class AppendFile(Protocol):
     """A file that is only appended to. All raise OSError."""
@@ -64,14 +66,8 @@ class FolderDisk:
         return _FolderFile(self.folder / name)
 
     def replace(self, name: str, data: bytes) -> None:
-        """Write a file beside it, sync it, rename it, sync the folder."""
-        fresh = self.folder / f"{name}.new"
-        with fresh.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.folder / name)
-        self.sync_names()
+        """Write a file whole or not at all."""
+        write_whole(self.folder / name, data)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
@@ -79,11 +75,7 @@ class FolderDisk:
 
     def sync_names(self) -> None:
         """Sync the folder."""
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(self.folder)
 
 
 class _FolderFile:

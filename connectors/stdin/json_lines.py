@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from connectors.base.clock import now_ms
 from connectors.base.contract import Source
 from connectors.mapping.mapping import Mapping
-from connectors.simulator.source import now_ms
 from pipeline.records import Frame, Message, Reason, Rejection
 
 #: What every message of the wire format has in it.

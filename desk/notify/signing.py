@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
 
 
 class SignatureError(Exception):
@@ -38,8 +40,8 @@ def sign(secret: str, id: str, timestamp: int, body: bytes) -> str:
     ...      b'{"test": 2432232314}')
     'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
     """
-    signed = f"{id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(key_of(secret), signed, hashlib.sha256)).decode()
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    return Webhook(key_of(secret)).sign(id, moment, body.decode())
 
 
 class Receiver:
@@ -72,7 +74,10 @@ class Receiver:
         id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not id or not stamp.isascii() or not stamp.isdigit():
             raise SignatureError("webhook-id or webhook-timestamp is missing")
-        wanted = sign(self._secret, id, int(stamp), body)
+        try:
+            wanted = sign(self._secret, id, int(stamp), body)
+        except (UnicodeDecodeError, OverflowError, ValueError, OSError):
+            raise SignatureError("the body is not text, or the timestamp is no moment") from None
         given = headers.get("webhook-signature", "").split()  # several while a secret is being changed
         if not any(hmac.compare_digest(wanted.encode(), one.encode()) for one in given):
             raise SignatureError("the signature does not fit: another secret, or the body was changed")

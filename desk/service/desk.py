@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.base.clock import now_ms
 from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.grouping import all_data, group_of
@@ -46,11 +46,6 @@ class Occurrence:
     verdict: Verdict | None
 
 
-def wall_clock() -> int:
-    """Now, ms UTC."""
-    return time.time_ns() // 1_000_000
-
-
 def desk_path(settings: SettingsWithDesk) -> Path:
     """Where the desk's file is."""
     return settings.data / "desk.sqlite"
@@ -64,7 +59,7 @@ class Desk:
     to tell the person. ``alarm`` is an `AlarmEvent.id`. Times are ms UTC; ``clock`` gives the desk's own.
     """
 
-    def __init__(self, path: Path, settings: SettingsWithDesk, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, path: Path, settings: SettingsWithDesk, clock: Callable[[], int] = now_ms) -> None:
         self.settings, self.clock = settings, clock
         self.store = DeskStore(path)
         self.advice = AdviceBook(self.store, settings)

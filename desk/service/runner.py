@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from connectors.base.contract import SinkUnavailableError
+from connectors.files.whole import InUseError, alone_with
 from connectors.kafka.security import KafkaError
 from connectors.sqlite.schema import StoreError
 from desk.notify.channels import build_channels
@@ -29,15 +29,13 @@ _KEEP_LETTERS = 30 * 86_400_000
 @contextmanager
 def only_runner(path: Path) -> Iterator[None]:
     """Hold the desk in ``path`` for this process: two would tell people twice. Raises `StoreError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(
-                f"Another `yeji desk` runs on {path}. End it, or give this one another --data."
-            ) from None
-        yield
+    try:
+        with alone_with(path):
+            yield
+    except InUseError:
+        raise StoreError(
+            f"Another `yeji desk` runs on {path}. End it, or give this one another --data."
+        ) from None
 
 
 class DeskRunner:

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
+from connectors.base.clock import now_ms
 from connectors.kafka.batches import UndecodableBatch
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message, Reason, Rejection, Results
@@ -92,11 +93,11 @@ class Engine:
 
     def let_go(self) -> Results:
         """What has waited long enough for stragglers. To be asked when no message waits."""
-        return self._pipeline.let_go(round(time.time() * 1000))
+        return self._pipeline.let_go(now_ms())
 
     def silent(self) -> Results:
         """Alarms of machines that have fallen silent. To be asked when no message waits."""
-        return self._silence.check(round(time.time() * 1000))
+        return self._silence.check(now_ms())
 
     def _verdict(self, message: Message, results: Results) -> None:
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 
 import structlog
 
+from connectors.base.clock import now_ms
 from connectors.base.stats import WorkerStats
 from streams.agents.engine import Engine
 from streams.agents.processor import BatchProcessor
@@ -66,7 +66,7 @@ class Reporter:
         readings, messages, rejected, history = self._tally.take()
         return WorkerStats(
             worker=self._name,
-            time=int(time.time() * 1000),
+            time=now_ms(),
             readings=readings,
             messages=messages,
             rejected=rejected,

@@ -59,7 +59,7 @@ def produce(
 def _source(
     csv: Path | None, stdin: bool, plant: tuple[int, str, str, int | None], exit_at_end: bool
 ) -> tuple[Source, int | None]:
-    from connectors.simulator.source import now_ms
+    from connectors.base.clock import now_ms
     from streams.cli.sources import Simulation, choose_csv, choose_stdin, duration
 
     if csv is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from connectors.base.contract import SinkUnavailableError
 from connectors.files.priors import adopted_priors
+from connectors.files.whole import InUseError, alone_with
 from connectors.sqlite.store import SqliteSink
 from desk.service.beside import DeskBeside, Verdicts
 from detectors.compiled import kept
@@ -47,20 +47,17 @@ def opened_store(path: Path, *, fresh: bool = False) -> Iterator[SqliteSink]:
 
     Raises CommandError when another run writes to it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CommandError(
-                f"Another `yeji run` writes to {path}. End it, or give this one another --store."
-            ) from None
-        if fresh:
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-        sink = SqliteSink(path)
-        with sink:
-            yield sink
+    try:
+        with alone_with(path):
+            if fresh:
+                for suffix in ("", "-wal", "-shm"):
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+            with SqliteSink(path) as sink:
+                yield sink
+    except InUseError:
+        raise CommandError(
+            f"Another `yeji run` writes to {path}. End it, or give this one another --store."
+        ) from None
 
 
 def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How) -> Tally:

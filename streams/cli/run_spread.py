@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connectors.base.clock import now_ms
 from connectors.files.priors import priors_folder, read_prior, write_prior
 from connectors.sqlite.store import SqliteSink
 from desk.learning.modes import ModeBook
-from desk.service.desk import Desk, desk_path, wall_clock
+from desk.service.desk import Desk, desk_path
 from pipeline.pipeline import Pipeline
 from pipeline.snapshots.snapshot import SnapshotError
 from pipeline.spreading.examples import Example
@@ -51,14 +52,14 @@ def write_package(
         except SnapshotError:
             unread += 1
     try:
-        prior = export(pipeline, machine_class, made=wall_clock(), examples=examples, least=least)
+        prior = export(pipeline, machine_class, made=now_ms(), examples=examples, least=least)
     except PriorError as error:
         raise CommandError(str(error)) from error
     size = write_prior(to, prior)
     yield f"{to}: {size / 1024:.0f} kB"
     yield from _lines(prior)
     if unread:
-        yield f"{unread} snapshots could not be read, and do not speak"
+        yield f"{unread} unreadable snapshots were skipped"
 
 
 def _from_store(path: Path) -> list[bytes]:
@@ -89,7 +90,8 @@ def adopt(settings: Settings, package: Path, tenant: str | None, by: str) -> Ite
             f"{package} is of class {prior.machine_class!r}, which the settings do not have; they have "
             f"{', '.join(settings.classes)}."
         )
-    kinds = tuple(one.kind for one in settings.classes[prior.machine_class].detectors)
+    here = settings.classes[prior.machine_class].detectors_for(len(prior.sensors))
+    kinds = tuple(one.kind for one in here)
     if kinds != prior.detectors:
         raise CommandError(
             f"{package} was made with the detectors {', '.join(prior.detectors)}, and class "

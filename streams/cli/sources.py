@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from connectors.base.clock import now_ms
 from connectors.base.contract import Source
 from connectors.base.merged import MergedSource
 from connectors.base.sources import chosen_sources, open_source
@@ -20,7 +21,7 @@ from connectors.mapping.files import load_mapping
 from connectors.mapping.mapping import Mapping
 from connectors.simulator import demo_plant, plant_classes, steady_plant
 from connectors.simulator.shifts import DAY, HOUR
-from connectors.simulator.source import SimulatorSource, history_step, now_ms
+from connectors.simulator.source import SimulatorSource, history_step
 from connectors.sqlite.store import Position, SqliteSink
 from connectors.stdin.json_lines import JsonLinesSource
 from pipeline.settings import ClassSettings, SettingsError

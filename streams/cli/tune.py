@@ -173,9 +173,9 @@ def _all(book: TuningBook, machine_class: str, changes: dict[str, Any]) -> dict[
 
 
 def _now() -> int:
-    from desk.service.desk import wall_clock
+    from connectors.base.clock import now_ms
 
-    return wall_clock()
+    return now_ms()
 
 
 def _print(settings: Settings, pair: tuple[Judged, Judged]) -> None:

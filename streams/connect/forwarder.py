@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from connectors.base.clock import now_ms
 from connectors.kafka.delivery import Done, RecordTooLargeError
 from connectors.kafka.outgoing import Record, rejected_records
 from connectors.kafka.security import KafkaError
@@ -189,7 +190,7 @@ class Forwarder:
                 Reason.TOO_LARGE,
                 detail,
                 entry.record.value[:100_000],
-                _now(),
+                now_ms(),
                 machine=entry.label,
                 readings=entry.readings,
                 topic=entry.record.topic,
@@ -369,7 +370,7 @@ class Forwarder:
                     Reason.SPOOL_FULL,
                     detail,
                     b"",
-                    _now(),
+                    now_ms(),
                     machine=label or None,
                     readings=readings,
                     topic="spool",
@@ -398,7 +399,3 @@ class Forwarder:
 
 def _stored(record: Record) -> bytes:
     return _encode((record.topic, record.key, record.value, record.headers, record.partition))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from connectors.base.clock import now_ms
 from connectors.base.contract import SinkUnavailableError, Source
 from connectors.sqlite.store import Position, SqliteSink
 from pipeline.pipeline import Pipeline
@@ -183,7 +184,7 @@ class EmbeddedRun:
             results = self.pipeline.process(items)
             if wait and self._handover.empty and time.monotonic() - listened >= wait:
                 listened = time.monotonic()
-                now = round(time.time() * 1000)
+                now = now_ms()
                 results.extend(self.pipeline.let_go(now))
                 results.alarms += silence.check(now).alarms
             if not items and not results:

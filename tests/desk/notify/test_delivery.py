@@ -1,8 +1,11 @@
 """Real SMTP and HTTP servers that go down and come up: nothing is lost, nothing arrives twice."""
 
-import pytest
+import time
 
-from desk.notify.signing import Receiver, RepeatedError, SignatureError
+import pytest
+from standardwebhooks import Webhook
+
+from desk.notify.signing import Receiver, RepeatedError, SignatureError, sign
 from desk.rules.journal import Action
 from desk.rules.routing import OWN
 from desk.rules.scope import EVERYTHING, Scope
@@ -183,6 +186,13 @@ def test_a_signed_webhook_in_alertmanagers_form_and_its_end(telling, hook):
         receiver.check(headers, body + b" ", now)
     with pytest.raises(SignatureError, match="off"):
         receiver.check(headers, body, now + 3600)
+    with pytest.raises(SignatureError, match="not text"):
+        receiver.check(headers, b"\xff", now)
+    with pytest.raises(SignatureError, match="no moment"):
+        receiver.check({**headers, "webhook-timestamp": "9" * 30}, body, now)
+    fresh = {**headers, "webhook-timestamp": str(stamp := int(time.time()))}
+    fresh["webhook-signature"] = sign(SECRET, headers["webhook-id"], stamp, body)
+    assert Webhook(SECRET.encode()).verify(body, fresh) == firing, "as any receiver of the standard reads it"
     with pytest.raises(SignatureError, match="missing"):
         receiver.check({}, body, now)
 

@@ -62,7 +62,7 @@ def test_from_the_lead_site_to_another(site):
     )
     assert code == 0, error
     assert "labels: bearing-wear (1)" in output
-    assert "1 snapshots could not be read" in output
+    assert "1 unreadable snapshots were skipped" in output
     assert yeji("show", "press.yjpr")[1] in output
     code, output, error = yeji(
         "import", "press.yjpr", "--tenant", "ulsan/plant", "--data", "other", "--by", "Lee"
@@ -91,6 +91,23 @@ def test_what_goes_wrong_is_said(site, arguments, says):
     code, _, error = yeji(*arguments)
     assert code != 0
     assert says in str(error)
+
+
+def test_a_class_with_default_detectors_takes_its_own_package(site):
+    defaults = TOML.replace('detectors = [{kind = "mspc"}]\n', "")
+    (site / "yeji.toml").write_text(defaults)
+    settings = load_settings()
+    pipeline = Pipeline(settings)
+    pipeline.process([recording(LEAD, 500, 1)])
+    with SqliteSink(site / "var" / "default.sqlite") as sink:
+        sink.write(Results(), snapshots={LEAD: pipeline.dump(LEAD)})
+    made = yeji("export", "press", "press.yjpr", "--least", "200", "--store", "var/default.sqlite")
+    assert made[0] == 0, made
+    code, output, error = yeji("import", "press.yjpr", "--data", "other")
+    assert code == 0, error
+    assert "begin after 20 readings instead of 100" in output
+    [prior] = adopted_priors(site / "other")
+    assert prior.detectors == ("mspc", "half-space-trees")
 
 
 def test_a_package_for_another_class_or_other_detectors_is_refused(site):
