@@ -227,6 +227,7 @@ GROUPS = {
         "vibration",
         "alarms",
         "advice",
+        "training",
         "simulator",
         "performance",
     ],

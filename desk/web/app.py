@@ -21,6 +21,8 @@ from desk.access.accounts import Accounts
 from desk.access.sessions import Sessions
 from desk.access.store import AccessStore
 from desk.service.desk import Desk
+from desk.settings.whole import SettingsWithDesk
+from desk.training.practice import Training
 from desk.web.access.guard import AccessGuard
 from desk.web.access.oidc import OidcSignIn
 from desk.web.access.sign_in import SignIn
@@ -34,6 +36,7 @@ from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
 from desk.web.pages.people import PeoplePages
 from desk.web.pages.reports import ReportPages
+from desk.web.pages.training import TrainingPages
 from desk.web.pages.work import WorkPages
 from desk.web.pages.work_orders import WorkOrders
 
@@ -49,6 +52,7 @@ class DeskWeb:
     accounts: Accounts
     sessions: Sessions
     guard: AccessGuard
+    training: Training
 
 
 def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb:
@@ -57,15 +61,20 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
     secure = settings.url.startswith("https://")
     accounts = Accounts(store, settings.access, desk.clock)
     sessions = Sessions(store, accounts, settings.access)
-    render = Renderer(
-        desk.settings,
-        language=settings.language,
-        navigation=[],
-        loaders=[PackageLoader("desk.web.pages")],
-        zone=settings.timezone,  # as in forms and messages
-        more={"advise": desk.advice.advise, "mode_titles": desk.advice.advisor.titles},
-    )
-    guard = AccessGuard(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
+    training = Training(desk.settings.data / "training", desk.settings, desk.clock)
+
+    def guard_of(shown: SettingsWithDesk) -> AccessGuard:
+        render = Renderer(
+            shown,
+            language=settings.language,
+            navigation=[],
+            loaders=[PackageLoader("desk.web.pages")],
+            zone=settings.timezone,  # as in forms and messages
+            more={"advise": desk.advice.advise, "mode_titles": desk.advice.advisor.titles},
+        )
+        return AccessGuard(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
+
+    guard = guard_of(desk.settings)
     live_updates = LiveUpdates(desk)
     orders = WorkOrders(store, desk.clock)
     oidc = settings.access.oidc
@@ -87,6 +96,8 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *MachinePages(guard, desk, history).routes(),
         *WorkPages(guard, desk, history).routes(),
         *ReportPages(guard, desk).routes(),
+        # The practice plant's sensors have names of their own.
+        *TrainingPages(guard_of(training.settings), training, settings.timezone).routes(),
         *PeoplePages(guard, settings.url).routes(),
         *sign_in.routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
@@ -103,6 +114,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         accounts,
         sessions,
         guard,
+        training,
     )
 
 

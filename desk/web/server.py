@@ -46,4 +46,5 @@ class DeskServer:
     def stop(self) -> None:
         """End every open connection, the thread and the accounts' file."""
         self._served.stop()
+        self.web.training.close()
         self.store.close()

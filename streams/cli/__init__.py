@@ -26,6 +26,7 @@ VERBS: tuple[str, ...] = (
     "life",
     "remaining",
     "desk",
+    "train",
     "tune",
     "spread",
 )

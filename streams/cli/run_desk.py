@@ -15,6 +15,7 @@ from desk.service.desk import Desk, desk_path
 from desk.service.feedback import KafkaOutlet, VerdictOutlet
 from desk.service.measures import measurer
 from desk.service.runner import DeskRunner, only_runner
+from desk.settings.alarms import NotifySettings
 from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
 from streams.settings import Settings
@@ -38,6 +39,29 @@ def run_desk(settings: Settings, *, kafka: bool) -> None:
         print(f"Alarms   {settings.kafka.alerts if kafka else 'fed in by other programs'}", flush=True)
         for name, channel in settings.notify.channels.items():
             print(f"Channel  {name} ({channel.kind})", flush=True)
+        ending.wait()
+
+
+def run_training(settings: Settings, *, port: int, own: bool) -> None:
+    """Serve the training until SIGINT or SIGTERM; ``own``: the folder `data` is the training's own.
+
+    Raises `StoreError` when another one runs on the same folder.
+    """
+    url = f"http://127.0.0.1:{port}"
+    settings = settings.model_copy(
+        update={
+            "data": settings.data if own else settings.data / "train",
+            "desk": settings.desk.model_copy(update={"host": "127.0.0.1", "port": port, "url": url}),
+            "notify": NotifySettings(),  # practice tells nobody
+        }
+    )
+    with ExitStack() as stack:
+        ending = stack.enter_context(ended_by_signals())
+        stack.enter_context(only_runner(desk_path(settings)))
+        desk = Desk(desk_path(settings), settings)
+        stack.callback(desk.close)
+        serve_desk(desk, None, stack, lambda line: print(line, flush=True))
+        print(f"Training {url}/training", flush=True)
         ending.wait()
 
 

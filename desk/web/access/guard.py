@@ -33,6 +33,7 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/report", "report", Role.VIEWER),
     ("/advice", "catalogue", Role.VIEWER),
     ("/kpis", "kpis", Role.VIEWER),
+    ("/training", "training", Role.VIEWER),
     ("/journal", "journal", Role.ENGINEER),
     ("/people", "people", Role.ADMIN),
 )

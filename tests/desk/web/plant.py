@@ -111,6 +111,7 @@ class Plant:
         return session.csrf
 
     def close(self) -> None:
+        self.web.training.close()
         self.history.close()
         self.desk.close()
         self.store.close()
@@ -138,6 +139,7 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
     web = make_web(desk, store, None)
     if not desk.head():
         fill(desk, web, orders)
+    web.training.close()
     if not (folder / "readings.sqlite").exists():
         with SqliteSink(folder / "readings.sqlite") as sink:
             for machine in (PRESS, PUMP, SECRET):

@@ -80,6 +80,7 @@ def paths(plant: Plant, route: Route) -> list[str]:
         "{token}": ["x"],
         "{catalogue}": ["pump"],
         "{key}": ["advice-9", "bearing-wear"],
+        "{lesson}": ["verdict"],
     }
     found = re.findall(r"{[^}]*}", route.path)
     made = []
