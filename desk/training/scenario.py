@@ -10,6 +10,7 @@ from connectors.simulator import Fault, FaultKind, Plant, SimulatedMachine
 from connectors.simulator.faults import SENSOR_FAULTS
 from connectors.simulator.scenario import MODELS
 from desk.training.lesson import AlarmSpec, Lesson
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
 
 MINUTE = 60_000
@@ -58,8 +59,7 @@ def _event(spec: AlarmSpec, onset: int, strength: float) -> AlarmEvent:
         severity=spec.severity,
         contributions=() if quality else _weaker(_contributions(spec), strength),
         sensor=spec.sensor,
-        detail=cause,
-        cause=cause,
+        cause=Cause(cause) if cause else None,
     )
 
 
@@ -76,7 +76,6 @@ def _cleared(event: AlarmEvent, time: int) -> AlarmEvent:
         threshold=event.threshold,
         severity=event.severity,
         sensor=event.sensor,
-        detail=event.detail,
         cause=event.cause,
     )
 

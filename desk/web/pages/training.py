@@ -150,7 +150,7 @@ class TrainingPages:
     def _shelve(self, visit: Visit, standing: Standing) -> None:
         hours = visit.form.get("hours", "")
         if hours not in SHELVES:
-            raise RefusedError("That is none of the times offered.")
+            raise RefusedError("shelf-not-offered")
         until = standing.desk.clock() + round(float(hours) * _HOUR) if hours else None
         standing.desk.shelve(
             EVERYTHING, _alarm(visit), by=visit.by, why=visit.form.get("why", ""), until=until

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from local_services.process import free_port
 
+MAIN = "from streams.cli import main; main()"
+
 pytestmark = pytest.mark.slow
 
 
@@ -19,8 +21,7 @@ def test_it_serves_the_lessons_and_ends(tmp_path: Path):
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("YEJI_")}
     process = subprocess.Popen(
-        [sys.executable, "-c", "from streams.cli import main; main()"]
-        + ["train", "--port", str(port), "--data", str(tmp_path)],
+        [sys.executable, "-c", MAIN, "train", "--port", str(port), "--data", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         env=environment | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.getcwd()},
