@@ -1,21 +1,20 @@
-"""Sign-in by an identity provider: OpenID Connect's authorization code flow with PKCE (RFC 7636)."""
+"""Sign-in by an identity provider: OpenID Connect's authorization code flow with PKCE, by Authlib."""
 
 from __future__ import annotations
 
-import hmac
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from authlib.common.security import generate_token
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from itsdangerous import BadSignature, URLSafeTimedSerializer
-from joserfc import jwt
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.base_client import MismatchingStateError
+from authlib.integrations.starlette_client import OAuth, OAuthError
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -27,15 +26,20 @@ from desk.web.access.sign_in import SignIn
 from desk.web.page.app import local_address
 
 #: Signatures that a public key can prove; "none" and shared secrets are not among them.
-ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-_FLOW_COOKIE = "yeji-oidc"
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
+_PATH = "/sign-in/oidc"
 _FLOW_SECONDS = 600
 _LEEWAY = 60
-_KEYS_FOR = 3600.0
+#: How long (s) the provider's description is believed; its keys are asked for again when one is not known.
+_KNOWN_FOR = 3600.0
 
 
 class OidcError(Exception):
-    """The identity provider did not vouch for anybody; the message says why."""
+    """The identity provider did not vouch for anybody; ``key`` names the text that says why."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(key)
+        self.key, self.values = key, values
 
 
 class OidcSignIn:
@@ -43,83 +47,56 @@ class OidcSignIn:
 
     def __init__(self, settings: OidcSettings, url: str, sign_in: SignIn) -> None:
         self.settings, self.sign_in = settings, sign_in
-        self.redirect = f"{url}/sign-in/oidc/done"
-        # Good for one process: a sign-in that was begun before a restart is begun anew.
-        self._signer = URLSafeTimedSerializer(generate_token(48), salt="oidc")
-        self._metadata: tuple[float, dict[str, Any], KeySet] | None = None
+        self.redirect = f"{url}{_PATH}/done"
+        self._made: tuple[float, Any] | None = None
 
     def routes(self) -> list[BaseRoute]:
-        """The way there, and the way back."""
+        """The way there and back, with a cookie between that holds state, nonce and PKCE's secret."""
+        cookie = Middleware(
+            SessionMiddleware,
+            # Good for one process: a sign-in that was begun before a restart is begun again.
+            secret_key=secrets.token_hex(32),
+            session_cookie="yeji-oidc",
+            max_age=_FLOW_SECONDS,
+            path=_PATH,
+            same_site="lax",
+            https_only=self.sign_in.guard.secure,
+        )
         return [
-            Route("/sign-in/oidc", self.begin, name="public oidc"),
-            Route("/sign-in/oidc/done", self.done, name="public oidc done"),
+            Route(_PATH, self.begin, name="public oidc", middleware=[cookie]),
+            Route(f"{_PATH}/done", self.done, name="public oidc done", middleware=[cookie]),
         ]
 
     async def begin(self, request: Request) -> Response:
         """To the identity provider."""
+        request.session.clear()
+        request.session["back"] = local_address(request.query_params.get("back", "/"))
         try:
-            metadata, _ = await run_in_threadpool(self._provider)
+            client = await self._client()
         except OidcError as error:
-            return self.sign_in.refuse(request, "sign.in.oidc.failed", why=str(error))
-        flow = {
-            "state": generate_token(32),
-            "nonce": generate_token(32),
-            "verifier": generate_token(64),
-            "back": local_address(request.query_params.get("back", "/")),
-        }
-        address = prepare_grant_uri(
-            metadata["authorization_endpoint"],
-            self.settings.client_id,
-            "code",
-            redirect_uri=self.redirect,
-            scope=self.settings.scopes,
-            state=flow["state"],
-            nonce=flow["nonce"],
-            code_challenge=create_s256_code_challenge(flow["verifier"]),
-            code_challenge_method="S256",
-        )
-        answer = RedirectResponse(address, 303)
-        answer.set_cookie(
-            _FLOW_COOKIE,
-            self._signer.dumps(flow),
-            max_age=_FLOW_SECONDS,
-            httponly=True,
-            secure=self.sign_in.guard.secure,
-            samesite="lax",
-            path="/sign-in/oidc",
-        )
+            return self._refuse(request, error)
+        answer: Response = await client.authorize_redirect(request, self.redirect)
         return answer
 
     async def done(self, request: Request) -> Response:
         """Back from the identity provider: with a code, or with its word why not."""
+        back = str(request.session.get("back", "/"))
         try:
-            flow = self._flow(request)
-            token = await run_in_threadpool(self._vouched, request.query_params["code"], flow)
+            claims = await self._claims(request)
+            token = await run_in_threadpool(self._vouched, claims)
         except OidcError as error:
-            return self.sign_in.refuse(request, "sign.in.oidc.failed", why=str(error))
+            return self._refuse(request, error)
         except AccessError as error:
             return self.sign_in.refuse(request, error.key)
-        answer = self.sign_in.enter(RedirectResponse(flow["back"], 303), token)
-        answer.delete_cookie(_FLOW_COOKIE, path="/sign-in/oidc")
-        return answer
+        request.session.clear()
+        return self.sign_in.enter(RedirectResponse(back, 303), token)
 
-    def _flow(self, request: Request) -> dict[str, str]:
-        query = request.query_params
-        try:
-            flow: dict[str, str] = self._signer.loads(
-                request.cookies.get(_FLOW_COOKIE, ""), max_age=_FLOW_SECONDS
-            )
-        except BadSignature:
-            raise OidcError("the sign-in was begun elsewhere, or too long ago") from None
-        if not hmac.compare_digest(flow["state"], query.get("state", "")):
-            raise OidcError("the answer is not to our question")
-        if "code" not in query:
-            raise OidcError(query.get("error_description", query.get("error", "no code came"))[:200])
-        return flow
+    def _refuse(self, request: Request, error: OidcError) -> Response:
+        why = self.sign_in.guard.render.texts(request)(error.key, **error.values)
+        return self.sign_in.refuse(request, "sign.in.oidc.failed", why=why)
 
-    def _vouched(self, code: str, flow: Mapping[str, str]) -> str:
-        """A session for whom the provider vouches for. Raises `OidcError` and `AccessError`."""
-        claims = self._claims(code, flow)
+    def _vouched(self, claims: Mapping[str, Any]) -> str:
+        """A session for whom the provider vouches for. Raises `AccessError`."""
         role, places = self._reach(claims)
         name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
         account = self.sign_in.accounts.external(
@@ -129,35 +106,27 @@ class OidcSignIn:
             raise AccessError("sign.in.oidc.role")
         return self.sign_in.sessions.begin(account)
 
-    def _claims(self, code: str, flow: Mapping[str, str]) -> dict[str, Any]:
-        metadata, keys = self._provider()
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": self.redirect,
-            "client_id": self.settings.client_id,
-            "code_verifier": flow["verifier"],
+    async def _claims(self, request: Request) -> dict[str, Any]:
+        """What the ID token says, once its signature, issuer, audience, nonce and times are right."""
+        client = await self._client()
+        issuer = self.settings.issuer
+        options = {
+            "iss": {"essential": True, "values": [issuer, f"{issuer}/"]},
+            "aud": {"essential": True, "value": self.settings.client_id},
+            **{name: {"essential": True} for name in ("sub", "exp", "iat")},
         }
-        secret = self.settings.client_secret
-        auth = (self.settings.client_id, secret.get_secret_value()) if secret else None
         try:
-            answer = httpx.post(metadata["token_endpoint"], data=form, auth=auth, timeout=10)
-            answer.raise_for_status()
-            token = jwt.decode(answer.json()["id_token"], keys, algorithms=ALGORITHMS)
-            jwt.JWTClaimsRegistry(
-                leeway=_LEEWAY,
-                iss={"essential": True, "value": metadata["issuer"]},
-                aud={"essential": True, "value": self.settings.client_id},
-                sub={"essential": True},
-                exp={"essential": True},
-                iat={"essential": True},
-                nonce={"essential": True, "value": flow["nonce"]},
-            ).validate(token.claims)
+            token = await client.authorize_access_token(request, claims_options=options, leeway=_LEEWAY)
+            return dict(token["userinfo"])
+        except MismatchingStateError:
+            raise OidcError("sign.in.oidc.elsewhere") from None
+        except OAuthError as error:
+            why = str(error.description or error.error)[:200]
+            raise OidcError("sign.in.oidc.refused", why=why) from error
         except httpx.HTTPError as error:
-            raise OidcError(f"it could not be asked ({type(error).__name__})") from error
-        except (JoseError, KeyError, ValueError) as error:
-            raise OidcError(f"its ID token is not valid ({type(error).__name__})") from error
-        return dict(token.claims)
+            raise OidcError("sign.in.oidc.away", where=issuer, why=type(error).__name__) from error
+        except (AuthlibBaseError, JoseError, KeyError, ValueError, RuntimeError) as error:
+            raise OidcError("sign.in.oidc.token", why=type(error).__name__) from error
 
     def _reach(self, claims: Mapping[str, Any]) -> tuple[Role, list[str]]:
         """The highest role among the claim's values, and the places of all values with that role."""
@@ -172,21 +141,35 @@ class OidcSignIn:
             raise AccessError("sign.in.oidc.role")
         return role, places
 
-    def _provider(self) -> tuple[dict[str, Any], KeySet]:
-        """The provider's metadata and keys, kept for an hour."""
-        if self._metadata and time.monotonic() - self._metadata[0] < _KEYS_FOR:
-            return self._metadata[1], self._metadata[2]
+    async def _client(self) -> Any:
+        """Authlib's client, with the provider's description. Raises `OidcError`."""
+        if self._made and time.monotonic() - self._made[0] < _KNOWN_FOR:
+            return self._made[1]
         where = f"{self.settings.issuer}/.well-known/openid-configuration"
+        secret = self.settings.client_secret
+        client = OAuth().register(
+            "oidc",
+            client_id=self.settings.client_id,
+            client_secret=secret.get_secret_value() if secret else None,
+            server_metadata_url=where,
+            client_kwargs={
+                "scope": self.settings.scopes,
+                "code_challenge_method": "S256",
+                "token_endpoint_auth_method": "client_secret_basic" if secret else "none",
+                "timeout": 10,
+            },
+        )
         try:
-            metadata = httpx.get(where, timeout=10).raise_for_status().json()
+            metadata = await client.load_server_metadata()
             if str(metadata["issuer"]).rstrip("/") != self.settings.issuer:
-                raise OidcError(f"{where} speaks for another issuer")
-            keys = KeySet.import_key_set(
-                httpx.get(metadata["jwks_uri"], timeout=10).raise_for_status().json()
-            )
+                raise OidcError("sign.in.oidc.issuer", where=where)
         except httpx.HTTPError as error:
-            raise OidcError(f"{where} cannot be reached ({type(error).__name__})") from error
-        except (KeyError, ValueError, JoseError) as error:
-            raise OidcError(f"{where} gives no usable description") from error
-        self._metadata = (time.monotonic(), metadata, keys)
-        return metadata, keys
+            raise OidcError("sign.in.oidc.away", where=where, why=type(error).__name__) from error
+        except (KeyError, ValueError, TypeError) as error:
+            raise OidcError("sign.in.oidc.description", where=where) from error
+        offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+        allowed = [one for one in offered if one in ALGORITHMS]
+        # Authlib believes every algorithm that is named here.
+        metadata["id_token_signing_alg_values_supported"] = allowed or ["RS256"]
+        self._made = (time.monotonic(), client)
+        return client

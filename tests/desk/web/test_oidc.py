@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -31,6 +31,7 @@ class Provider:
         self.signing = self.key
         self.claims: dict[str, object] = {}
         self.algorithm = "RS256"
+        self.offered = ["RS256"]
         self.nonce: str | None = None
         self.challenge = ""
         self.asked: dict[str, str] = {}
@@ -49,6 +50,7 @@ class Provider:
                 "authorization_endpoint": f"{self.issuer}/authorize",
                 "token_endpoint": f"{self.issuer}/token",
                 "jwks_uri": f"{self.issuer}/keys",
+                "id_token_signing_alg_values_supported": self.offered,
             }
         )
 
@@ -74,7 +76,8 @@ class Provider:
             "groups": ["maintenance"],
             **self.claims,
         }
-        token = jwt.encode({"alg": self.algorithm, "kid": "one"}, claims, self.signing)
+        header = {"alg": self.algorithm, "kid": self.key.kid}
+        token = jwt.encode(header, claims, self.signing, algorithms=[self.algorithm])
         return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": token})
 
 
@@ -88,6 +91,7 @@ def shared() -> Iterator[Provider]:
 @pytest.fixture
 def provider(shared: Provider) -> Provider:
     shared.claims, shared.signing, shared.algorithm = {}, shared.key, "RS256"
+    shared.offered = ["RS256"]
     return shared
 
 
@@ -203,6 +207,29 @@ def test_an_answer_without_having_asked_is_refused(plant: Plant, provider: Provi
     answer = plant.client().get("/sign-in/oidc/done?code=c-1&state=x")
     assert answer.status_code == 401
     assert "begun elsewhere" in answer.text
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "none"])
+def test_a_token_without_a_public_keys_signature_is_refused_whatever_is_offered(
+    plant: Plant, provider: Provider, algorithm: str
+):
+    provider.offered = ["RS256", algorithm]
+    provider.algorithm, provider.signing = algorithm, OctKey.import_key("hush" * 10)
+    _, answer = go(plant, provider)
+    assert answer.status_code == 401
+    assert "ID token is not valid" in answer.text
+
+
+def test_new_keys_of_the_provider_are_found(plant: Plant, provider: Provider):
+    go(plant, provider)
+    provider.key = provider.signing = RSAKey.generate_key(2048, {"kid": "two"})
+    _, answer = go(plant, provider)
+    assert answer.status_code == 303
+
+
+def test_what_the_provider_says_is_shown(plant: Plant, provider: Provider):
+    _, answer = go(plant, provider, change={"error": "access_denied", "error_description": "not today"})
+    assert "it says: not today" in answer.text
 
 
 def test_the_way_leads_nowhere_else(plant: Plant, provider: Provider):
