@@ -26,7 +26,8 @@ from desk.training.practice import Training
 from desk.web.access.guard import AccessGuard
 from desk.web.access.oidc import OidcSignIn
 from desk.web.access.sign_in import SignIn
-from desk.web.api.calls import Api
+from desk.web.api.app import make_api
+from desk.web.api.guarded import PREFIX
 from desk.web.kit.render import Renderer
 from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
 from desk.web.page.app import STATIC, preferences
@@ -101,7 +102,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *PeoplePages(guard, settings.url).routes(),
         *sign_in.routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
-        *Api(guard, desk, orders).routes(),
+        Mount(PREFIX, make_api(guard, desk, orders), name="api"),
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),

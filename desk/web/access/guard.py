@@ -20,7 +20,6 @@ from desk.access.sessions import Session, Sessions
 from desk.rules.desk import RefusedError
 from desk.rules.scope import Scope
 from desk.service.desk import NotFoundError
-from desk.texts.catalogue import ENGLISH, Texts
 from desk.web.kit.render import Renderer
 from desk.web.page.app import local_address
 
@@ -37,10 +36,6 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/journal", "journal", Role.ENGINEER),
     ("/people", "people", Role.ADMIN),
 )
-
-
-class InvalidError(Exception):
-    """A call of the API is not formed as its description says; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,31 +110,6 @@ class AccessGuard:
 
         return Route(path, endpoint, methods=["POST"], name=f"act {path} {role.key}")
 
-    def api(self, path: str, handler: Handler, role: Role, method: str = "GET") -> Route:
-        """A call of the API: by key, or (to read) by somebody signed in. Answers and errors are JSON."""
-
-        async def endpoint(request: Request) -> Response:
-            account = await self._caller(request, reading=method == "GET")
-            if account is None:
-                headers = {"WWW-Authenticate": 'Bearer realm="yeji"'}
-                return problem(401, "Send an API key: Authorization: Bearer yeji_…", headers)
-            if account.role < role:
-                return problem(403, f"This needs the role {role.key}; the key has {account.role.key}.")
-            body = await request.body()
-            try:
-                return await run_in_threadpool(handler, Visit(request, account, body=body))
-            except NotFoundError as error:
-                return problem(404, str(error))
-            except RefusedError as error:
-                cause = error.cause
-                return problem(409, Texts(ENGLISH).refused(error), code=cause.code, values=cause.values)
-            except InvalidError as error:
-                return problem(422, str(error))
-            except (HistoryUnavailableError, StoreError) as error:
-                return problem(503, str(error))
-
-        return Route(path, endpoint, methods=[method], name=f"api {method} {path} {role.key}")
-
     # -- who
 
     async def session(self, request: Request) -> Session | None:
@@ -147,7 +117,8 @@ class AccessGuard:
         token = request.cookies.get(self.cookie)
         return await run_in_threadpool(self.sessions.find, token) if token else None
 
-    async def _caller(self, request: Request, *, reading: bool) -> Account | None:
+    async def caller(self, request: Request, *, reading: bool) -> Account | None:
+        """The program whose key came along, or (to read) who is signed in."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and token:
             return await run_in_threadpool(self.accounts.by_key, token.strip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl
 
@@ -21,6 +21,7 @@ from desk.web.pages.work_orders import WorkOrder
 from pipeline.cause import Cause
 from pipeline.records import AlarmKind, Verdict, VerdictKind
 
+_T = TypeVar("_T", bound=BaseModel)
 PriorityName = Literal["low", "medium", "high", "urgent"]
 Machine = Annotated[
     str, Field(description="enterprise/site/area/line/machine", examples=["gwangju/ggm/body/line-2/press-07"])
@@ -29,6 +30,12 @@ Machine = Annotated[
 
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Items(BaseModel, Generic[_T]):
+    """A list of them."""
+
+    items: list[_T]
 
 
 class ContributionOut(BaseModel):

@@ -1,0 +1,92 @@
+"""The API as an application of FastAPI, and the OpenAPI 3.1 document that FastAPI makes of its calls."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from desk.access.roles import Role
+from desk.service.desk import Desk
+from desk.web.access.guard import AccessGuard
+from desk.web.api import calls
+from desk.web.api.guarded import PREFIX, Guarded, with_problems
+from desk.web.api.models import ProblemOut
+from desk.web.pages.work_orders import WorkOrders
+
+ABOUT = """Alarms of machines that are about to fail, for a maintenance system (CMMS) and other programs.
+
+**Work orders.** Ask `GET /alarms?priority=high` (or follow `GET /journal?after=…`) and make a work order of
+each alarm that needs one: `machine`, `likely_modes`, `contributions` and `link` say what to look at. Tell the
+desk with `PUT /alarms/{id}/work-order`; when the work is done, say what was found with
+`POST /alarms/{id}/close`, from which the models learn.
+
+**Keys** are made by the desk's administrator, with a role and the tenants or areas that they reach. What lies
+outside looks as if it did not exist (404). Times are RFC 3339. Errors are `application/problem+json`.
+"""
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{ProblemOut.__name__}"}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "no key, or one that is not known", "content": _PROBLEM},
+    403: {"description": "the key's role does not allow it", "content": _PROBLEM},
+    404: {"description": "not there, or out of the key's reach", "content": _PROBLEM},
+    409: {
+        "description": "not possible in the alarm's present state; `code` and `detail` say why",
+        "content": _PROBLEM,
+    },
+    422: {"description": "the call is not formed as described here", "content": _PROBLEM},
+}
+
+
+def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders) -> FastAPI:
+    """The API over ``desk``, to be mounted at `PREFIX`."""
+    api = FastAPI(
+        title="Yeji alarm desk",
+        version=version("yeji"),
+        description=ABOUT,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,  # programs that send JSON without saying so are understood
+        responses=PROBLEMS,
+    )
+    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders)
+    for router in calls.ROUTERS:
+        api.include_router(router)
+    with_problems(api)
+    described: dict[str, Any] = {}
+
+    def document() -> dict[str, Any]:
+        if not described:
+            described.update(_document(api, f"{desk.settings.desk.url}{PREFIX}"))
+        return described
+
+    # As FastAPI's own documentation extends its document.
+    api.openapi = document  # type: ignore[method-assign]
+    return api
+
+
+def _document(api: FastAPI, url: str) -> dict[str, Any]:
+    made = get_openapi(
+        title=api.title,
+        version=api.version,
+        description=api.description,
+        routes=api.routes,
+        servers=[{"url": url}],
+    )
+    parts = made["components"]
+    parts["schemas"][ProblemOut.__name__] = ProblemOut.model_json_schema(
+        ref_template="#/components/schemas/{model}"
+    )
+    parts["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "an API key, yeji_…"}
+    }
+    made["security"] = [{"key": []}]
+    for route in (one for router in calls.ROUTERS for one in router.routes):
+        if isinstance(route, Guarded) and route.least > Role.VIEWER:
+            for method in route.methods or ():
+                operation = made["paths"][route.path_format][method.lower()]
+                operation["description"] += f"\n\nNeeds the role {route.least.key}."
+    return made

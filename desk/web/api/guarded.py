@@ -1,0 +1,96 @@
+"""Calls of the API by role: who calls is asked before anything of the call is read; errors are problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from connectors.base.history import HistoryUnavailableError
+from connectors.sqlite.schema import StoreError
+from desk.access.roles import Role
+from desk.rules.desk import RefusedError
+from desk.service.desk import NotFoundError
+from desk.texts.catalogue import ENGLISH, Texts
+from desk.web.access.guard import AccessGuard, Visit, problem
+
+PREFIX = "/api/v1"
+
+
+class Guarded(APIRoute):
+    """A call that needs the role ``least``: by key, or (to read) by somebody signed in."""
+
+    least = Role.VIEWER
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The call, after it was asked who calls."""
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            guard: AccessGuard = request.app.state.guard
+            account = await guard.caller(request, reading=request.method == "GET")
+            if account is None:
+                headers = {"WWW-Authenticate": 'Bearer realm="yeji"'}
+                return problem(401, "Send an API key: Authorization: Bearer yeji_…", headers)
+            if account.role < self.least:
+                return problem(403, f"This needs the role {self.least.key}; the key has {account.role.key}.")
+            request.state.visit = Visit(request, account)
+            answer = await handler(request)
+            answer.headers["Cache-Control"] = "no-store"
+            return answer
+
+        return guarded
+
+
+class ForCrew(Guarded):
+    """A call that needs the role crew."""
+
+    least = Role.CREW
+
+
+class ForEngineers(Guarded):
+    """A call that needs the role engineer."""
+
+    least = Role.ENGINEER
+
+
+def visit(request: Request) -> Visit:
+    """Who calls."""
+    return cast(Visit, request.state.visit)
+
+
+def with_problems(api: FastAPI) -> None:
+    """Answer every error of ``api`` as a problem (RFC 9457)."""
+
+    def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RefusedError)  # noqa: S101 - it is registered for these
+        words = Texts(ENGLISH).refused(error)
+        return problem(409, words, code=error.cause.code, values=error.cause.values)
+
+    def malformed(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        return problem(422, "; ".join(_line(one) for one in error.errors()))
+
+    def unknown(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        if error.status_code == 400:  # a body that is no text at all
+            return problem(422, f"body: {error.detail}")
+        return problem(error.status_code, f"There is no such call; see {PREFIX}/openapi.json.")
+
+    api.add_exception_handler(RefusedError, refused)
+    api.add_exception_handler(RequestValidationError, malformed)
+    api.add_exception_handler(HTTPException, unknown)
+    api.add_exception_handler(NotFoundError, lambda _, error: problem(404, str(error)))
+    for kind in (HistoryUnavailableError, StoreError):
+        api.add_exception_handler(kind, lambda _, error: problem(503, str(error)))
+
+
+def _line(error: dict[str, Any]) -> str:
+    """What is wrong with one field: its name, without where it was looked for, and why."""
+    where, *names = error["loc"]
+    return f"{'.'.join(map(str, names)) or where}: {error['msg']}"
