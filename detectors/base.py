@@ -35,12 +35,16 @@ class RawScores:
 
     ``raw`` (n,): larger = less like the past; any scale; NaN = cannot say (yet). The rest is `Evidence`
     of every reading, (n, k).
+
+    ``decisive`` (n,), of a detector that is calibrated by itself: as ``raw``, of what is odd even beside all
+    that was taken for usual since; alarms and health go by it. None = by ``raw``.
     """
 
     raw: Floats
     contributions: Floats
     expected: Floats
     deviation: Floats
+    decisive: Floats | None = None
 
     def evidence(self, at: Ints) -> Evidence:
         """The evidence of the readings ``at`` (a,)."""
@@ -57,6 +61,7 @@ class DeferredScores:
 
     raw: Floats
     explain: Callable[[Ints], Evidence]
+    decisive: Floats | None = None
 
     def evidence(self, at: Ints) -> Evidence:
         """The evidence of the readings ``at`` (a,)."""
@@ -100,6 +105,8 @@ class FleetDetector(FleetState):
     """
 
     kind: ClassVar[str]
+    #: Whether the raw score is calibrated already: −ln of the share of healthy readings that score higher.
+    calibrated: ClassVar[bool] = False
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -116,7 +123,7 @@ class FleetDetector(FleetState):
         """A crew's word: what the machine of ``row`` does now is healthy, though it was never seen before."""
 
 
-def grown(array: NDArray[Any], capacity: int, fill: float | int = 0) -> NDArray[Any]:
+def grown(array: NDArray[Any], capacity: int, fill: float | int | np.float32 = 0) -> NDArray[Any]:
     """``array`` with its first axis enlarged to ``capacity``; new rows hold ``fill``.
 
     >>> grown(np.ones(1), 3).tolist()

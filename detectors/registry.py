@@ -10,6 +10,7 @@ from detectors.base import FleetDetector
 
 # Named, not imported: a worker loads only what its classes use.
 KINDS: dict[str, str] = {
+    "baseline": "detectors.baseline.detector:FleetBaseline",
     "half-space-trees": "detectors.half_space_trees.detector:FleetHalfSpaceTrees",
     "loda": "detectors.loda.detector:FleetLoda",
     "mspc": "detectors.mspc.detector:FleetMspc",

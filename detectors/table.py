@@ -23,13 +23,23 @@ class Column:
     """
 
     shape: tuple[int | str, ...] = ()
-    fill: float | int | bool = 0.0
+    fill: float | int | bool | np.float32 = 0.0
 
     @property
     def dtype(self) -> type[np.generic]:
-        """float64, int64 or bool."""
-        kinds: dict[type, type[np.generic]] = {bool: np.bool_, int: np.int64, float: np.float64}
+        """float64, int64, bool, or float32 where many values are kept."""
+        kinds: dict[type, type[np.generic]] = {
+            bool: np.bool_,
+            int: np.int64,
+            float: np.float64,
+            np.float32: np.float32,
+        }
         return kinds[type(self.fill)]
+
+
+def _kind(values: NDArray[Any]) -> str:
+    """The name of a type in dumps: ``f``, ``i``, ``b``, and ``f4`` for float32."""
+    return "f4" if values.dtype == np.float32 else values.dtype.kind
 
 
 class FleetTable(FleetState):
@@ -52,9 +62,10 @@ class FleetTable(FleetState):
         for name, column in columns.items():
             shape = tuple(lengths[one] if isinstance(one, str) else one for one in column.shape)
             self._data[name] = values = np.zeros((0, *shape), dtype=column.dtype)
-            start = self._sizes.get(values.dtype.kind, 0)
-            self._sizes[values.dtype.kind] = stop = start + math.prod(shape)
-            self._places.append((name, values.dtype.kind, start, stop, shape))
+            kind = _kind(values)
+            start = self._sizes.get(kind, 0)
+            self._sizes[kind] = stop = start + math.prod(shape)
+            self._places.append((name, kind, start, stop, shape))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._data[name]
@@ -73,7 +84,7 @@ class FleetTable(FleetState):
         """The row's columns, joined by type: few arrays travel better than many."""
         parts: dict[str, list[NDArray[Any]]] = {}
         for values in self._data.values():
-            parts.setdefault(values.dtype.kind, []).append(np.ravel(values[row]))
+            parts.setdefault(_kind(values), []).append(np.ravel(values[row]))
         return {kind: np.concatenate(arrays) for kind, arrays in parts.items()}
 
     def load(self, row: int, state: State) -> None:

@@ -12,6 +12,7 @@ from detectors.base import State as Saved
 from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.compiled import compiled
 from detectors.decision.budget import FleetBudget
+from detectors.decision.calibrated import LARGEST_SCORE, FleetCalibrated
 from detectors.decision.calibration import FleetCalibrator
 from detectors.decision.commissioning import FleetCommissioning
 from detectors.decision.drift import FleetPageHinkley
@@ -83,9 +84,10 @@ class Monitor:
         )
         chosen = settings.detectors_for(width)
         self.detectors = [build(d.kind, width, **d.params) for d in chosen]
-        self.calibrators = [FleetCalibrator() for _ in chosen]
+        self.calibrators = [FleetCalibrated() if d.calibrated else FleetCalibrator() for d in self.detectors]
         self.drifts = [FleetPageHinkley() for _ in chosen]
-        self.budget = FleetBudget(len(chosen), alarm.budget)
+        thrifty = [d.calibrated for d in self.detectors]
+        self.budget = FleetBudget(len(chosen), alarm.budget, thrifty=thrifty)
         self.weights = np.array([d.weight for d in chosen])
         settle = round(settings.learning.settle * 1000)
         self.quality = FleetQuality(
@@ -251,15 +253,17 @@ class Monitor:
         scores = np.stack(
             [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
         )
-        score, shares = combine(self.budget.apply(batch, scores), self.weights)
-        score = self.commissioning.hold(batch, score)
-        high = np.flatnonzero(score >= self.rule.clear)
+        decisive = _decisive(raws, scores)
+        score = self.commissioning.hold(batch, combine(scores, self.weights)[0])
+        decision, shares = combine(self.budget.apply(batch, decisive), self.weights)
+        decision = self.commissioning.hold(batch, decision)
+        high = np.flatnonzero(decision >= self.rule.clear)
         evidence = _evidence(raws, shares, high, batch.x.shape)
-        state = self._alarms(batch, at, score, shares, evidence, found)
+        state = self._alarms(batch, at, decision, shares, evidence, found)
         found.score[at], found.state[at] = score, state
         found.contributions[at[high]] = evidence.contributions[high]
         wear = self.wear.update(batch, state == _ALARM)
-        found.health[at] = health = self.health.update(batch, score, state, wear)
+        found.health[at] = health = self.health.update(batch, decision, state, wear)
         found.prognoses.extend(self.prognosis.update(batch, health))
         self.feedback.withhold(batch, raw, state)
         doubtful = state
@@ -402,6 +406,17 @@ def _evidence(
             most = np.where(blames, part, most)
         total[high] = normalised(share)
     return Evidence(total, expected, deviation)
+
+
+def _decisive(raws: list[RawScores | DeferredScores], scores: Floats) -> Floats:
+    """Scores (n, d) to decide by: a detector's own word on that, where it has one."""
+    if all(one.decisive is None for one in raws):
+        return scores
+    out = scores.copy()
+    for i, one in enumerate(raws):
+        if one.decisive is not None:
+            out[:, i] = np.minimum(-np.expm1(-one.decisive), LARGEST_SCORE)
+    return out
 
 
 @compiled

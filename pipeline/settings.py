@@ -119,7 +119,7 @@ class AlarmSettings(Section):
     budget: float = Field(
         30.0, gt=0, description="days a machine for one false alarm: more of them make it less sensitive"
     )
-    min_readings: int = Field(3, ge=1, description="readings over the threshold before an alarm is raised")
+    min_readings: int = Field(5, ge=1, description="readings over the threshold before an alarm is raised")
 
     @model_validator(mode="after")
     def _ordered(self) -> AlarmSettings:
@@ -131,7 +131,7 @@ class AlarmSettings(Section):
 class LearningSettings(Section):
     """How a machine's model learns."""
 
-    warmup: int = Field(300, ge=20, description="readings that are learned before the first score")
+    warmup: int = Field(100, ge=20, description="readings that are learned before the first score")
     block: int = Field(16, ge=1, le=256, description="learn in blocks of so many readings, one block late")
     restart: float = Field(
         60.0, ge=0, description="seconds after a gap in a machine's readings in which nothing is learned"
@@ -177,10 +177,9 @@ class ClassSettings(Section):
         """The detectors of a machine of this class with ``width`` sensors.
 
         >>> [d.kind for d in ClassSettings().detectors_for(8)]
-        ['mspc', 'half-space-trees']
+        ['baseline']
         """
-        kinds = ("records",) if width == 1 else ("mspc", "half-space-trees")
-        return self.detectors or [DetectorSettings(kind=kind) for kind in kinds]
+        return self.detectors or [DetectorSettings(kind="records" if width == 1 else "baseline")]
 
 
 class IntakeSettings(Section):

@@ -8,6 +8,7 @@ then as many as the budget allows, without any assumption about the data.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from detectors.table import Column, KernelTable
 
 #: Evidence −ln(1 − score) up to here is left as it is: only what could alarm is stretched.
 _BODY = -math.log(0.1)
+#: The largest κ of a detector that keeps its false alarms few by itself.
+_MOST_THRIFTY = 2.0
 
 
 class _Budget(NamedTuple):
@@ -34,13 +37,27 @@ class FleetBudget(KernelTable[_Budget]):
     by e^``step`` (split among the detectors by who raised it), at most to ``most``: no machine grows deaf.
     ``days`` without one divide it by as much again. An alarm that a crew confirms is no error, and is
     taken back: see `credit`. So a detector that does not suit a machine loses its say there.
+
+    ``thrifty`` (detectors,) marks detectors that keep their false alarms few by themselves: their alarms cost
+    nothing, only what a crew calls false does, and less than for the others.
     """
 
-    def __init__(self, detectors: int, days: float = 30.0, step: float = 0.5, most: float = 6.0) -> None:
+    def __init__(
+        self,
+        detectors: int,
+        days: float = 30.0,
+        step: float = 0.5,
+        most: float = 6.0,
+        thrifty: Sequence[bool] | None = None,
+    ) -> None:
         super().__init__(_Budget, detectors=detectors)
+        own = np.zeros(detectors, dtype=np.bool_) if thrifty is None else np.array(thrifty, dtype=np.bool_)
+        self._cost = np.where(own, 0.0, 1.0)
+        self._most = np.full(detectors, math.log(most))
+        self._most[own] = math.log(min(most, _MOST_THRIFTY))
         self._columns["latest"] = Column(("detectors",), 1.0 / detectors)
         self.per_ms = step / (days * 86_400_000)
-        self.step, self.most = step, float(np.log(most))
+        self.step = step
 
     def apply(self, batch: Batch, scores: Floats) -> Floats:
         """Scores (n, d) with the machines' sensitivity applied. NaN stays NaN."""
@@ -50,12 +67,12 @@ class FleetBudget(KernelTable[_Budget]):
 
     def count(self, row: int, shares: Floats) -> None:
         """An alarm was raised for ``row``; ``shares`` (d,) say by which detectors."""
-        self["owed"][row] += shares
+        self["owed"][row] += shares * self._cost
         self["latest"][row] = shares
 
     def settle(self, rows: Ints, time: Ints) -> None:
         """At ``time`` (m,) of ``rows`` (m,): let what has happened since the last time take effect."""
-        _settle(self.columns, rows, time, self.step, self.per_ms, self.most)
+        _settle(self.columns, rows, time, self.step, self.per_ms, self._most)
 
     def debit(self, row: int) -> None:
         """A crew calls the machine's latest alarm false: it costs a second step, within the same bound."""
@@ -66,7 +83,7 @@ class FleetBudget(KernelTable[_Budget]):
         self._pay(row, -self.step)
 
     def _pay(self, row: int, step: float) -> None:
-        self["log"][row] = np.clip(self["log"][row] + step * self["latest"][row], 0.0, self.most)
+        self["log"][row] = np.clip(self["log"][row] + step * self["latest"][row], 0.0, self._most)
 
 
 @compiled
@@ -84,13 +101,13 @@ def _apply(of: _Budget, rows: Ints, starts: Ints, counts: Ints, scores: Floats) 
 
 
 @compiled
-def _settle(of: _Budget, rows: Ints, time: Ints, step: float, per_ms: float, most: float) -> None:
+def _settle(of: _Budget, rows: Ints, time: Ints, step: float, per_ms: float, most: Floats) -> None:
     logs, owed, since = of.log, of.owed, of.since
     for m in range(len(rows)):
         row = rows[m]
         back = per_ms * (time[m] - since[row]) if since[row] >= 0 else 0.0
         for detector in range(logs.shape[1]):
             log = logs[row, detector] + step * owed[row, detector] - back
-            logs[row, detector] = min(max(log, 0.0), most)
+            logs[row, detector] = min(max(log, 0.0), most[detector])
             owed[row, detector] = 0.0
         since[row] = time[m]

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from detectors.base import FleetDetector
 from detectors.base import State as Saved
 from detectors.batch import Batch, Floats
+from detectors.decision.calibrated import FleetCalibrated
 from detectors.decision.calibration import FleetCalibrator
 from detectors.decision.ensemble import combine
 from pipeline.settings import SettingsError
@@ -75,7 +76,7 @@ def short(warmup: int) -> int:
 def warm(
     prior: Prior,
     detectors: Sequence[FleetDetector],
-    calibrators: Sequence[FleetCalibrator],
+    calibrators: Sequence[FleetCalibrator | FleetCalibrated],
     weights: Floats,
     row: int,
     batch: Batch,
@@ -109,7 +110,7 @@ def _load(
     prior: Prior,
     reference: tuple[Saved, ...],
     detectors: Sequence[FleetDetector],
-    calibrators: Sequence[FleetCalibrator],
+    calibrators: Sequence[FleetCalibrator | FleetCalibrated],
     row: int,
 ) -> None:
     sent = zip(detectors, calibrators, reference, prior.calibration, strict=True)

@@ -12,10 +12,10 @@ from pipeline.settings import ClassSettings, LearningSettings
 SENSORS = ("flow", "load", "temperature")
 
 
-def readings(row: int, start: int, n: int, level: float) -> Batch:
-    """``n`` readings of one machine, some values missing."""
+def readings(row: int, start: int, n: int, level: float | tuple[float, ...]) -> Batch:
+    """``n`` readings of one machine at a ``level`` of all sensors or of each, some values missing."""
     rng = np.random.default_rng(start)
-    x = level + rng.normal(size=(n, len(SENSORS)))
+    x = np.asarray(level) + rng.normal(size=(n, len(SENSORS)))
     x[::9, 1] = np.nan
     time = 1_700_000_000_000 + 1000 * np.arange(start, start + n)
     return Batch(np.array([row]), np.array([n]), time, x)
@@ -34,7 +34,7 @@ def test_a_row_that_another_machine_left_changes_nothing() -> None:
     first = begun(monitor, "first", 10.0)
     saved = monitor.dump(first)
     other = begun(monitor, "other", 500.0)
-    found = monitor.process(readings(other, 320, 40, 900.0))  # it is in alarm, and leaves so
+    found = monitor.process(readings(other, 320, 40, (900.0, 500.0, 500.0)))  # it is in alarm, and leaves so
     assert State.ALARM in found.state
     monitor.release(other)
     again = monitor.take_up("first", saved)

@@ -1,0 +1,1 @@
+"""Distance from a baseline: what was accepted as healthy, which faults cannot move."""

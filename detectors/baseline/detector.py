@@ -1,0 +1,116 @@
+"""Hotelling's T² of smoothed sensors from a baseline of accepted health, which faults cannot move.
+
+T² on exponentially weighted means (Hotelling 1947; MEWMA: Lowry et al. 1992), with robust scales and shrunk
+correlations. What is new is when it learns: it is armed early, fitted again as long as it grows, then fixed
+(phases I and II of statistical process control, ISO 7870), and its threshold follows from how far healthy
+blocks went.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from detectors.base import FleetDetector, RawScores, State
+from detectors.baseline.learn import learn
+from detectors.baseline.score import score
+from detectors.baseline.state import Growth, Models, Watch
+from detectors.batch import Batch
+from detectors.table import FleetTable, KernelTable
+
+_DAY = 86_400_000
+
+
+class FleetBaseline(FleetDetector):
+    """Baselines of machines with ``width`` sensors.
+
+    * Each sensor is smoothed over about ``smooth`` readings. A baseline has each one's median and scale (the
+      largest of MAD, range of 95 %, half the deviation, and 1 % of the median), and their correlations,
+      shrunk towards independence. The distance is T²/k; a sensor that never moved is no evidence.
+    * The first is fitted with ``first`` readings, again with every √2 times as many, up to ``most`` or
+      ``days``, and is fixed then. What alarms is not learned; nothing moves a fixed baseline.
+    * Its threshold is how far the farthest healthy block of readings was, times 1 + 300 / n, or 1.5 times how
+      far it was by the half of the rows that it is not in, whichever is more.
+    * An excursion that ends by itself raises the threshold, within bounds, and for a time; what recurs at the
+      same time of the day is tolerated then, within bounds.
+    * What stands for two hours and does not grow becomes a baseline beside the others: a reading alarms only
+      when it is far from all. The first one remains what health and ranking are measured by.
+    * A machine seen for less than a day, of which about two thirds of the sensors go at once where they never
+      were, has gone over to another operation: it is commissioned until two days were seen.
+
+    The raw score is calibrated by itself: it is −ln(1 − score).
+    """
+
+    kind: ClassVar[str] = "baseline"
+    loads_whole: ClassVar[bool] = True
+    calibrated: ClassVar[bool] = True
+
+    def __init__(
+        self, width: int, smooth: float = 3.0, first: int = 100, most: int = 10_000, days: float = 7.0
+    ) -> None:
+        super().__init__(width)
+        if smooth < 1 or first < 20 or most < first or days <= 0:
+            raise ValueError(
+                f"baseline: smooth ({smooth}) must be at least 1, first ({first}) at least 20, most ({most}) "
+                f"not under first, and days ({days}) above 0"
+            )
+        self.smooth, self.first, self.most, self.longest = float(smooth), first, most, round(days * _DAY)
+        self._watch = KernelTable(Watch, k=width)
+        self._models = KernelTable(Models, k=width)
+        self._growth = KernelTable(Growth, k=width)
+        self._tables: dict[str, FleetTable] = {
+            "watch": self._watch,
+            "models": self._models,
+            "growth": self._growth,
+        }
+
+    def score(self, batch: Batch) -> RawScores:
+        """How far each reading's smoothed sensors are from the nearest baseline, as −ln(1 − score)."""
+        tables = (self._watch.columns, self._models.columns, self._growth.columns)
+        x = np.ascontiguousarray(batch.x)
+        return RawScores(*score(self.smooth, *tables, batch.rows, batch.counts, batch.time, x))
+
+    def learn(self, batch: Batch) -> None:
+        """Learn readings believed healthy."""
+        learn(
+            self.smooth,
+            self.first,
+            self.most,
+            self.longest,
+            self._watch.columns,
+            self._models.columns,
+            self._growth.columns,
+            batch.rows,
+            batch.counts,
+            batch.time,
+            np.ascontiguousarray(batch.x),
+        )
+
+    def accept(self, row: int) -> None:
+        """What is learned next is healthy: many readings are a baseline of their own, few join the latest."""
+        self._growth["accepting"][row] = True
+
+    def resize(self, capacity: int) -> None:
+        """Make room for ``capacity`` machines."""
+        for table in self._tables.values():
+            table.resize(capacity)
+
+    def reset(self, row: int, seed: int) -> None:
+        """Forget everything about ``row``."""
+        for table in self._tables.values():
+            table.reset(row, seed)
+
+    def dump(self, row: int) -> State:
+        """All of it: baselines, the rows that they grow from, and where scoring stands."""
+        return {
+            f"{name}_{kind}": values
+            for name, table in self._tables.items()
+            for kind, values in table.dump(row).items()
+        }
+
+    def load(self, row: int, state: State) -> None:
+        """Take up what `dump` gave; ValueError when the sensors differ."""
+        for name, table in self._tables.items():
+            prefix = f"{name}_"
+            table.load(row, {key[len(prefix) :]: v for key, v in state.items() if key.startswith(prefix)})
