@@ -282,7 +282,7 @@ def test_one_run_at_a_time_writes_to_a_store(here: Path) -> None:
     ("arguments", "says"),
     [
         (["--csv", "nowhere.csv"], "nowhere.csv is no file and no folder"),
-        (["--csv", "x", "--stdin"], "Give --csv or --stdin, not both"),
+        (["--csv", "x", "--stdin"], "Give one of --csv, --stdin and --sources"),
         (["--timezone", "Mars/Base"], "'Mars/Base' is no time zone"),
         (["--history", "two days"], "'two days' is no duration"),
         (["--interval", "0s"], "more than 0"),
