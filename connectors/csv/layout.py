@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+import numpy as np
+
+from connectors.csv.header import UNNAMED, Head, find_head
+from connectors.csv.numbers import NumberError, NumberFormat, number_format
+from connectors.csv.serial import FIRST_SERIAL, LAST_SERIAL, SerialTimes
 from connectors.csv.times import (
+    CLOCK,
     RELATIVE_START,
     CountedTimes,
     NumberTimes,
     TimeError,
     Times,
+    WrittenTimes,
     numbers,
     recognise,
+    tidy,
 )
 from connectors.csv.words import (
     CLOCKS,
     COUNTERS,
     DATES,
-    LABELS,
     MACHINES,
+    QUALITIES,
     ROW_NUMBERS,
     SENSORS,
     TIMES,
     VALUES,
+    is_label,
     missing,
     number_of,
     plain,
     unit_in,
 )
+from pipeline.records import Floats
+from pipeline.wire.cells import judged_by
+from pipeline.wire.quality import quality_of
 
 
 class LayoutError(Exception):
@@ -69,18 +80,24 @@ class CsvOptions:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns by index. Long files have ``sensor`` and ``value``; wide ones ``sensors``."""
+    """The columns by index. Long files have ``sensor`` and ``value``; wide ones ``sensors``.
+
+    ``skip`` records stand before the first row. ``quality``: the column that tells how good a row's values
+    are; ``qualities``: by column of a sensor, the one that tells it of that sensor.
+    """
 
     header: tuple[str, ...]
-    has_header: bool
+    skip: int
     delimiter: str
-    decimal: str
+    numbers: NumberFormat
     time: tuple[int, ...]
     times: Times
     machine: int | None
     sensors: tuple[int, ...] = ()
     sensor: int | None = None
     value: int | None = None
+    quality: int | None = None
+    qualities: Mapping[int, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
@@ -92,9 +109,6 @@ class Layout:
     def cells(self, line: str) -> list[str]:
         """One line's cells."""
         return split([line], self.delimiter)[0]
-
-
-_UNNAMED = "column-"
 
 
 def split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
@@ -145,52 +159,18 @@ def find_layout(lines: Sequence[str], options: CsvOptions) -> Layout:
     rows = _readable(lines, delimiter)
     if not rows:
         raise LayoutError("its first lines are no text in cells")
-    header, has_header = _header(rows)
-    body = [row for row in rows[1:] if len(row) == len(header)] if has_header else rows
+    head = find_head(rows, _is_number)
+    width = len(head.names)
+    body = [row for row in rows[head.skip :] if len(row) == width] if head.has_header else rows[head.skip :]
     if not body:
         raise LayoutError("it has a header and no row that fits it")
-    columns = [[row[i] for row in body if i < len(row)] for i in range(len(header))]
-    decimal = options.decimal or _decimal(columns, delimiter)
-    if decimal == ",":
-        columns_as_numbers = [[cell.replace(",", ".") for cell in column] for column in columns]
-    else:
-        columns_as_numbers = columns
-    roles = _Roles(header, columns, columns_as_numbers, options)
-    return roles.layout(delimiter, decimal, has_header)
-
-
-def _header(rows: list[list[str]]) -> tuple[tuple[str, ...], bool]:
-    """The columns' names; a first row of numbers or times only is no header."""
-    first = rows[0]
-    filled = [cell for cell in first if cell.strip()]
-    has_header = not filled or not all(_is_number(cell) or recognise([cell], UTC) for cell in filled)
-    if has_header and len(rows) > 1:
-        width = Counter(map(len, rows[1:])).most_common(1)[0][0]
-        if len(first) + 1 == width:
-            # Either each row ends in a delimiter, or the header leaves the row numbers' name out (R, pandas).
-            open_end = all(not row[-1].strip() for row in rows[1:] if len(row) == width)
-            first = [*first, ""] if open_end else ["", *first]
-    names: list[str] = []
-    for number, cell in enumerate(first, start=1):
-        name = " ".join(cell.split()) if has_header else ""
-        name = "".join(c for c in name if c.isprintable())[:120] or f"{_UNNAMED}{number}"
-        names.append(name if name not in names else f"{name}-{number}")
-    return tuple(names), has_header
+    columns = [[row[i] for row in body if i < len(row)] for i in range(width)]
+    roles = _Roles(head, columns, options)
+    return roles.layout(delimiter)
 
 
 def _is_number(cell: str) -> bool:
-    return missing(cell) or numbers([cell.replace(",", ".")]) is not None
-
-
-def _decimal(columns: list[list[str]], delimiter: str) -> str:
-    """A comma, where the delimiter is none and cells read as numbers only with it."""
-    if delimiter == ",":
-        return "."
-    cells = [
-        cell for column in columns for cell in column if re.fullmatch(r"\s*-?\d+[.,]\d+(e-?\d+)?\s*", cell)
-    ]
-    commas = sum("," in cell for cell in cells)
-    return "," if commas > len(cells) / 2 else "."
+    return missing(cell) or numbers([cell.replace(",", ".", 1).replace(",", "")]) is not None
 
 
 def _counts(cells: list[str]) -> bool:
@@ -204,25 +184,27 @@ class _Roles:
 
     def __init__(
         self,
-        header: tuple[str, ...],
+        head: Head,
         columns: list[list[str]],
-        as_numbers: list[list[str]],
         options: CsvOptions,
     ) -> None:
-        self.header, self.columns, self.as_numbers, self.options = header, columns, as_numbers, options
-        self.names = [plain(name) for name in header]
+        self.head, self.columns, self.options = head, columns, options
+        self.header, self.as_numbers = head.names, columns
+        self.names = [plain(name) for name in head.names]
         self.notes: list[str] = []
 
-    def layout(self, delimiter: str, decimal: str, has_header: bool) -> Layout:
+    def layout(self, delimiter: str) -> Layout:
         """All of it."""
         sensor, value = self._long()
         machine = self._named(self.options.machine_column, "--machine-column")
         time, times = self._time({sensor, value, machine})
+        format = self._numbers(delimiter, set(time))
+        quality, qualities = self._qualities({*time, sensor, value, machine})
         if machine is None and self.options.machine is None:
             machine = self._by_name(MACHINES, but={*time, sensor, value})
             if machine is not None and sensor is not None and self.names[machine].startswith("unit"):
                 machine = None  # in a long file it is the value's unit
-        taken = {*time, sensor, value, machine}
+        taken = {*time, sensor, value, machine, quality, *qualities.values()}
         if sensor is not None:
             ignored = [name for i, name in enumerate(self.header) if i not in taken]
             sensors: list[int] = []
@@ -230,17 +212,28 @@ class _Roles:
             sensors, ignored = self._sensors(taken)
         if ignored:
             self.notes.append(f"ignored: {', '.join(ignored[:8])}{', …' if len(ignored) > 8 else ''}")
+        if self.head.above:
+            self.notes.append(f"{self.head.above} lines above the header are no rows")
+        if self.head.units:
+            self.notes.append(f"units below the header: {', '.join(filter(None, self.head.units))}")
+        if format.thousands:
+            self.notes.append(f"thousands are parted by {format.thousands!r}, decimals by {format.decimal!r}")
+        if quality is not None or qualities:
+            told = [self.header[i] for i in ([] if quality is None else [quality]) + list(qualities.values())]
+            self.notes.append(f"quality from {', '.join(told[:8])}")
         return Layout(
             self.header,
-            has_header,
+            self.head.skip,
             delimiter,
-            decimal,
+            format,
             time,
             times,
             machine,
             tuple(sensors),
             sensor,
             value,
+            quality,
+            qualities,
             tuple(ignored),
             tuple(self.notes),
         )
@@ -274,17 +267,20 @@ class _Roles:
         return sensor, value
 
     def _sensors(self, taken: set[int | None]) -> tuple[list[int], list[str]]:
-        unwanted = {plain(name) for name in self.options.ignore} | LABELS
+        unwanted = {plain(name) for name in self.options.ignore}
         sensors: list[int] = []
         ignored: list[str] = []
+        labels: list[str] = []
         for i, name in enumerate(self.header):
             if i in taken:
                 continue
             cells = [cell for cell in self.as_numbers[i] if not missing(cell)]
             readable = sum(number_of(cell) is not None for cell in cells)
-            numbered = self.names[i] in ROW_NUMBERS or (name.startswith(_UNNAMED) and _counts(cells))
-            empty = name.startswith(_UNNAMED) and not cells
-            if self.names[i] in unwanted or numbered or empty or (cells and readable <= len(cells) / 2):
+            numbered = self.names[i] in ROW_NUMBERS or (name.startswith(UNNAMED) and _counts(cells))
+            empty = name.startswith(UNNAMED) and not cells
+            if self.names[i] not in unwanted and is_label(name, cells):
+                labels.append(name)
+            elif self.names[i] in unwanted or numbered or empty or (cells and readable <= len(cells) / 2):
                 ignored.append(name)
             else:
                 sensors.append(i)
@@ -292,7 +288,37 @@ class _Roles:
             raise LayoutError(
                 f"it has no column of numbers beside its time; its columns are {', '.join(self.header)}"
             )
+        if labels:
+            self.notes.append(
+                f"labels, no sensors: {', '.join(labels[:8])}{', …' if len(labels) > 8 else ''}"
+            )
         return sensors, ignored
+
+    def _numbers(self, delimiter: str, time: set[int]) -> NumberFormat:
+        values = [column for i, column in enumerate(self.columns) if i not in time]
+        try:
+            format = number_format(values, delimiter, self.options.decimal)
+        except NumberError as error:
+            raise LayoutError(str(error)) from error
+        self.as_numbers = [list(format.plain(column)) for column in self.columns]
+        return format
+
+    def _qualities(self, taken: set[int | None]) -> tuple[int | None, dict[int, int]]:
+        """The column of the rows' quality, and those of single sensors' beside them."""
+        there = {name: i for i, name in enumerate(self.header)}
+        own: dict[int, int] = {}
+        for i, name in enumerate(self.header):
+            of = judged_by(name)
+            if of is not None and of in there and i not in taken and self._tells_quality(i):
+                own[there[of]] = i
+        for i, name in enumerate(self.names):
+            if name in QUALITIES and i not in taken and i not in own.values() and self._tells_quality(i):
+                return i, own
+        return None, own
+
+    def _tells_quality(self, i: int) -> bool:
+        cells = [cell for cell in self.columns[i] if cell.strip()]
+        return bool(cells) and sum(quality_of(cell) is not None for cell in cells) > len(cells) / 2
 
     # -- time
 
@@ -314,11 +340,25 @@ class _Roles:
                 return (date, clock), times
         for i in [*named, *self._counters(but), *self._first_of_dates(but)]:
             if (times := self._times_of(i, must=False)) is not None:
-                return (i,), times
+                return self._with_clock(i, times, but)
         raise LayoutError(
             f"it has no column that looks like a time; its columns are {', '.join(self.header)}. Name it "
             "with --time-column, or say with --time-step how far apart rows are, for example --time-step 1s"
         )
+
+    def _with_clock(self, i: int, times: Times, but: set[int | None]) -> tuple[tuple[int, ...], Times]:
+        """A column that holds days only goes with the one that holds the times of day."""
+        if any(":" in cell for cell in self.columns[i][:20]) or not isinstance(times, WrittenTimes):
+            return (i,), times
+        for clock, column in enumerate(self.columns):
+            cells = [cell for cell in column[:100] if not missing(cell)]
+            if clock in but or clock == i or not cells:
+                continue
+            if sum(CLOCK.fullmatch(tidy(cell)) is not None for cell in cells) > 0.9 * len(cells):
+                both = [f"{d} {c}" for d, c in zip(self.columns[i], column, strict=False)]
+                if (together := self._recognise(both)) is not None:
+                    return (i, clock), together
+        return (i,), times
 
     def _counters(self, but: set[int | None]) -> list[int]:
         return [i for i, name in enumerate(self.names) if name in COUNTERS and i not in but]
@@ -330,6 +370,18 @@ class _Roles:
             for i, column in enumerate(self.columns)
             if i not in but and numbers([c for c in column[:20] if not missing(c)]) is None
         ]
+
+    def _are_days(self, i: int, values: Floats) -> bool:
+        """Whether numbers of our era's size in days (spreadsheets' serial dates) are such."""
+        said = self.head.units[i].lower() if i < len(self.head.units) else ""
+        if not len(values) or not FIRST_SERIAL <= np.median(values) <= LAST_SERIAL:
+            return False
+        steps = np.abs(np.diff(values))
+        return (
+            said in ("day", "days", "d", "date", "일")
+            or self.names[i] in DATES
+            or bool(len(steps) and 0 < np.median(steps) <= 0.05)
+        )
 
     def _recognise(self, cells: list[str]) -> Times | None:
         try:
@@ -345,6 +397,8 @@ class _Roles:
             if times is not None:
                 return times
         values = numbers([cell for cell in cells if not missing(cell)])
+        if values is not None and options.time_unit is None and self._are_days(i, values):
+            return SerialTimes(options.zone)
         if values is None or not len(values):
             if must:
                 example = next((cell for cell in self.columns[i] if cell.strip()), "")

@@ -14,6 +14,7 @@ import numpy as np
 from connectors.base.contract import Source
 from connectors.csv.layout import CsvOptions, Layout, LayoutError, find_layout
 from connectors.csv.lines import Line, blocks, count_lines, guess_encoding, opened
+from connectors.csv.order import MOST_BYTES, goes_back, sorted_frames
 from connectors.csv.table import Table, read_table
 from connectors.csv.tags import TagRows
 from pipeline.machine import LEVELS, parse_machine
@@ -31,13 +32,17 @@ class CsvError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A file that was understood. ``lines`` is how many it has, ``received`` its time of change (ms)."""
+    """A file that was understood. ``lines`` is how many it has, ``received`` its time of change (ms).
+
+    ``unsorted``: its times go back and forth, so that it is read whole before a reading is given out.
+    """
 
     path: Path
     layout: Layout
     encoding: str
     lines: int
     received: int
+    unsorted: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -46,7 +51,8 @@ class CsvFile:
         what = "one value a row" if self.layout.long else f"{count} sensor{'s' if count != 1 else ''}"
         machine = "" if self.layout.machine is None else f", machine from {self._name(self.layout.machine)!r}"
         time = "" if not self.layout.time else f" in {' '.join(map(repr, map(self._name, self.layout.time)))}"
-        return (f"{what}{machine}, times{time}: {self.layout.times.title}", *self.layout.notes)
+        order = ("its times go back and forth: it is put in order first",) if self.unsorted else ()
+        return (f"{what}{machine}, times{time}: {self.layout.times.title}", *self.layout.notes, *order)
 
     def _name(self, column: int) -> str:
         return self.layout.header[column]
@@ -83,7 +89,7 @@ class CsvSource(Source):
         if options.machine is not None or any(file.layout.machine is not None for file in self.files):
             self.files.sort(key=_first_time)
         self._check_names()
-        rows = [file.lines - file.layout.has_header for file in self.files]
+        rows = [file.lines - file.layout.skip for file in self.files]
         self.total = None if any(file.layout.long for file in self.files) else sum(rows)
 
     def _check_names(self) -> None:
@@ -104,18 +110,30 @@ class CsvSource(Source):
             yield from self._file(file)
 
     def _file(self, file: CsvFile) -> Iterator[Frame | Rejection]:
-        # Times that are counted go on within a file: each reading of it begins anew.
-        layout = understand(file.path, self.options).layout if not file.layout.time else file.layout
+        if not file.unsorted:
+            yield from self._rows(file)
+            return
+        frames: list[Frame] = []
+        for item in self._rows(file):
+            if isinstance(item, Rejection):
+                yield item
+            else:
+                frames.append(item)
+        yield from sorted_frames(frames)
+
+    def _rows(self, file: CsvFile) -> Iterator[Frame | Rejection]:
+        # Times go on within a file: each reading of it begins anew.
+        layout = replace(file.layout, times=file.layout.times.fresh())
         file = replace(file, layout=layout)
         names = MachineNames(file, self.options)
-        tags = TagRows(layout, self.options.align) if layout.long else None
+        tags = TagRows(layout, self.options.align, whole=file.unsorted) if layout.long else None
         with opened(file.path, file.encoding) as stream:
-            skip = layout.has_header
+            skip = layout.skip
             for lines in blocks(stream):
                 if self._closed.is_set():
                     return
-                table = read_table(lines[1:] if skip else lines, file.layout, _codec(file.encoding))
-                skip = False
+                table = read_table(lines[skip:], layout, _codec(file.encoding))
+                skip = max(0, skip - len(lines))
                 yield from _rejections(table, file)
                 yield from tags.add(table, names) if tags is not None else _wide(table, file, names)
         if tags is not None:
@@ -166,7 +184,15 @@ def understand(path: Path, options: CsvOptions) -> CsvFile:
             if not line.too_long
         ]
         layout = find_layout(text, options)
-        return CsvFile(path, layout, encoding, count_lines(path), path.stat().st_mtime_ns // 1_000_000)
+        unsorted = goes_back(path, replace(layout, times=layout.times.fresh()), encoding, _codec(encoding))
+        if unsorted and path.stat().st_size > MOST_BYTES:
+            raise LayoutError(
+                f"its times go back and forth, and it is too large to be put in order here "
+                f"({path.stat().st_size >> 20} MB, at most {MOST_BYTES >> 20}): sort it by its time, or cut "
+                "it into a file a machine or tag"
+            )
+        changed = path.stat().st_mtime_ns // 1_000_000
+        return CsvFile(path, layout, encoding, count_lines(path), changed, unsorted)
     except OSError as error:
         raise LayoutError(f"it cannot be read: {error}") from error
     except LookupError as error:
@@ -186,7 +212,9 @@ def _unread(path: Path, why: str) -> Rejection:
 def _first_time(file: CsvFile) -> tuple[int, str]:
     with opened(file.path, file.encoding) as stream:
         for lines in blocks(stream, 1 << 16):
-            table = read_table(lines[file.layout.has_header :][:20], file.layout, _codec(file.encoding))
+            rows = lines[file.layout.skip :][:20]
+            times = file.layout.times.fresh()
+            table = read_table(rows, replace(file.layout, times=times), _codec(file.encoding))
             if len(table.time):
                 return int(table.time[0]), str(file.path)
             break
@@ -212,12 +240,13 @@ def _wide(table: Table, file: CsvFile, names: MachineNames) -> Iterator[Frame]:
     if not len(table.time):
         return
     if table.machine is None:
-        yield Frame(names.of(None), table.time, sensors, table.values)
+        yield Frame(names.of(None), table.time, sensors, table.values, table.uncertain)
         return
     own, first, which = np.unique(np.array(table.machine), return_index=True, return_inverse=True)
     for number in np.argsort(first):  # in the order in which they come
         rows = np.flatnonzero(which == number)
-        yield Frame(names.of(str(own[number])), table.time[rows], sensors, table.values[rows])
+        uncertain = None if table.uncertain is None else table.uncertain[rows]
+        yield Frame(names.of(str(own[number])), table.time[rows], sensors, table.values[rows], uncertain)
 
 
 class MachineNames:

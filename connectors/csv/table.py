@@ -14,6 +14,7 @@ from connectors.csv.lines import MAX_LINE, Line
 from connectors.csv.words import missing, number_of
 from detectors.batch import Bools
 from pipeline.records import Floats, Ints, Reason
+from pipeline.wire.cells import apply_quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,17 @@ class Bad:
 
 @dataclass(slots=True)
 class Table:
-    """n rows. ``values`` (n, k) in wide files; ``machine`` and ``tag`` (n,) where there are such columns."""
+    """n rows. ``values`` (n, k) in wide files; ``machine`` and ``tag`` (n,) where there are such columns.
+
+    ``uncertain`` (n, k): values of uncertain quality; None = there are none.
+    """
 
     time: Ints
     values: Floats
     machine: Sequence[str] | None
     tag: Sequence[str] | None
     bad: list[Bad] = field(default_factory=list)
+    uncertain: Bools | None = None
 
 
 def read_table(lines: Sequence[Line], layout: Layout, codec: str) -> Table:
@@ -56,7 +61,8 @@ def read_table(lines: Sequence[Line], layout: Layout, codec: str) -> Table:
     values = np.empty((len(rows), len(numeric)))
     for k, i in enumerate(numeric):
         name = None if layout.long else layout.header[i]
-        values[:, k] = _numbers(columns[i], name, layout.decimal, kept, good, bad)
+        values[:, k] = _numbers(layout.numbers.plain(columns[i]), columns[i], name, kept, good, bad)
+    uncertain = _judge(values, columns, numeric, layout)
     machine = None if layout.machine is None else columns[layout.machine]
     if machine is not None:
         for i, cell in enumerate(machine):
@@ -68,9 +74,21 @@ def read_table(lines: Sequence[Line], layout: Layout, codec: str) -> Table:
     bad.sort(key=lambda one: one.line.number)
     if not good.all():
         time, values = time[good], values[good]
+        uncertain = None if uncertain is None else uncertain[good]
         machine = None if machine is None else [c for c, g in zip(machine, good, strict=True) if g]
         tag = None if tag is None else [c for c, g in zip(tag, good, strict=True) if g]
-    return Table(time, values, machine, tag, bad)
+    return Table(time, values, machine, tag, bad, uncertain)
+
+
+def _judge(
+    values: Floats, columns: Sequence[Sequence[str]], numeric: Sequence[int], layout: Layout
+) -> Bools | None:
+    """Make values of bad quality missing; return which are uncertain (n, k), None when none is."""
+    if layout.quality is None and not layout.qualities:
+        return None
+    shared = None if layout.quality is None else list(columns[layout.quality])
+    own = {i: list(columns[quality]) for i, quality in layout.qualities.items()}
+    return apply_quality(values, [own.get(i, shared) for i in numeric])
 
 
 def _rows(
@@ -130,22 +148,20 @@ def _keep(
 
 def _numbers(
     cells: Sequence[str],
+    written: Sequence[str],
     sensor: str | None,
-    decimal: str,
     lines: list[Line],
     wanted: Bools,
     bad: list[Bad],
 ) -> Floats:
-    """The cells as numbers, NaN where missing or none."""
-    if decimal == ",":
-        cells = [cell.replace(",", ".") for cell in cells]
+    """The cells as numbers, NaN where missing or none; ``written`` as the file has them."""
     try:
         values = np.array(list(map(float, cells)))
     except ValueError:
         values = np.array([_number(cell) for cell in cells])
         for i in np.flatnonzero(np.isnan(values) & wanted).tolist():
             if number_of(cells[i]) is None and not missing(cells[i]):
-                detail = f"{sensor + ': ' if sensor else ''}{cells[i][:60]!r} is no number; value left out"
+                detail = f"{sensor + ': ' if sensor else ''}{written[i][:60]!r} is no number; value left out"
                 bad.append(Bad(lines[i], Reason.VALUE_TYPE, detail, sensor))
     infinite = np.isinf(values)
     if infinite.any():

@@ -8,23 +8,25 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
+from connectors.csv.wall_clock import WallClock
 from detectors.batch import Bools
 from pipeline.records import Floats, Ints
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _MS = timedelta(milliseconds=1)
-_HOUR = 3_600_000
 
 #: Numbers count from here when they are too small to be times of our era.
 RELATIVE_START = 946_684_800_000  # 2000-01-01
 #: Outside of 1900 .. 2200 a time is a mistake.
 EARLIEST, LATEST = -2_208_988_800_000, 7_258_118_400_000
+
+#: Mid-1979 in ms since 1970: the least that `epoch_unit` takes for a time of our era.
+_TEN_YEARS = 300_000_000_000
 
 _DATES = [
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y. %m. %d.", "%Y. %m. %d"),
@@ -54,18 +56,24 @@ class Times(ABC):
 
     #: in words, for the reader of a run's output
     title: str
+    #: ms UTC: an earlier time is none
+    earliest: int = EARLIEST
+
+    def fresh(self) -> Times:
+        """The same for another pass over the file, with nothing remembered of the last one."""
+        return self
 
     def parse(self, cells: Sequence[str]) -> tuple[Ints, Bools]:
         """Each cell's time (n,) in ms, and whether it is one (n,); where not, the time is 0."""
         try:
             time = self._many(cells)
-            good = (time >= EARLIEST) & (time < LATEST)
+            good = (time >= self.earliest) & (time < LATEST)
         except (ValueError, OverflowError):
             time, good = np.zeros(len(cells), dtype=np.int64), np.zeros(len(cells), dtype=bool)
             for i, cell in enumerate(cells):
                 try:
                     time[i] = self._many((cell,))[0]
-                    good[i] = EARLIEST <= time[i] < LATEST
+                    good[i] = self.earliest <= time[i] < LATEST
                 except (ValueError, OverflowError):
                     pass
         return np.where(good, time, 0), good
@@ -78,8 +86,8 @@ class Times(ABC):
 class NumberTimes(Times):
     """Numbers of ``unit`` ms each, from ``start`` (ms UTC)."""
 
-    def __init__(self, unit: float, start: int, title: str) -> None:
-        self.unit, self.start, self.title = unit, start, title
+    def __init__(self, unit: float, start: int, title: str, earliest: int = EARLIEST) -> None:
+        self.unit, self.start, self.title, self.earliest = unit, start, title, earliest
 
     def _many(self, cells: Sequence[str]) -> Ints:
         counts = np.array([float(cell.replace(",", ".")) for cell in cells])
@@ -97,6 +105,11 @@ class WrittenTimes(Times):
     def __init__(self, format: str | None, zone: tzinfo) -> None:
         self.format, self.zone = format, zone
         self.title = f"{format or 'ISO 8601'}, {zone} where no zone is given"
+        self._clock = WallClock(zone)
+
+    def fresh(self) -> Times:
+        """The same, at the beginning of a file."""
+        return WrittenTimes(self.format, self.zone)
 
     def _many(self, cells: Sequence[str]) -> Ints:
         cells = [tidy(cell) for cell in cells]
@@ -105,23 +118,31 @@ class WrittenTimes(Times):
         if all(map(_ISO.fullmatch, cells)):
             # numpy reads these in C; it knows no comma before fractions
             ms = np.array([cell.replace(",", ".") for cell in cells], dtype="datetime64[ms]")
-            return to_utc(ms.astype(np.int64), self.zone)
+            return self._clock.to_utc(ms.astype(np.int64))
         return self._from([datetime.fromisoformat(cell) for cell in cells])
 
     def _from(self, times: list[datetime]) -> Ints:
         naive = [t.tzinfo is None for t in times]
         if all(naive):
-            return to_utc(np.array([(t - _NAIVE_EPOCH) // _MS for t in times], dtype=np.int64), self.zone)
+            return self._clock.to_utc(np.array([(t - _NAIVE_EPOCH) // _MS for t in times], dtype=np.int64))
         zoned = [t.replace(tzinfo=self.zone) if bare else t for t, bare in zip(times, naive, strict=True)]
         return np.array([(t - _EPOCH) // _MS for t in zoned], dtype=np.int64)
+
+
+#: A time of day without its day.
+CLOCK = re.compile(r"\d{1,2}[:.]\d\d([:.]\d\d([.,]\d+)?)?(\s?[AaPp][Mm])?|[AaPp][Mm]\s?\d{1,2}:\d\d(:\d\d)?")
 
 
 class CountedTimes(Times):
     """No time column: rows are ``step`` ms apart, the first at ``start``. The cells are ignored."""
 
     def __init__(self, step: int, start: int) -> None:
-        self.step, self._next = step, start
+        self.step, self._start, self._next = step, start, start
         self.title = f"rows {step / 1000:g} s apart"
+
+    def fresh(self) -> Times:
+        """The same from its start."""
+        return CountedTimes(self.step, self._start)
 
     def _many(self, cells: Sequence[str]) -> Ints:
         time = self._next + np.arange(len(cells)) * self.step
@@ -132,24 +153,6 @@ class CountedTimes(Times):
 def tidy(cell: str) -> str:
     """A time as `strptime` takes it: Korean halves of the day become AM and PM."""
     return cell.strip().replace("오전", "AM").replace("오후", "PM")
-
-
-@lru_cache(maxsize=1 << 16)
-def _offset(hour: int, zone: tzinfo) -> int:
-    moment = _NAIVE_EPOCH + timedelta(hours=hour)
-    return (moment.replace(tzinfo=zone).utcoffset() or timedelta()) // _MS
-
-
-def to_utc(local: Ints, zone: tzinfo) -> Ints:
-    """Local times (ms since 1970 of a clock on the wall) to ms UTC.
-
-    When clocks are set back, an hour comes twice: it is taken for the first of the two.
-    """
-    if zone is UTC or not len(local):
-        return local
-    hours, which = np.unique(local // _HOUR, return_inverse=True)
-    offsets = np.array([_offset(int(hour), zone) for hour in hours], dtype=np.int64)
-    return local - offsets[which]
 
 
 def numbers(cells: Sequence[str]) -> Floats | None:
@@ -197,7 +200,8 @@ def recognise(cells: Sequence[str], zone: tzinfo, format: str | None = None) -> 
         if unit is None:
             return _compact_dates(cells, zone)
         names = {1e3: "seconds", 1.0: "milliseconds", 1e-3: "microseconds", 1e-6: "nanoseconds"}
-        return NumberTimes(unit, 0, f"{names[unit]} since 1970")
+        # in another unit a time of our era lies centuries off, or shortly after 1970
+        return NumberTimes(unit, 0, f"{names[unit]} since 1970", earliest=_TEN_YEARS)
     iso = WrittenTimes(None, zone)
     _, good = iso.parse(cells)
     if good.mean() > 0.5:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 
 def plain(name: str) -> str:
@@ -25,15 +26,18 @@ LABELS = frozenset(
         "failure machinefailure rul"
     )
 )
+_LABEL_ENDS = _words("groundtruth label labels anomaly anomalies changepoint")
+_LABEL_SHAPE = re.compile(r"(?i)is[_ ].+|.+[_ ]flag")
 ROW_NUMBERS = frozenset(_words("index row rownumber no id unnamed0 순번 번호"))
 
 #: Times, the likeliest first.
 TIMES = _words(
     "timestamp datetime time date eventtime ts dt timestamputc datetimeutc utc epoch unixtime recordedat "
-    "measuredat createdat 시간 일시 측정시간 측정일시 시각 날짜 일자"
+    "measuredat createdat zeitstempel zeit datum uhrzeit fecha horodatage "
+    "시간 일시 측정시간 측정일시 시각 날짜 일자"
 )
-DATES = frozenset(_words("date 날짜 일자"))
-CLOCKS = frozenset(_words("time 시간 시각"))
+DATES = frozenset(_words("date datum fecha data 날짜 일자"))
+CLOCKS = frozenset(_words("time uhrzeit clock heure hora 시간 시각"))
 
 #: Columns that count, and how long one of them is taken to last, in ms.
 COUNTERS: dict[str, float] = {
@@ -53,6 +57,8 @@ SENSORS = _words(
     "sensor sensorid sensorname tag tagname tagid variable metric signal parameter channel measurement item "
     "attribute 센서 센서명 태그 항목"
 )
+#: Columns that tell how good a value is.
+QUALITIES = frozenset(_words("quality qualitycode opcquality q statuscode 품질"))
 VALUES = _words("value val reading measuredvalue 값 측정값")
 
 _UNITS: dict[str, float] = {
@@ -77,6 +83,20 @@ def unit_in(name: str) -> float | None:
     """
     found = re.search(rf"[(\[_ ]({'|'.join(_UNITS)})[)\]]?$", name.strip().lower())
     return _UNITS[found[1]] if found else None
+
+
+def is_label(name: str, cells: Sequence[str]) -> bool:
+    """Whether a column of ``cells`` holds labels of a data set: by its name, or by that and only 0 and 1.
+
+    >>> is_label("Motor Ground Truth", ["0"]), is_label("is_fault", ["0", "1"]), is_label("is_amps", ["3"])
+    (True, True, False)
+    """
+    own = plain(name)
+    if own in LABELS or own.endswith(_LABEL_ENDS):
+        return True
+    if not _LABEL_SHAPE.fullmatch(name.strip()):
+        return False
+    return {number_of(cell) for cell in cells} <= {0.0, 1.0, None}
 
 
 _MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a", "-", "--", "nat"))

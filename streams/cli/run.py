@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+#: The exit code of a run that did its work, but for files that cannot be read.
+UNREAD = 3
+
 _SIMULATOR = "The simulated plant (when neither --csv nor --stdin is given)"
 _FILES = "Files (--csv)"
 _PLACE = "Where results go"
@@ -168,7 +171,8 @@ def run(
 ) -> None:
     """Watch machines: score every reading, raise alarms, keep it all in SQLite, show it on a local page.
 
-    Without options it simulates a plant: nine days of history in seconds, then live.
+    Without options it simulates a plant: nine days of history in seconds, then live. Ends with 3 where some
+    of a folder's files cannot be read.
     """
     from connectors.csv.layout import CsvOptions
     from streams.cli.errors import CommandError
@@ -223,3 +227,5 @@ def run(
         if chosen is None:
             chosen, settings = choose_simulator(simulation, settings, sink, exit_at_end=exit_at_end)
         run_embedded(settings, chosen, sink, how)
+    if chosen.unread:
+        raise typer.Exit(UNREAD)

@@ -88,6 +88,11 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
         with terminal:
             tally = run.run()
         terminal.summary(tally, rows)
+        if chosen.unread:
+            files = "1 file" if len(chosen.unread) == 1 else f"{len(chosen.unread)} files"
+            terminal.say(f"{files} could not be read:", "yellow")
+            for why in chosen.unread:
+                terminal.say(f"  {why}", "yellow")
         if how.page and not how.exit_at_end and not ending.asked:
             terminal.say("The page stays up: Ctrl-C ends it.", "dim")
             ending.wait()

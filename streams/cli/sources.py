@@ -129,7 +129,10 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A source, whether its models live on in the store, and what to call it."""
+    """A source, whether its models live on in the store, and what to call it.
+
+    ``unread``: what of it cannot be read at all, and why.
+    """
 
     source: Source
     keep_state: bool
@@ -137,6 +140,7 @@ class Chosen:
     total: int | None = None
     live: int | None = None
     notes: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def choose_simulator(
@@ -159,10 +163,8 @@ def choose_csv(path: Path, options: CsvOptions = AS_FOUND) -> Chosen:
         raise CommandError(str(error)) from error
     title = f"{len(source.files)} CSV files of {path}" if len(source.files) > 1 else str(source.files[0].path)
     notes = describe(source)
-    if source.unread:
-        files = "1 file" if len(source.unread) == 1 else f"{len(source.unread)} files"
-        notes.append(f"{files} cannot be read: see the rejected input")
-    return Chosen(source, False, title, source.total, notes=notes)
+    unread = [rejection.detail for rejection in source.unread]
+    return Chosen(source, False, title, source.total, notes=notes, unread=unread)
 
 
 def choose_sources(settings: Settings) -> Chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -435,3 +435,153 @@ def test_whatever_a_file_holds_it_is_read_or_refused_in_words(
         else:
             assert isinstance(item, Rejection)
             assert item.detail.startswith(f"{path}:")
+
+
+# -- what spreadsheets and loggers write
+
+
+def stamps(n: int, step: int = 5000) -> list[int]:
+    return [T0 + step * i for i in range(n)]
+
+
+def shown(time: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    return datetime.fromtimestamp(time / 1000, UTC).strftime(form)
+
+
+def test_newest_first_and_tag_after_tag_are_put_in_order(csv: Any) -> None:
+    times = stamps(40_000, 1000)
+    rows = "".join(f"{shown(time)},{i},{-i}\n" for i, time in reversed(list(enumerate(times))))
+    path = csv("time,a,b\n" + rows)
+    assert path.stat().st_size > csv_lines.BLOCK_BYTES
+    frame = only(path)
+    assert frame.time.tolist() == times
+    assert frame.values[:, 1].tolist() == [-i for i in range(40_000)]
+    tags = "".join(
+        f"{shown(time)},P-1,{tag},{i}\n" for tag in ("a", "b", "c") for i, time in enumerate(times[:20_000])
+    )
+    frame = only(csv("time,asset,tag,value\n" + tags))
+    assert frame.time.tolist() == times[:20_000]
+    assert not np.isnan(frame.values).any()
+
+
+def test_machines_one_after_the_other_are_in_order(csv: Any) -> None:
+    rows = "".join(f"{unit},{shown(time)},1\n" for unit in ("x", "y") for time in stamps(30_000))
+    source = CsvSource(csv("unit,time,a\n" + rows))
+    assert not source.files[0].unsorted
+    frames, _ = read(source.path)
+    assert [frame.time.tolist() for frame in frames.values()] == [stamps(30_000)] * 2
+
+
+def test_a_file_out_of_order_that_is_too_large_says_what_to_do(csv: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("connectors.csv.source.MOST_BYTES", 10)
+    rows = "".join(f"{shown(time)},1\n" for time in reversed(stamps(2000)))
+    with pytest.raises(CsvError, match="sort it by its time"):
+        CsvSource(csv("time,a\n" + rows))
+
+
+@pytest.mark.parametrize("names", ["Datum;Uhrzeit", "day;moment"])
+def test_date_and_time_of_day_in_two_columns(csv: Any, names: str) -> None:
+    rows = "".join(f"{shown(t, '%d.%m.%Y')};{shown(t, '%H:%M:%S')};{i},5\n" for i, t in enumerate(stamps(50)))
+    frame = only(csv(f"{names};a\n{rows}"))
+    assert frame.time.tolist() == stamps(50)
+    assert frame.sensors == ("a",)
+
+
+def test_serial_dates_and_a_row_of_units(csv: Any) -> None:
+    serial = [f"{(time + 2_209_161_600_000) / 86_400_000:.8f}" for time in stamps(100)]
+    rows = "".join(f"{cell},{i}.5\n" for i, cell in enumerate(serial))
+    source = CsvSource(csv("Time,temp\ndays,degC\n" + rows))
+    assert any("degC" in note for note in describe(source))
+    frame = only(source.path)
+    assert frame.time.tolist() == stamps(100)
+    assert frame.values[:, 0].tolist() == [i + 0.5 for i in range(100)]
+
+
+def test_a_counter_of_days_size_is_no_date(csv: Any) -> None:
+    frame = only(csv("time,a\n" + "".join(f"{40_000 + i},{i}\n" for i in range(50))), time_unit=1000.0)
+    assert np.diff(frame.time).tolist() == [1000] * 49
+
+
+def test_lines_above_the_header_and_below_the_table(csv: Any) -> None:
+    rows = "".join(f"{shown(time)},{i},2\n" for i, time in enumerate(stamps(50)))
+    frames, rejections = read(csv(f"version=1.0\nfile created: 2026\n\ntime,temp,vib\n{rows}--- end ---\n"))
+    (frame,) = frames.values()
+    assert frame.sensors == ("temp", "vib")
+    assert frame.time.tolist() == stamps(50)
+    (rejection,) = rejections
+    assert rejection.original == b"--- end ---"
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cells", "expected"),
+    [
+        (",", ('"1,480"', '"25,300"', "60.123"), [1480, 25300, 60.123]),
+        (";", ("1,480", "25,300", "60.1"), [1480, 25300, 60.1]),
+        (";", ("1.480", "25.300,5", "60,1"), [1480, 25300.5, 60.1]),
+        (";", ("1,480", "2,300", "0,123"), [1.48, 2.3, 0.123]),
+        (";", ("1.480", "2.300", "60.123"), [1.48, 2.3, 60.123]),
+        (";", ("1,234,567", "1", "2"), [1234567, 1, 2]),
+        (",", ('"1.234.567,5"', '"60,1"', "2"), [1234567.5, 60.1, 2]),
+    ],
+)
+def test_thousands(csv: Any, delimiter: str, cells: tuple[str, ...], expected: list[float]) -> None:
+    rows = "".join(delimiter.join((shown(time), *cells)) + "\n" for time in stamps(20))
+    frame = only(csv(delimiter.join(("time", "a", "b", "c")) + "\n" + rows))
+    assert frame.values[0].tolist() == expected
+
+
+def test_numbers_that_could_be_either_are_asked_for(csv: Any) -> None:
+    path = csv("time;a;b\n" + "".join(f"{shown(time)};1,480;60.123\n" for time in stamps(20)))
+    with pytest.raises(CsvError, match="--decimal"):
+        CsvSource(path)
+    assert only(path, decimal=".").values[0].tolist() == [1480, 60.123]
+    assert only(path, decimal=",").values[0].tolist() == [1.48, 60123]
+
+
+def test_a_unit_of_time_that_changes_is_named(csv: Any) -> None:
+    cells = [str(t if i < 60 else t // 1000) for i, t in enumerate(stamps(100))]
+    frames, rejections = read(csv("time,a\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells))))
+    (frame,) = frames.values()
+    assert frame.time.tolist() == stamps(60)
+    assert len(rejections) == 40
+    assert "no time as in the rest" in rejections[0].detail
+
+
+@pytest.mark.parametrize("step", [60_000, 600_000, 1_800_000])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_hour_that_comes_twice(csv: Any, step: int, backwards: bool) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    first = 1_792_879_200_000  # 2026-10-24T22:00Z
+    times = [first + step * i for i in range(6 * 3_600_000 // step)]
+    written = [datetime.fromtimestamp(t / 1000, zone).strftime("%Y-%m-%d %H:%M:%S") for t in times]
+    lines = [f"{cell},{i}\n" for i, cell in enumerate(written)]
+    frame = only(csv("time,a\n" + "".join(reversed(lines) if backwards else lines)), zone=zone)
+    assert sorted(zip(frame.time.tolist(), frame.values[:, 0].tolist(), strict=True)) == list(
+        zip(times, range(len(times)), strict=True)
+    )
+
+
+def test_quality_of_rows_and_of_sensors(csv: Any) -> None:
+    judged = ["Good", "Bad", "Uncertain", "0", "192"]
+    rows = "".join(f"{shown(t)},a,{i},{q}\n" for i, (t, q) in enumerate(zip(stamps(5), judged, strict=True)))
+    frame = only(csv("time,tag,value,quality\n" + rows))
+    assert np.isnan(frame.values[:, 0]).tolist() == [False, True, False, True, False]
+    (whole,) = list(CsvSource(csv("time,tag,value,quality\n" + rows)))[-1:]
+    assert isinstance(whole, Frame)
+    wide = "time,temp,temp_quality,vib\n" + "".join(
+        f"{shown(t)},{i},{judged[i]},7\n" for i, t in enumerate(stamps(5))
+    )
+    (only_frame,) = [item for item in CsvSource(csv(wide)) if isinstance(item, Frame)]
+    assert only_frame.sensors == ("temp", "vib")
+    assert np.isnan(only_frame.values[:, 0]).tolist() == [False, True, False, True, False]
+    assert only_frame.uncertain is not None
+    assert only_frame.uncertain.tolist() == [[i == 2, False] for i in range(5)]
+
+
+def test_labels_are_told_and_no_sensors(csv: Any) -> None:
+    header = "time,temp,Pump Ground Truth,is_fault,door_flag,is_amps"
+    rows = "".join(f"{shown(t)},{i},0,{i % 2},{i % 2},{i}.5\n" for i, t in enumerate(stamps(30)))
+    source = CsvSource(csv(f"{header}\n{rows}"))
+    assert only(source.path).sensors == ("temp", "is_amps")
+    told = [note for note in describe(source) if "labels" in note]
+    assert told == ["labels, no sensors: Pump Ground Truth, is_fault, door_flag"]

@@ -330,3 +330,16 @@ def test_simulated_lines_are_the_same_each_time_and_their_truth_beside_them(here
     piped = yeji(here, "run", "--stdin", "--exit", "--no-page", stdin=first.stdout)
     assert re.search(r"readings +960 in", piped.stdout.decode())
     assert re.search(r"rejected +none", piped.stdout.decode())
+
+
+def test_a_folder_with_a_file_that_cannot_be_read_says_so_last_and_ends_with_3(here: Path) -> None:
+    folder = here / "files"
+    folder.mkdir()
+    rows = "".join(f"2026-09-01T00:{i // 60:02}:{i % 60:02}Z,{i}\n" for i in range(120))
+    (folder / "pump.csv").write_text("time,temp\n" + rows)
+    (folder / "notes.txt").write_text("nothing\nto read\n")
+    done = yeji(here, "run", "--csv", "files", "--exit", "--no-page")
+    assert done.returncode == 3, done.stderr
+    *_, said, why = done.stdout.decode().strip().splitlines()
+    assert said == "1 file could not be read:"
+    assert "notes.txt" in why
