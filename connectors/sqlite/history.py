@@ -38,7 +38,7 @@ class SqliteHistory(History):
     """The store at ``path``, opened read-only: a writer is never held up."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `connectors.sqlite.schema.StoreError` when there is no such store."""
+        """Raises `connectors.sqlite.files.StoreError` when there is no such store."""
         self.path = path
         self._lock = Lock()
         self._idle: list[sqlite3.Connection] = [open_reader(path)]

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from connectors.sqlite.steps import migrate
+from connectors.sqlite.files import FileKind, StoreError
 
 #: "yeji" in ASCII: says in the file's header whose file it is (PRAGMA application_id).
 APPLICATION_ID = 0x79656A69
@@ -99,44 +99,21 @@ _STEPS: tuple[str, ...] = (
     """,
 )
 
-#: The version that this code writes (PRAGMA user_version).
-VERSION = len(_STEPS)
+#: Yeji's store of results. Larger pages suit rows of many kB.
+STORE = FileKind(
+    application_id=APPLICATION_ID,
+    what="a store of results",
+    steps=_STEPS,
+    first=("page_size = 16384", "auto_vacuum = INCREMENTAL"),
+    pragmas=("foreign_keys = ON",),
+)
 
-
-class StoreError(Exception):
-    """The file cannot be used as Yeji's store; the message says why and what to do."""
-
-
-class NewerStoreError(StoreError):
-    """The file was written by a newer Yeji than this one."""
+VERSION = STORE.version
 
 
 def open_writer(path: Path, patience: float = 30.0) -> sqlite3.Connection:
-    """Open ``path`` for writing; create it, or bring it up to `VERSION`.
-
-    ``patience``: seconds to wait for another writer.
-    Raises `NewerStoreError` for a newer file and `StoreError` for one that is not Yeji's.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-    try:
-        _check(db, path)
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            # These three take effect only before the first table. Larger pages suit rows of many kB.
-            db.execute("PRAGMA page_size = 16384")
-            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        migrate(db, _STEPS)
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise _not_ours(path, error) from error
-    except BaseException:
-        db.close()
-        raise
-    return db
+    """Open ``path`` for writing, as `FileKind.open`."""
+    return STORE.open(path, patience)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -151,7 +128,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        _check(db, path)
+        STORE.check(db, path)
         if (version := db.execute("PRAGMA user_version").fetchone()[0]) < VERSION:
             raise StoreError(
                 f"{path} has version {version} of the store and this Yeji reads {VERSION}. "
@@ -159,27 +136,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
             )
     except sqlite3.DatabaseError as error:
         db.close()
-        raise _not_ours(path, error) from error
+        raise STORE.unreadable(path, error) from error
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _not_ours(path: Path, error: sqlite3.Error) -> StoreError:
-    return StoreError(
-        f"{path} cannot be opened as a store: {error}. Correct the path, or move the file away."
-    )
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    owner = db.execute("PRAGMA application_id").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if tables and owner != APPLICATION_ID:
-        raise StoreError(f"{path} is an SQLite file of another program. Give another path.")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise NewerStoreError(
-            f"{path} was written by a newer Yeji (store version {version}; this one knows {VERSION}). "
-            "Upgrade this Yeji, or give another path; the file was not touched."
-        )

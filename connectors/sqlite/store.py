@@ -68,7 +68,7 @@ class SqliteSink(Sink):
         self._pruned: int | None = None
 
     def setup(self) -> None:
-        """Open the file, or create it. Raises `connectors.sqlite.schema.StoreError`."""
+        """Open the file, or create it. Raises `connectors.sqlite.files.StoreError`."""
         if self._db is None:
             self._db = open_writer(self.path, self.patience)
 

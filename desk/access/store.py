@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import FileKind
 
 #: "yjac" in ASCII (PRAGMA application_id).
 APPLICATION_ID = 0x796A6163
-VERSION = 1
 
-_TABLES = """
+# One entry a version: the step from the version before it. Steps are never edited once released.
+_STEPS = (
+    """
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
@@ -57,13 +58,18 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_by_subject ON attempts (subject, at);
 CREATE TABLE work_orders (
-    alarm TEXT PRIMARY KEY,             -- AlarmEvent.id
-    number TEXT NOT NULL,
-    url TEXT NOT NULL,
-    by TEXT NOT NULL,
-    at INTEGER NOT NULL
+    alarm TEXT PRIMARY KEY, number TEXT NOT NULL, url TEXT NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL
 ) WITHOUT ROWID;
-"""
+    """,
+    # Work orders are the desk's: whoever opens both moves them (`AccessStore.move_work_orders`).
+    "ALTER TABLE work_orders RENAME TO work_orders_to_move;",
+)
+ACCESS = FileKind(
+    application_id=APPLICATION_ID,
+    what="the desk's accounts",
+    steps=_STEPS,
+    pragmas=("foreign_keys = ON",),
+)
 
 
 class AccessStore:
@@ -75,32 +81,7 @@ class AccessStore:
         self._lock = RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise StoreError(f"{path} cannot be opened as the desk's accounts: {error}.") from error
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _open(self) -> None:
-        owner = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if (tables and owner != APPLICATION_ID) or version > VERSION:
-            raise StoreError(
-                f"{self.path} is of another program or a newer Yeji. Upgrade, or give another folder (data)."
-            )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        with self.writing() as db:
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _TABLES.split(";\n"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {VERSION}")
+        self._db = ACCESS.open(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -118,6 +99,15 @@ class AccessStore:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    def move_work_orders(self, put: Callable[[list[tuple[str, str, str, str, int]]], None]) -> None:
+        """Hand over (alarm, number, address, by, at) of what version 1 kept here; it is removed after."""
+        with self.writing() as db:
+            columns = "alarm, number, url, by, at"
+            rows = db.execute(f"SELECT {columns} FROM work_orders_to_move ORDER BY at, alarm").fetchall()  # noqa: S608
+            if rows:
+                put(rows)
+                db.execute("DELETE FROM work_orders_to_move")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -42,6 +42,7 @@ class Action(StrEnum):
     UNSENT = "unsent"
     TUNE = "tune"
     ADVICE = "advice"
+    WORK_ORDER = "work-order"
 
 
 #: Who acts when nobody does.
@@ -57,6 +58,13 @@ class Notified(msgspec.Struct, frozen=True, omit_defaults=True):
     to: tuple[str, ...] = ()
 
 
+class WorkOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A work order of the plant's maintenance system (CMMS), and its web address there."""
+
+    number: str
+    url: str = ""
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line of the journal.
 
@@ -67,6 +75,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``before`` and ``after``  the point's life (`desk.rules.life.Life.code`)
     ``why``    what a person wrote; ``cause`` is what Yeji itself has to say
     ``version`` and ``role``  which version of a class's settings went into which role (`Action.TUNE`)
+    ``order``  the work order that an alarm led to (`Action.WORK_ORDER`)
     ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
     ``event``, ``verdict``, ``window``, ``advice``, ``until``, ``reasons``, ``group``, ``modes``,
     ``raised``  what the action carries; ``raised`` by how many priorities repetition and growth raise it
@@ -97,6 +106,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     notified: Notified | None = None
     version: int = 0
     role: str = ""
+    order: WorkOrder | None = None
 
 
 #: What the first entry follows.

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from connectors.base.history import History
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from desk.service.desk import Desk
 from pipeline.records import AlarmEvent, Results, Verdict
 

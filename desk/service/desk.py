@@ -13,7 +13,7 @@ from connectors.base.clock import now_ms
 from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.grouping import all_data, group_of
-from desk.rules.journal import Action, Entry
+from desk.rules.journal import Action, Entry, WorkOrder
 from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
@@ -25,7 +25,7 @@ from desk.rules.views import AlarmView, arrange, view
 from desk.service.advice import AdviceBook
 from desk.settings.whole import SettingsWithDesk
 from desk.store.outbox import Posted, posted
-from desk.store.store import DeskStore, Transaction
+from desk.store.store import DeskStore, LinkedOrder, Transaction
 from pipeline.machine import parse_machine
 from pipeline.records import ID_NAMESPACE, AlarmEvent, AlarmPhase, Verdict, VerdictKind
 
@@ -544,6 +544,44 @@ class Desk:
                 raise RefusedError("advice-mode", error=str(error)) from None
         with self.store.writing() as t:
             self._tell(t, Action.ADVICE, place, by, why.strip(), advice=AdviceEdit(catalogue, key, mode))
+
+    # -- work orders
+
+    def link_work_order(self, scope: Scope, alarm: str, *, by: str, number: str, url: str) -> AlarmView:
+        """Link an alarm to the work order that it led to, in place of the one before; again adds nothing."""
+        order = WorkOrder(number, url)
+        with self.store.writing() as t:
+            point = self._find(t, scope, alarm)
+            known = t.work_order(alarm)
+            if known is None or known.order != order:
+                entry = note(point, Action.WORK_ORDER, at=self.clock(), by=by)
+                t.append(msgspec.structs.replace(entry, alarm=alarm, order=order))
+            return self._view(point)
+
+    def work_order(self, scope: Scope, alarm: str) -> LinkedOrder | None:
+        """The work order that an alarm led to."""
+        with self.store.reading() as r:
+            self._find(r, scope, alarm)
+            return r.work_order(alarm)
+
+    def adopt_work_orders(self, kept: Iterable[tuple[str, str, str, str, int]]) -> None:
+        """Take in (alarm, number, address, by, at) that were kept elsewhere; again adds nothing."""
+        with self.store.writing() as t:
+            for alarm, number, url, by, at in kept:
+                order = WorkOrder(number, url)
+                if (known := t.work_order(alarm)) is None or known.order != order:
+                    place = t.occurrence(alarm)
+                    t.append(
+                        Entry(
+                            at=at,
+                            time=at,
+                            by=by,
+                            action=Action.WORK_ORDER,
+                            machine=place[1] if place else "",
+                            alarm=alarm,
+                            order=order,
+                        )
+                    )
 
     # -- live
 

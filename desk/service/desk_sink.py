@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from connectors.base.contract import Sink, SinkUnavailableError
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from desk.service.desk import Desk
 from pipeline.records import Results
 

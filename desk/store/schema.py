@@ -6,8 +6,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from connectors.sqlite.schema import NewerStoreError, StoreError
-from connectors.sqlite.steps import migrate
+from connectors.sqlite.files import FileKind
 
 #: "yjdk" in ASCII (PRAGMA application_id).
 APPLICATION_ID = 0x796A646B
@@ -171,41 +170,38 @@ _STEPS: tuple[str, ...] = (
         AND json_extract(CAST(body AS TEXT), '$.why') || ':' LIKE 'version ' || models.version || ' retired:%'
     );
     """,
+    """
+    CREATE TABLE work_orders (                                         -- a projection of the journal
+        alarm TEXT PRIMARY KEY,              -- AlarmEvent.id
+        machine TEXT NOT NULL,
+        number TEXT NOT NULL,
+        url TEXT NOT NULL,
+        by TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made anew.
 PROJECTED = 5
 
-VERSION = len(_STEPS)
+#: The desk's store. A long log is cut back once it is written.
+DESK = FileKind(
+    application_id=APPLICATION_ID,
+    what="the desk's store",
+    steps=_STEPS,
+    pragmas=("journal_size_limit = 16777216",),
+)
+
+VERSION = DESK.version
 
 #: Tables that follow from the journal alone.
-PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down")
+PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down", "work_orders")
 
 
 def open_desk(path: Path) -> sqlite3.Connection:
-    """Open the desk's file for reading and writing; create it, or bring it up to `VERSION`.
-
-    Raises `StoreError` when it is another program's file, or a newer Yeji's.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    try:
-        _check(db, path)
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA journal_size_limit = 16777216")  # a long log is cut back once it is written
-        migrate(db, _STEPS)
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise StoreError(
-            f"{path} cannot be opened as the desk's store: {error}. Correct the path, or move it away."
-        ) from error
-    except BaseException:
-        db.close()
-        raise
-    return db
+    """Open the desk's file for reading and writing, as `FileKind.open`."""
+    return DESK.open(path)
 
 
 def version_of(path: Path) -> int:
@@ -215,15 +211,3 @@ def version_of(path: Path) -> int:
     with closing(sqlite3.connect(path, timeout=30)) as db, suppress(sqlite3.DatabaseError):
         return int(db.execute("PRAGMA user_version").fetchone()[0])
     return 0
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    owner = db.execute("PRAGMA application_id").fetchone()[0]
-    if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and owner != APPLICATION_ID:
-        raise StoreError(f"{path} is an SQLite file of another kind, not the desk's. Give another path.")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise NewerStoreError(
-            f"{path} was written by a newer Yeji (desk version {version}; this one knows {VERSION}). "
-            "Upgrade this Yeji, or give another path; the file was not touched."
-        )

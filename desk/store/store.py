@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
 import msgspec
 
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from desk.rules import journal
 from desk.rules.desk import Known
-from desk.rules.journal import Action, Entry, decode_entry, encode_entry
+from desk.rules.journal import Action, Entry, WorkOrder, decode_entry, encode_entry
 from desk.rules.life import Shelf
 from desk.rules.point import Point, apply
 from desk.rules.scope import Scope
@@ -102,6 +103,15 @@ class DeskStore:
         return count
 
 
+@dataclass(frozen=True, slots=True)
+class LinkedOrder:
+    """A work order, who linked it to an alarm, and when (ms UTC)."""
+
+    order: WorkOrder
+    by: str
+    at: int
+
+
 class Transaction:
     """What can be read and written within one transaction."""
 
@@ -183,6 +193,13 @@ class Transaction:
             self.db.execute(
                 "INSERT OR REPLACE INTO verdicts (id, machine, alarm, at, body) VALUES (?,?,?,?,?)",
                 (verdict.id, verdict.machine, verdict.alarm, verdict.at, _pack(verdict)),
+            )
+        if entry.order is not None:
+            order = entry.order
+            self.db.execute(
+                "INSERT OR REPLACE INTO work_orders (alarm, machine, number, url, by, at) "
+                "VALUES (?,?,?,?,?,?)",
+                (entry.alarm, entry.machine, order.number, order.url, entry.by, entry.at),
             )
         if entry.window is not None:
             window = entry.window
@@ -295,6 +312,12 @@ class Transaction:
         """(point, machine) of an occurrence."""
         row = self.db.execute("SELECT point, machine FROM occurrences WHERE id = ?", (alarm,)).fetchone()
         return (row[0], row[1]) if row else None
+
+    def work_order(self, alarm: str) -> LinkedOrder | None:
+        """The work order that an alarm led to."""
+        query = "SELECT number, url, by, at FROM work_orders WHERE alarm = ?"
+        row = self.db.execute(query, (alarm,)).fetchone()
+        return LinkedOrder(WorkOrder(row[0], row[1]), row[2], row[3]) if row else None
 
     def occurrences(
         self,

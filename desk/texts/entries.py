@@ -15,6 +15,8 @@ def remark(t: Texts, entry: Entry) -> str:
         told = entry.notified
         line = t("notified", kind=t(f"notification.{told.kind}"), crew=told.crew, channel=told.channel)
         parts.append(f"{line} ({', '.join(told.to)})" if told.to else line)
+    if entry.order is not None:
+        parts.append(" ".join(part for part in (entry.order.number, entry.order.url) if part))
     if entry.cause is not None:
         parts.append(t.cause(entry.cause))
     return ": ".join(parts)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from connectors.sqlite.steps import migrate
 
 #: "yjtr" in ASCII (PRAGMA application_id).

@@ -39,7 +39,6 @@ from desk.web.pages.people import PeoplePages
 from desk.web.pages.reports import ReportPages
 from desk.web.pages.training import TrainingPages
 from desk.web.pages.work import WorkPages
-from desk.web.pages.work_orders import WorkOrders
 
 OWN_STATIC = Path(__file__).parent / "pages" / "static"
 
@@ -77,7 +76,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
 
     guard = guard_of(desk.settings)
     live_updates = LiveUpdates(desk)
-    orders = WorkOrders(store, desk.clock)
+    store.move_work_orders(desk.adopt_work_orders)
     oidc = settings.access.oidc
     sign_in = SignIn(guard, oidc=oidc.name if oidc else None, longest=settings.access.longest)
 
@@ -92,7 +91,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         return JSONResponse({"status": "ok"})
 
     routes: list[BaseRoute] = [
-        *AlarmPages(guard, desk, orders, history).routes(),
+        *AlarmPages(guard, desk, history).routes(),
         *AdvicePages(guard, desk).routes(),
         *MachinePages(guard, desk, history).routes(),
         *WorkPages(guard, desk, history).routes(),
@@ -102,7 +101,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *PeoplePages(guard, settings.url).routes(),
         *sign_in.routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
-        Mount(PREFIX, make_api(guard, desk, orders), name="api"),
+        Mount(PREFIX, make_api(guard, desk), name="api"),
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),

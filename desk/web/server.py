@@ -16,7 +16,7 @@ class DeskServer:
     """
 
     def __init__(self, desk: Desk, history: History | None = None) -> None:
-        """Raises `connectors.sqlite.schema.StoreError`."""
+        """Raises `connectors.sqlite.files.StoreError`."""
         settings = desk.settings.desk
         self.store = AccessStore(desk.settings.data / "desk-accounts.sqlite")
         self.web = make_web(desk, self.store, history)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.base.contract import SinkUnavailableError
 from connectors.kafka.security import KafkaError
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from pipeline.settings import SettingsError
 from streams.agents.errors import WorkerError
 from streams.operator_error import OperatorError

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from connectors.base.history import HistoryUnavailableError
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from desk.access.accounts import AccessError, Accounts
 from desk.access.roles import Account, Role
 from desk.access.sessions import Session, Sessions

@@ -14,7 +14,6 @@ from desk.web.access.guard import AccessGuard
 from desk.web.api import calls
 from desk.web.api.guarded import PREFIX, Guarded, with_problems
 from desk.web.api.models import ProblemOut
-from desk.web.pages.work_orders import WorkOrders
 
 ABOUT = """Alarms of machines that are about to fail, for a maintenance system (CMMS) and other programs.
 
@@ -39,7 +38,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders) -> FastAPI:
+def make_api(guard: AccessGuard, desk: Desk) -> FastAPI:
     """The API over ``desk``, to be mounted at `PREFIX`."""
     api = FastAPI(
         title="Yeji alarm desk",
@@ -52,7 +51,7 @@ def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders) -> FastAPI:
         strict_content_type=False,  # programs that send JSON without saying so are understood
         responses=PROBLEMS,
     )
-    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders)
+    api.state.guard, api.state.shown = guard, calls.Shown(desk)
     for router in calls.ROUTERS:
         api.include_router(router)
     with_problems(api)

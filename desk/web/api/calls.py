@@ -7,12 +7,12 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from desk.rules.scope import Scope
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
 from desk.web.access.guard import Visit
 from desk.web.api import models as m
 from desk.web.api.guarded import ForCrew, ForEngineers, Guarded, visit
-from desk.web.pages.work_orders import WorkOrders
 
 _DAY = 86_400_000
 _MOST = 1000
@@ -30,16 +30,16 @@ NO_WORD = m.WhyIn(why="")
 class Shown:
     """The desk, and alarms as programs see them."""
 
-    def __init__(self, desk: Desk, orders: WorkOrders) -> None:
-        self.desk, self.orders = desk, orders
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
         self.url = desk.settings.desk.url
 
-    def alarm(self, view: AlarmView) -> m.AlarmOut:
+    def alarm(self, view: AlarmView, scope: Scope) -> m.AlarmOut:
         """One alarm, with its work order and what to do about it."""
         now = self.desk.clock()
         en, ko = (self.desk.advice.advise(view, now, language) for language in ("en", "ko"))
         advice = m.AdviceOut.of(en, ko) if en and ko else None
-        return m.AlarmOut.of(view, self.url, self.orders.of(view.id), advice)
+        return m.AlarmOut.of(view, self.url, self.desk.work_order(scope, view.id), advice)
 
 
 def _shown(request: Request) -> Shown:
@@ -77,44 +77,44 @@ def alarms(
         and (not waiting or one.waits)
         and (machine is None or one.machine == machine)
     ]
-    return m.Items(items=[there.alarm(one) for one in wanted])
+    return m.Items(items=[there.alarm(one, by.scope) for one in wanted])
 
 
 @read.get("/alarms/{id}", **_named("getAlarm"))
 def alarm(id: str, by: By, there: There) -> m.AlarmOut:
     """One alarm."""
-    return there.alarm(there.desk.alarm(by.scope, id))
+    return there.alarm(there.desk.alarm(by.scope, id), by.scope)
 
 
 @crew.post("/alarms/{id}/acknowledge", **_named("acknowledgeAlarm"))
 def acknowledge(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """Somebody has seen it and sees to it."""
-    return there.alarm(there.desk.acknowledge(by.scope, id, by=by.by, why=given.why))
+    return there.alarm(there.desk.acknowledge(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
 @crew.post("/alarms/{id}/take", **_named("takeAlarm"))
 def take(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """The caller goes to look; also acknowledges."""
-    return there.alarm(there.desk.take(by.scope, id, by=by.by, why=given.why))
+    return there.alarm(there.desk.take(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
 @crew.post("/alarms/{id}/comment", **_named("commentAlarm"))
 def comment(id: str, by: By, there: There, given: m.CommentIn) -> m.AlarmOut:
     """Leave a word; it stays in the journal."""
-    return there.alarm(there.desk.comment(by.scope, id, by=by.by, text=given.text))
+    return there.alarm(there.desk.comment(by.scope, id, by=by.by, text=given.text), by.scope)
 
 
 @crew.post("/alarms/{id}/shelve", **_named("shelveAlarm"))
 def shelve(id: str, by: By, there: There, given: m.ShelveIn) -> m.AlarmOut:
     """Keep it from the desk for a time."""
     until = None if given.until is None else _ms(given.until)
-    return there.alarm(there.desk.shelve(by.scope, id, by=by.by, why=given.why, until=until))
+    return there.alarm(there.desk.shelve(by.scope, id, by=by.by, why=given.why, until=until), by.scope)
 
 
 @crew.post("/alarms/{id}/unshelve", **_named("unshelveAlarm"))
 def unshelve(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """Bring it back."""
-    return there.alarm(there.desk.unshelve(by.scope, id, by=by.by, why=given.why))
+    return there.alarm(there.desk.unshelve(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
 @crew.post("/alarms/{id}/close", **_named("closeAlarm"))
@@ -137,13 +137,8 @@ def close(id: str, by: By, there: There, given: m.CloseIn) -> m.VerdictOut:
 def work_order(id: str, by: By, there: There, given: m.WorkOrderIn) -> m.AlarmOut:
     """Link the work order that was made of this alarm; the desk shows it, with its link."""
     url = str(given.url) if given.url else ""
-    before = there.orders.of(id)
-    view = there.desk.alarm(by.scope, id)
-    if before is None or (before.number, before.url) != (given.number, url):  # asked again, nothing is added
-        words = f"Work order {given.number}" + (f": {url}" if url else "")
-        view = there.desk.comment(by.scope, id, by=by.by, text=words)
-    there.orders.set(id, given.number, url, by.by)
-    return there.alarm(view)
+    view = there.desk.link_work_order(by.scope, id, by=by.by, number=given.number, url=url)
+    return there.alarm(view, by.scope)
 
 
 # -- the rest

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from connectors.base.history import HistoryUnavailableError
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from desk.access.roles import Role
 from desk.rules.desk import RefusedError
 from desk.service.desk import NotFoundError

@@ -15,9 +15,9 @@ from desk.rules.kpis import Kpis
 from desk.rules.suppression import Window
 from desk.rules.views import AlarmView
 from desk.service.desk import Occurrence
+from desk.store.store import LinkedOrder
 from desk.texts.catalogue import ENGLISH, Texts
 from desk.texts.entries import words
-from desk.web.pages.work_orders import WorkOrder
 from pipeline.cause import Cause
 from pipeline.records import AlarmKind, Verdict, VerdictKind
 
@@ -64,9 +64,10 @@ class WorkOrderOut(BaseModel):
     at: datetime
 
     @classmethod
-    def of(cls, order: WorkOrder) -> WorkOrderOut:
+    def of(cls, linked: LinkedOrder) -> WorkOrderOut:
         """From the desk's own."""
-        return cls(number=order.number, url=order.url, by=order.by, at=instant(order.at))
+        order = linked.order
+        return cls(number=order.number, url=order.url, by=linked.by, at=instant(linked.at))
 
 
 class TextOut(BaseModel):
@@ -155,7 +156,7 @@ class AlarmOut(BaseModel):
 
     @classmethod
     def of(
-        cls, view: AlarmView, url: str, order: WorkOrder | None, advice: AdviceOut | None = None
+        cls, view: AlarmView, url: str, order: LinkedOrder | None, advice: AdviceOut | None = None
     ) -> AlarmOut:
         """From the desk's own view."""
         return cls(

@@ -19,7 +19,6 @@ from desk.rules.views import AlarmView
 from desk.service.desk import Desk, NotFoundError
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.pages.alarm_list import SHELVES, AlarmListCache
-from desk.web.pages.work_orders import WorkOrders
 from pipeline.records import AlarmEvent, VerdictKind
 
 _HOUR = 3_600_000
@@ -28,10 +27,8 @@ _HOUR = 3_600_000
 class AlarmPages:
     """Routes of `/` and `/alarms/…`."""
 
-    def __init__(
-        self, guard: AccessGuard, desk: Desk, orders: WorkOrders, history: History | None = None
-    ) -> None:
-        self.guard, self.desk, self.orders, self.history = guard, desk, orders, history
+    def __init__(self, guard: AccessGuard, desk: Desk, history: History | None = None) -> None:
+        self.guard, self.desk, self.history = guard, desk, history
         self.alarm_lists = AlarmListCache(desk, guard.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
@@ -88,7 +85,7 @@ class AlarmPages:
             journal=self.desk.journal(visit.scope, alarm=id, limit=200, newest_first=True),
             messages=self.desk.messages(visit.scope, id),
             last=self.desk.last_time(visit.scope, alarm.machine, but=id),
-            order=self.orders.of(id),
+            linked=self.desk.work_order(visit.scope, id),
             now=now,
             advice=self._advice(visit, alarm, event, ended, now),
             shelves=SHELVES,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from connectors.base.buckets import Buckets
 from connectors.base.history import HistoryUnavailableError
+from connectors.sqlite.files import StoreError
 from connectors.sqlite.history import SqliteHistory
-from connectors.sqlite.schema import StoreError
 from connectors.sqlite.store import SqliteSink
 from pipeline.records import (
     AlarmEvent,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,8 @@ from hypothesis import strategies as st
 from connectors.base.contract import SinkUnavailableError
 from connectors.sqlite import schema as sqlite_schema
 from connectors.sqlite.chunks import COLUMNS, Chunk, decode, level, merge
-from connectors.sqlite.schema import NewerStoreError, StoreError, open_reader, open_writer
+from connectors.sqlite.files import NewerStoreError, StoreError
+from connectors.sqlite.schema import open_reader, open_writer
 from connectors.sqlite.store import MAX_ORIGINAL, Position, SqliteSink
 from pipeline.records import (
     AlarmEvent,
@@ -286,7 +288,7 @@ def test_an_old_file_is_brought_up_to_date_with_its_contents(tmp_path: Path, mon
         sink.write(Results(scored=[scored(PRESS, [1, 2, 3])]))
     before = contents(path)
     steps = (*sqlite_schema._STEPS, "CREATE TABLE more (x INTEGER);\nINSERT INTO more VALUES (';');\n")
-    monkeypatch.setattr(sqlite_schema, "_STEPS", steps)
+    monkeypatch.setattr(sqlite_schema, "STORE", replace(sqlite_schema.STORE, steps=steps))
     monkeypatch.setattr(sqlite_schema, "VERSION", len(steps))
     with pytest.raises(StoreError, match="brings the file up to date"):
         open_reader(path)
@@ -301,7 +303,7 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     with SqliteSink(path) as sink:
         sink.write(Results(scored=[scored(PRESS, [1])]))
     steps = (*sqlite_schema._STEPS, "CREATE TABLE more (x INTEGER);\nCREATE TABLE machines (y INTEGER);\n")
-    monkeypatch.setattr(sqlite_schema, "_STEPS", steps)
+    monkeypatch.setattr(sqlite_schema, "STORE", replace(sqlite_schema.STORE, steps=steps))
     monkeypatch.setattr(sqlite_schema, "VERSION", len(steps))
     with pytest.raises(StoreError):
         open_writer(path)
@@ -327,7 +329,7 @@ def test_a_file_of_another_program_is_not_touched(tmp_path: Path):
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE theirs (x)")
     for opening in (open_writer, open_reader):
-        with pytest.raises(StoreError, match="another program"):
+        with pytest.raises(StoreError, match="another kind"):
             opening(path)
     path.write_bytes(b"not a database at all" * 100)
     for opening in (open_writer, open_reader):

@@ -7,8 +7,8 @@ import pytest
 from kafka import KafkaProducer
 
 from connectors.kafka.settings import KafkaSettings
+from connectors.sqlite.files import StoreError
 from connectors.sqlite.history import SqliteHistory
-from connectors.sqlite.schema import StoreError
 from connectors.sqlite.store import SqliteSink
 from desk.rules.scope import EVERYTHING
 from desk.service.alerts import AlertReader

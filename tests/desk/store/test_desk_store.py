@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import integers, lists, sampled_from, tuples
 
-from connectors.sqlite.schema import NewerStoreError, StoreError
+from connectors.sqlite.files import NewerStoreError, StoreError
 from connectors.sqlite.steps import migrate
 from desk.rules.desk import Known, RefusedError, Rules, receive
 from desk.rules.journal import GENESIS, Action, JournalError, decode_entry, encode_entry, seal

@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 
 from connectors.sqlite.steps import migrate
+from desk.access import store as access
 from desk.learning.modes import ModeBook
 from desk.learning.tuning import KIND as TUNING
 from desk.learning.tuning import TuningBook
-from desk.rules.journal import GENESIS, SYSTEM, Action, Entry, encode_entry, seal
+from desk.rules.journal import GENESIS, SYSTEM, Action, Entry, WorkOrder, encode_entry, seal
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from desk.store import schema
 from desk.store.outbox import channel_state
 from desk.store.store import check_journal
+from desk.web.app import make_web
 from pipeline.spreading.examples import Example, encode_examples
 from streams.settings import Settings
+from tests.desk.rules.plant import PRESS, raised
 
 #: What version 1 wrote about the tuning of one class, in order.
 STEPS = (
@@ -97,3 +100,29 @@ def test_a_version_that_a_person_chose_stays_chosen(old: Path):
     last = desk.journal(EVERYTHING, newest_first=True, limit=1)[0]
     assert (last.cause.code, last.version, last.by) == ("modes.newest", 3, "lee")
     desk.close()
+
+
+def test_work_orders_move_from_the_accounts_into_the_journal(tmp_path: Path):
+    path = tmp_path / "desk-accounts.sqlite"
+    desk = Desk(tmp_path / "desk.sqlite", Settings())
+    event = raised(PRESS)
+    desk.take_in([event])
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(f"PRAGMA application_id = {access.APPLICATION_ID}")
+        migrate(db, access.ACCESS.steps[:1])
+        db.execute(
+            "INSERT INTO work_orders VALUES (?,?,?,?,?)", (event.id, "WO-1", "https://c/1", "api:cmms", 7)
+        )
+        db.execute("INSERT INTO work_orders VALUES ('gone', 'WO-2', '', 'api:cmms', 8)")
+    for _ in range(2):  # the second time there is nothing to move
+        store = access.AccessStore(path)
+        make_web(desk, store, None)
+        store.close()
+    linked = desk.work_order(EVERYTHING, event.id)
+    assert (linked.order, linked.by, linked.at) == (WorkOrder("WO-1", "https://c/1"), "api:cmms", 7)
+    moved = [one for one in desk.journal(EVERYTHING) if one.action is Action.WORK_ORDER]
+    assert [(one.order.number, one.machine) for one in moved] == [("WO-1", PRESS), ("WO-2", "")]
+    desk.store.rebuild()
+    assert desk.work_order(EVERYTHING, event.id) == linked
+    desk.close()
+    check_journal(tmp_path / "desk.sqlite", [])

@@ -16,7 +16,6 @@ from desk.advice.catalogue import Mode, Text
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from desk.web.app import DeskWeb, make_web
-from desk.web.pages.work_orders import WorkOrders
 from pipeline.records import (
     AlarmEvent,
     AlarmKind,
@@ -87,7 +86,6 @@ class Plant:
     history: SqliteHistory
     web: DeskWeb
     clock: Clock
-    orders: WorkOrders
     press: AlarmEvent
     pump: AlarmEvent
     secret: AlarmEvent
@@ -135,10 +133,9 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
     desk.modes = lambda _: (("bearing-wear", 0.72), ("imbalance", 0.18))
     store = AccessStore(folder / "desk-accounts.sqlite")
     press, pump, secret = events()
-    orders = WorkOrders(store, clock)
     web = make_web(desk, store, None)
     if not desk.head():
-        fill(desk, web, orders)
+        fill(desk, web)
     web.training.close()
     if not (folder / "readings.sqlite").exists():
         with SqliteSink(folder / "readings.sqlite") as sink:
@@ -150,7 +147,7 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
         next(one.id for one in desk.windows(EVERYTHING) if one.place.startswith(tenant))
         for tenant in (OURS, THEIRS)
     )
-    return Plant(desk, store, history, web, clock, orders, press, pump, secret, ours, theirs)
+    return Plant(desk, store, history, web, clock, press, pump, secret, ours, theirs)
 
 
 def events() -> tuple[AlarmEvent, AlarmEvent, AlarmEvent]:
@@ -158,7 +155,7 @@ def events() -> tuple[AlarmEvent, AlarmEvent, AlarmEvent]:
     return raised(PRESS, severity=4), raised(PUMP, severity=2), raised(SECRET, sensor="their-sensor")
 
 
-def fill(desk: Desk, web: DeskWeb, orders: WorkOrders) -> None:
+def fill(desk: Desk, web: DeskWeb) -> None:
     """Put everything on the desk."""
     press, pump, secret = events()
     old = raised(SECRET, ago=600, sensor="their-sensor")
@@ -187,7 +184,9 @@ def fill(desk: Desk, web: DeskWeb, orders: WorkOrders) -> None:
         checks=(Text("zebra check"),),
     )
     desk.change_advice(EVERYTHING, THEIRS, "pump", "advice-9", theirs, by="their-crew", why="zebra")
-    orders.set(secret.id, "zebra-4711", "https://cmms.example/zebra", "their-cmms")
+    desk.link_work_order(
+        EVERYTHING, secret.id, by="their-cmms", number="zebra-4711", url="https://cmms.example/zebra"
+    )
     people = [
         ("root", Role.ADMIN, [ALL]),
         ("our-admin", Role.ADMIN, [OURS]),

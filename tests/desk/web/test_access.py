@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sqlite.schema import StoreError
+from connectors.sqlite.files import StoreError
 from desk.access.accounts import AccessError, Accounts, check_places
 from desk.access.passwords import hash_password, matches, objection
 from desk.access.roles import ALL, Account, Role
@@ -102,7 +102,7 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path):
     path = tmp_path / "a.sqlite"
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE theirs (x)")
-    with pytest.raises(StoreError, match="another program"):
+    with pytest.raises(StoreError, match="another kind"):
         AccessStore(path)
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="cannot be opened"):

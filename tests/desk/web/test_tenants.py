@@ -151,7 +151,7 @@ def everything_theirs(plant: Plant) -> object:
         plant.desk.journal(scope, limit=10_000),
         plant.desk.windows(scope),
         plant.desk.down(scope),
-        plant.orders.of(plant.secret.id),
+        plant.desk.work_order(EVERYTHING, plant.secret.id),
         [one for one in plant.web.accounts.all() if THEIRS in one.places],
         [one for one in plant.web.accounts.all_keys() if THEIRS in one.places],
     )
