@@ -211,6 +211,7 @@ GROUPS = {
         "mqtt",
         "sparkplug",
         "order-and-late-data",
+        "opcua",
         "modbus",
         "http",
         "folder",

@@ -15,6 +15,7 @@ from connectors.folder.settings import FolderSettings
 from connectors.http.settings import HttpSettings
 from connectors.modbus.settings import ModbusSettings
 from connectors.mqtt.settings import MqttSettings
+from connectors.opcua.settings import OpcUaSettings
 from connectors.sparkplug.settings import SparkplugSettings
 from pipeline.settings import SettingsError
 
@@ -56,6 +57,7 @@ class HasSources(Protocol):
 OWN: tuple[SourceKind, ...] = (
     SourceKind("mqtt", MqttSettings, "connectors.mqtt.source:MqttSource"),
     SourceKind("sparkplug", SparkplugSettings, "connectors.sparkplug.source:SparkplugSource"),
+    SourceKind("opcua", OpcUaSettings, "connectors.opcua.source:OpcUaSource"),
     SourceKind("modbus", ModbusSettings, "connectors.modbus.source:ModbusSource"),
     SourceKind("http", HttpSettings, "connectors.http.source:HttpSource"),
     SourceKind("folder", FolderSettings, "connectors.folder.source:FolderSource"),
