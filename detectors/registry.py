@@ -1,9 +1,11 @@
-"""The kinds of detector that a machine class can be configured with, by name."""
+"""The kinds of detector that a machine class can be configured with: ours, and installed packages'."""
 
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from detectors.base import FleetDetector
@@ -23,12 +25,38 @@ KINDS: dict[str, str] = {
 }
 
 
+#: Entry points of this group name a kind, and its class as ``module:class``.
+GROUP = "yeji.detectors"
+
+
+@cache
+def installed_kinds() -> dict[str, str]:
+    """Kinds of other packages, as `KINDS`. Raises ValueError for a name that is taken."""
+    found: dict[str, str] = {}
+    for point in entry_points(group=GROUP):
+        if point.name in KINDS or point.name in found:
+            raise ValueError(
+                f"an installed package brings a detector kind {point.name!r} ({point.value}), and there is "
+                "one of that name; remove the package, or have it renamed"
+            )
+        found[point.name] = point.value
+    return found
+
+
+def all_kinds() -> dict[str, str]:
+    """Every kind, and where its class is: ``module:class``."""
+    return {**KINDS, **installed_kinds()}
+
+
 def detector_class(kind: str) -> type[FleetDetector]:
-    """The class of a kind. ValueError when there is no such kind."""
-    if kind not in KINDS:
-        raise ValueError(f"there is no detector kind {kind!r}; write one of {', '.join(sorted(KINDS))}")
-    module, name = KINDS[kind].split(":")
-    found: type[FleetDetector] = getattr(import_module(module), name)
+    """The class of a kind. ValueError when there is no such kind, or what is there is no detector."""
+    kinds = all_kinds()
+    if kind not in kinds:
+        raise ValueError(f"there is no detector kind {kind!r}; write one of {', '.join(sorted(kinds))}")
+    module, name = kinds[kind].split(":")
+    found = getattr(import_module(module), name)
+    if not (isinstance(found, type) and issubclass(found, FleetDetector)):
+        raise ValueError(f"{kinds[kind]} of detector kind {kind!r} is no FleetDetector; mend that package")
     return found
 
 

@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +15,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.base.sink_settings import SinkSettings
+from connectors.base.sinks import OWN as SINKS
 from connectors.base.source_settings import SourceSettings
-from connectors.base.sources import OWN
+from connectors.base.sources import OWN as SOURCES
 from streams.cli import make_app
 from streams.settings import Settings
 
@@ -110,8 +112,8 @@ def nested(kind: Any) -> tuple[type[BaseModel], str] | None:
 
 def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Every section with its path, outer ones first."""
-    if model is SourceSettings:
-        yield from source_sections(path)
+    if model is SourceSettings or model is SinkSettings:
+        yield from sections_of_kinds(path, SOURCES if model is SourceSettings else SINKS)
         return
     yield path, model
     for name, field in model.model_fields.items():
@@ -120,10 +122,10 @@ def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type
             yield from sections(found[0], f"{path}.{name}{found[1]}".lstrip("."))
 
 
-def source_sections(path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The section of each kind of source; what several kinds have in common stands once, after them."""
+def sections_of_kinds(path: str, kinds: Iterable[Any]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The section of each kind of source or sink; what kinds have in common stands once, after them."""
     shared: dict[tuple[str, type[BaseModel]], None] = {}
-    for kind in OWN:
+    for kind in kinds:
         yield f'{path} with kind = "{kind.kind}"', kind.settings
         for name, field in kind.settings.model_fields.items():
             found = nested(field.annotation)

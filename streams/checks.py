@@ -12,12 +12,14 @@ from typing import Literal
 import httpx
 
 from connectors.base.contract import SinkUnavailableError
+from connectors.base.sinks import open_sinks
 from connectors.grafana.settings import GrafanaSettings
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
 from connectors.kafka.security import KafkaError
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import Topics, TopicState
+from pipeline.settings import SettingsError
 from streams.settings import Settings
 
 
@@ -34,7 +36,7 @@ def all_checks(settings: Settings, *, create: bool = False) -> list[Finding]:
     """Every check, in the order of the way of a reading."""
     return [
         *kafka_checks(settings.kafka, create=create),
-        *influx_checks(settings.influx, create=create),
+        *sink_checks(settings, create=create),
         grafana_check(settings.grafana),
         data_check(settings.data),
     ]
@@ -69,6 +71,21 @@ def kafka_checks(settings: KafkaSettings, *, create: bool = False) -> Iterator[F
             yield Finding(what, "failed", "; ".join(wrong))
         else:
             yield Finding(what, "ok", f"{report.partitions} partitions")
+
+
+def sink_checks(settings: Settings, *, create: bool = False) -> Iterator[Finding]:
+    """Each sink that a worker writes to."""
+    for name in settings.worker.sinks:
+        if name == "influx" and name not in settings.sinks:
+            yield from influx_checks(settings.influx, create=create)
+            continue
+        try:
+            for sink in open_sinks([name], settings).values():
+                sink.close()
+        except (SettingsError, SinkUnavailableError) as error:
+            yield Finding(f"sink {name}", "failed", str(error))
+        else:
+            yield Finding(f"sink {name}", "ok", "it can be written to")
 
 
 def influx_checks(settings: InfluxSettings, *, create: bool = False) -> Iterator[Finding]:

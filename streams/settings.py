@@ -30,8 +30,28 @@ class WorkerSettings(Section):
     checkpoint: float = Field(10.0, gt=0, description="seconds between snapshots of the changed machines")
     report: float = Field(5.0, gt=0, description="seconds between the worker's own statistics")
     session: float = Field(30.0, ge=6, description="seconds after which a silent worker is replaced")
+    sinks: list[str] = Field(
+        default_factory=lambda: ["influx"],
+        min_length=1,
+        description="where results go besides Kafka: influx, or names of [sinks.NAME]",
+    )
     agents: list[str] = Field(
         default_factory=list, description="modules with Faust agents of your own (docs/agents.md)"
+    )
+
+
+class RunSettings(Section):
+    """How `yeji run` goes about it (docs/embedded.md)."""
+
+    sinks: list[str] = Field(
+        default_factory=lambda: ["sqlite"],
+        description="where results go: sqlite is the run's own store, others as worker.sinks",
+    )
+    keep_days: float | None = Field(
+        366.0,
+        gt=0,
+        description="days of readings that the store keeps, back from the newest, of what is not a file's "
+        "replay; none = all",
     )
 
 
@@ -44,6 +64,7 @@ class Settings(BaseSettings, SettingsWithDesk):
 
     log: Literal["pretty", "json"] = Field("pretty", description="form of log lines")
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
 
     @classmethod
     def settings_customise_sources(

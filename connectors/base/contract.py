@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Self
 
+from connectors.base.stats import WorkerStats
 from pipeline.records import Frame, Message, Rejection, Results
 
 
@@ -56,8 +58,20 @@ class Source(ABC):
         """Let go of files and connections; iteration ends soon after."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a sink's other side will never take, as it was sent, and what it said."""
+
+    line: bytes
+    reason: str
+
+
 class Sink(ABC):
-    """Takes results. Writing the same results again changes nothing (ids, not appends)."""
+    """Takes results. Writing the same results again changes nothing (ids, not appends).
+
+    A runner calls every method from one thread at a time. Back-pressure is `SinkUnavailableError`: the runner
+    waits for ``retry_after`` and gives the same results again, and takes no more readings meanwhile.
+    """
 
     def setup(self) -> None:  # noqa: B027 - not every sink has something to prepare
         """Create what is missing on the other side. Raises `SinkUnavailableError`."""
@@ -65,6 +79,13 @@ class Sink(ABC):
     @abstractmethod
     def write(self, results: Results) -> None:
         """Return when ``results`` are durable. Raises `SinkUnavailableError`, never loses anything."""
+
+    def take_refused(self) -> list[Refused]:
+        """What was refused for good since the last call; the runner keeps it as rejected input."""
+        return []
+
+    def write_stats(self, stats: WorkerStats) -> None:  # noqa: B027 - not every sink keeps them
+        """Keep what a worker says of itself. Raises `SinkUnavailableError`; it is not tried again."""
 
     def close(self) -> None:  # noqa: B027
         """Let go of connections."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import Field, SerializeAsAny, field_validator
 
+from connectors.base.sink_settings import SinkSettings
+from connectors.base.sinks import sink_settings_of_kind
 from connectors.base.source_settings import SourceSettings
 from connectors.base.sources import settings_of_kind
 from connectors.grafana.settings import GrafanaSettings
@@ -29,12 +31,23 @@ class ConnectorsSettings(PipelineSettings):
         default_factory=dict, description="what `yeji connect` and `yeji run --sources` read, by name"
     )
 
+    sinks: dict[str, SerializeAsAny[SinkSettings]] = Field(
+        default_factory=dict, description="what results are written to besides, by name (docs/extend.md)"
+    )
+
     @field_validator("sources", mode="before")
     @classmethod
     def _of_their_kinds(cls, sources: Any) -> Any:
         if not isinstance(sources, dict):
             return sources
         return {name: settings_of_kind(value) for name, value in sources.items()}
+
+    @field_validator("sinks", mode="before")
+    @classmethod
+    def _sinks_of_their_kinds(cls, sinks: Any) -> Any:
+        if not isinstance(sinks, dict):
+            return sinks
+        return {name: sink_settings_of_kind(value) for name, value in sinks.items()}
 
     @property
     def max_message_bytes(self) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from connectors.base.contract import Source
+from connectors.base.kinds import kinds_of
 from connectors.base.source_settings import SourceSettings
 from connectors.folder.settings import FolderSettings
 from connectors.http.settings import HttpSettings
@@ -67,16 +67,7 @@ OWN: tuple[SourceKind, ...] = (
 @cache
 def source_kinds() -> Mapping[str, SourceKind]:
     """Every kind by its name. Raises `SettingsError` when two packages bring the same one."""
-    kinds = {one.kind: one for one in OWN}
-    for point in entry_points(group=GROUP):
-        one = point.load()
-        if not isinstance(one, SourceKind) or one.kind in kinds:
-            raise SettingsError(
-                f"The entry point {point.name!r} ({point.value}) of {GROUP} is no SourceKind "
-                "with a name of its own."
-            )
-        kinds[one.kind] = one
-    return kinds
+    return kinds_of(GROUP, SourceKind, OWN)
 
 
 def settings_of_kind(value: Any) -> SourceSettings:

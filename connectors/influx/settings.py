@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from connectors.base.sink_settings import SinkSettings
 from pipeline.settings import Section
 
 
@@ -21,3 +22,7 @@ class InfluxSettings(Section):
     )
     timeout: float = Field(10.0, gt=0, description="seconds")
     readings: bool = Field(True, description="store every sensor's value too, not only what was found")
+
+
+class InfluxSinkSettings(SinkSettings, InfluxSettings):
+    """Another InfluxDB 2 that results are written to."""

@@ -11,7 +11,6 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.domain.bucket import Bucket
 from influxdb_client.service.write_service import WriteService
 
-from connectors.base.contract import Sink, SinkSettingsError, SinkUnavailableError
+from connectors.base.contract import Refused, Sink, SinkSettingsError, SinkUnavailableError
 from connectors.base.stats import WorkerStats
 from connectors.influx.client import TROUBLE, influx_client, message
 from connectors.influx.line_protocol import bodies, joined
@@ -50,14 +49,6 @@ _SETTINGS = {
     403: "the token may not write to the bucket: give it write access",
     404: "organisation or bucket not found: check influx.org and influx.bucket, or run `yeji check --create`",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A line that InfluxDB will never take, and what it said."""
-
-    line: bytes
-    reason: str
 
 
 class _RefusedBodyError(Exception):

@@ -14,6 +14,7 @@ import numpy as np
 from connectors.base.contract import Sink, SinkUnavailableError
 from connectors.sqlite.chunks import COLUMNS, FANOUT, FULL, Chunk, decode, level, merge
 from connectors.sqlite.schema import open_writer
+from connectors.sqlite.settings import SqliteSinkSettings
 from pipeline.records import AlarmEvent, AlarmPhase, Prognosis, Rejection, Results, Scored
 
 #: So much of a rejected message is kept.
@@ -342,6 +343,11 @@ class SqliteSink(Sink):
         if removed:
             self._forget()
             db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+
+
+def open_sink(settings: SqliteSinkSettings) -> SqliteSink:
+    """The sink of ``[sinks.NAME]`` with kind = "sqlite"."""
+    return SqliteSink(settings.path, keep_days=settings.keep_days)
 
 
 def rejection_digest(one: Rejection) -> bytes:

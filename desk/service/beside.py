@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -30,25 +31,25 @@ class Verdicts:
         for verdict in verdicts:
             self._queue.put(verdict)
 
-    def drain(self, take: Callable[[Verdict], object]) -> None:
-        """Give every waiting one to ``take``; called by the run, between batches."""
-        while True:
-            try:
-                verdict = self._queue.get_nowait()
-            except Empty:
-                return
-            take(verdict)
+    def take(self) -> list[Verdict]:
+        """Those that wait; called by the run, between batches."""
+        taken: list[Verdict] = []
+        with suppress(Empty):
+            while True:
+                taken.append(self._queue.get_nowait())
+        return taken
 
 
 class DeskBeside:
     """Feeds ``desk`` with what a run finds.
 
     The run's own store is written first. Should the process end before the desk has an alarm, or the models
-    have saved what a verdict taught them, `catch_up` gives both once more; what comes twice changes nothing.
+    have saved what a verdict taught them (they take it from `Verdicts`), `catch_up` brings both once more;
+    what comes twice changes nothing.
     """
 
-    def __init__(self, desk: Desk, verdicts: Verdicts, take: Callable[[Verdict], object]) -> None:
-        self.desk, self._verdicts, self._take = desk, verdicts, take
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
         self._waiting: list[AlarmEvent] = []
 
     def catch_up(self, history: History) -> None:
@@ -62,8 +63,7 @@ class DeskBeside:
             t.publish_again(self.desk.clock() - _DAY)
 
     def batch(self, results: Results) -> None:
-        """Take in a batch's alarms, and let the models hear what crews said. The run's thread calls it."""
-        self._verdicts.drain(self._take)
+        """Take in a batch's alarms. The run's thread calls it."""
         self._waiting += results.alarms
         if not self._waiting:
             return

@@ -15,8 +15,9 @@ import faust
 import structlog
 from faust.app.base import BootStrategy
 
+from connectors.base.contract import Sink
+from connectors.base.sinks import open_sinks
 from connectors.files.priors import adopted_priors
-from connectors.influx.sink import InfluxSink
 from connectors.kafka.outgoing import Record
 from connectors.kafka.topics import require_topics
 from detectors.compiled import kept
@@ -99,11 +100,11 @@ class StreamApp(faust.App):  # type: ignore[misc]
             return
         set_up_logging(self.settings)
         # Before it joins the group: compiling amid the first batch would hold a partition up.
-        influx, pipeline = await asyncio.to_thread(self._load)
+        sinks, pipeline = await asyncio.to_thread(self._load)
         tally = Tally()
         self._engine = Engine(pipeline, self.settings.kafka.feedback)
         self._writer = Writer(
-            influx,
+            sinks,
             self.settings.kafka,
             lambda: self.producer,
             self.alerts.deliver_all,
@@ -116,18 +117,17 @@ class StreamApp(faust.App):  # type: ignore[misc]
             self.topics.add(self.topic(topic, key_type=bytes, value_type=bytes, acks=False))
         log.info("Worker starts", worker=self.name, group=self.settings.kafka.group)
 
-    def _load(self) -> tuple[InfluxSink, Pipeline]:
+    def _load(self) -> tuple[dict[str, Sink], Pipeline]:
         settings = self.settings
         require_topics(settings.kafka)
-        influx = InfluxSink(settings.influx)
-        influx.setup()
+        sinks = open_sinks(settings.worker.sinks, settings)
         if not kept():
             log.info("Compiling the detectors for this machine, once: half a minute")
         prepare(settings)
         pipeline = Pipeline(settings)
         for prior in adopted_priors(settings.data):
             pipeline.adopt(prior)
-        return influx, pipeline
+        return sinks, pipeline
 
     async def on_start(self) -> None:
         """Begin to process what the agents submit."""

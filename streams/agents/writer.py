@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from connectors.base.contract import SinkUnavailableError
+from connectors.base.contract import Sink, SinkUnavailableError
+from connectors.base.refused import rejections_of
 from connectors.base.stats import WorkerStats
-from connectors.influx.sink import InfluxSink, Refused
 from connectors.kafka.outgoing import Record, score_records
 from connectors.kafka.settings import KafkaSettings
-from pipeline.records import AlarmEvent, Reason, Rejection, Results
+from pipeline.records import AlarmEvent, Rejection, Results
 from streams.agents.outputs import Producer, send_all
 
 log = structlog.get_logger()
@@ -28,25 +27,25 @@ class AbandonedError(Exception):
 
 
 class Writer:
-    """Writes to InfluxDB on a thread, and to Kafka through Faust's producer.
+    """Writes to each sink on a thread of its own, and to Kafka through Faust's producer.
 
     ``alerts`` and ``rejects`` deliver through the agents of these names.
     """
 
     def __init__(
         self,
-        influx: InfluxSink,
+        sinks: Mapping[str, Sink],
         settings: KafkaSettings,
         producer: Callable[[], Producer],
         alerts: Callable[[Sequence[AlarmEvent]], Awaitable[None]],
         rejects: Callable[[Sequence[Rejection]], Awaitable[None]],
     ) -> None:
-        self._influx = influx
+        self._sinks = sinks
         self._settings = settings
         self._producer = producer
         self._alerts = alerts
         self._rejects = rejects
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
+        self._threads = {name: ThreadPoolExecutor(1, thread_name_prefix=f"sink-{name}") for name in sinks}
         self._abandon = asyncio.Event()
         self.write_ms = 0.0
         self.waiting = False
@@ -63,7 +62,7 @@ class Writer:
         """Return when ``results`` are durable everywhere. Raises `AbandonedError`."""
         began = time.perf_counter()
         await asyncio.gather(
-            self._influx_write(results),
+            *(self._write_to(name, results) for name in self._sinks),
             self._alerts(results.alarms),
             self._rejects(results.rejections),
             self.send(list(score_records(results, self._settings.scores))),
@@ -75,27 +74,30 @@ class Writer:
         if records:
             await self._until_done(lambda: send_all(self._producer(), records))
 
-    async def _influx_write(self, results: Results) -> None:
-        await self._until_done(lambda: self._on_thread(self._influx.write, results))
-        refused = self._influx.take_refused()
+    async def _write_to(self, name: str, results: Results) -> None:
+        sink = self._sinks[name]
+        await self._until_done(lambda: self._on_thread(name, sink.write, results))
+        refused = sink.take_refused()
         if refused:
             log.error(
-                "InfluxDB refuses lines for good; they are in the topic of rejected input.",
-                lines=len(refused),
+                "A sink refuses results for good; they are in the topic of rejected input.",
+                sink=name,
+                refused=len(refused),
                 first=refused[0].line.decode(errors="replace")[:300],
                 reason=refused[0].reason,
             )
-            await self._rejects(_refusals(refused, results))
+            await self._rejects(rejections_of(name, refused, results))
 
     async def report(self, stats: WorkerStats) -> None:
         """Write statistics once; they are not worth waiting for."""
-        try:
-            await self._on_thread(self._influx.write_stats, stats)
-        except SinkUnavailableError as error:
-            log.debug("Statistics were not written.", error=str(error))
+        for name, sink in self._sinks.items():
+            try:
+                await self._on_thread(name, sink.write_stats, stats)
+            except SinkUnavailableError as error:
+                log.debug("Statistics were not written.", sink=name, error=str(error))
 
-    def _on_thread(self, work: Callable[..., None], *args: object) -> Awaitable[None]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+    def _on_thread(self, name: str, work: Callable[..., None], *args: object) -> Awaitable[None]:
+        return asyncio.get_running_loop().run_in_executor(self._threads[name], work, *args)
 
     async def _until_done(self, attempt: Callable[[], Awaitable[None]]) -> None:
         tries, warned = 0, 0.0
@@ -126,22 +128,7 @@ class Writer:
             return
 
     def close(self) -> None:
-        """Close the connection to InfluxDB."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
-        self._influx.close()
-
-
-def _refusals(refused: Iterable[Refused], results: Results) -> list[Rejection]:
-    received = max((int(scored.time[-1]) for scored in results.scored), default=0)
-    return [
-        Rejection(
-            Reason.INTERNAL,
-            f"InfluxDB refuses this line: {one.reason}. Another program may write the same field with "
-            "another type, or the bucket's retention is shorter than the reading is old.",
-            one.line,
-            received,
-            topic="influx",
-            offset=zlib.crc32(one.line),
-        )
-        for one in refused
-    ]
+        """Close the sinks."""
+        for name, sink in self._sinks.items():
+            self._threads[name].shutdown(wait=True, cancel_futures=True)
+            sink.close()

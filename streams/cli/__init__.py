@@ -22,6 +22,7 @@ VERBS: tuple[str, ...] = (
     "operate.acls",
     "operate.influx",
     "operate.snapshots",
+    "detectors",
     "bench",
     "life",
     "remaining",

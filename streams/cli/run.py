@@ -223,7 +223,8 @@ def run(
         chosen = choose_stdin(mapping)
     elif sources:
         chosen = choose_sources(settings)
-    with opened_store(how.store, fresh=fresh) as sink:
+    keep_days = None if csv is not None else settings.run.keep_days  # a file's replay is whole
+    with opened_store(how.store, fresh=fresh, keep_days=keep_days) as sink:
         if chosen is None:
             chosen, settings = choose_simulator(simulation, settings, sink, exit_at_end=exit_at_end)
         run_embedded(settings, chosen, sink, how)

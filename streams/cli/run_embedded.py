@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.base.contract import SinkUnavailableError
+from connectors.base.sinks import open_sinks
 from connectors.files.priors import adopted_priors
 from connectors.files.whole import InUseError, alone_with
 from connectors.sqlite.store import SqliteSink
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from desk.web.page import PageServer
 
 
+#: The run's own store, among the names of its sinks.
+STORE = "sqlite"
+
+
 @dataclass(frozen=True, slots=True)
 class How:
     """The options of a run that are not the source's."""
@@ -42,8 +47,8 @@ class How:
 
 
 @contextmanager
-def opened_store(path: Path, *, fresh: bool = False) -> Iterator[SqliteSink]:
-    """The store of one run alone; ``fresh`` removes what is in it.
+def opened_store(path: Path, *, fresh: bool = False, keep_days: float | None = None) -> Iterator[SqliteSink]:
+    """The store of one run alone; ``fresh`` removes what is in it, ``keep_days`` what has become too old.
 
     Raises CommandError when another run writes to it.
     """
@@ -52,7 +57,7 @@ def opened_store(path: Path, *, fresh: bool = False) -> Iterator[SqliteSink]:
             if fresh:
                 for suffix in ("", "-wal", "-shm"):
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
-            with SqliteSink(path) as sink:
+            with SqliteSink(path, keep_days=keep_days) as sink:
                 yield sink
     except InUseError:
         raise CommandError(
@@ -68,8 +73,22 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
         pipeline.adopt(prior)
     with ExitStack() as stack:
         ending = stack.enter_context(ended_by_signals())
-        watcher = _with_desk(settings, how.store, pipeline, terminal, stack) if how.desk else terminal
-        run = EmbeddedRun(chosen.source, pipeline, sink, watcher, keep_state=chosen.keep_state)
+        verdicts = Verdicts()
+        watcher = _with_desk(settings, how.store, verdicts, terminal, stack) if how.desk else terminal
+        names = settings.run.sinks
+        sinks = open_sinks([name for name in names if name != STORE], settings)
+        for other in sinks.values():
+            stack.callback(other.close)
+        run = EmbeddedRun(
+            chosen.source,
+            pipeline,
+            sink,
+            watcher,
+            keep_state=chosen.keep_state,
+            sinks=sinks,
+            keep_results=STORE in names,
+            verdicts=verdicts,
+        )
         ending.stops(run.stop)
         terminal.say(f"Reading {chosen.title}", "bold")
         for note in chosen.notes:
@@ -82,6 +101,8 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
             if page.remark:
                 terminal.say(f"  {page.remark}", "yellow")
         terminal.say(f"Store    {how.store}")
+        for name in sinks:
+            terminal.say(f"Sink     {name}")
         if not kept():
             terminal.say("Compiling the detectors for this machine, once: half a minute.", "dim")
         prepare(settings)
@@ -118,13 +139,12 @@ class _WithDesk:
 
 
 def _with_desk(
-    settings: Settings, store: Path, pipeline: Pipeline, terminal: Terminal, stack: ExitStack
+    settings: Settings, store: Path, verdicts: Verdicts, terminal: Terminal, stack: ExitStack
 ) -> _WithDesk:
     from streams.cli.run_desk import serve_desk, started_desk  # only a run with a desk needs its channels
 
-    verdicts = Verdicts()
     desk = started_desk(settings, stack, kafka=False, outlet=verdicts)
-    beside = DeskBeside(desk, verdicts, pipeline.feedback)
+    beside = DeskBeside(desk)
     from connectors.sqlite.history import SqliteHistory
 
     history = SqliteHistory(store)

@@ -1,20 +1,22 @@
-"""The embedded runner: source ▶ pipeline ▶ SQLite in one process, without a broker. See docs/embedded.md."""
+"""The embedded runner: source ▶ pipeline ▶ sinks in one process, without a broker. See docs/embedded.md."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from connectors.base.clock import now_ms
-from connectors.base.contract import SinkUnavailableError, Source
+from connectors.base.contract import Sink, SinkUnavailableError, Source
+from connectors.base.refused import rejections_of
 from connectors.sqlite.store import Position, SqliteSink
 from pipeline.pipeline import Pipeline
-from pipeline.records import AlarmPhase, Results
+from pipeline.records import AlarmPhase, Results, Verdict
 from pipeline.snapshots.snapshot import SnapshotError
-from streams.embedded.handover import Handover
+from streams.embedded.bounded_queue import BoundedQueue
 from streams.embedded.silence import SilenceWatch
 
 #: About so many readings are worked on at once, and so many may wait.
@@ -100,8 +102,19 @@ class Watcher(Protocol):
         ...
 
 
+class VerdictSource(Protocol):
+    """Where verdicts of crews come from, for the models to learn."""
+
+    def take(self) -> Iterable[Verdict]:
+        """Those that came since the last call. Called between batches, by the run's thread."""
+        ...
+
+
 class EmbeddedRun:
-    """Runs ``source`` through ``pipeline`` into ``sink``.
+    """Runs ``source`` through ``pipeline`` into ``sinks``, and then into ``store``.
+
+    The store holds the models' state and how far the source was read; results too, unless ``keep_results`` is
+    off. A sink is given results again when the process ended between the two.
 
     With ``keep_state`` models live on in the store: they are taken up from it first, and saved every
     ``save_every`` seconds and at the end, together with the position of a `Resumable` source. A source
@@ -113,23 +126,27 @@ class EmbeddedRun:
         self,
         source: Source,
         pipeline: Pipeline,
-        sink: SqliteSink,
+        store: SqliteSink,
         watcher: Watcher,
         *,
         keep_state: bool,
         save_every: float = 5.0,
+        sinks: Mapping[str, Sink] | None = None,
+        keep_results: bool = True,
+        verdicts: VerdictSource | None = None,
     ) -> None:
-        self.source, self.pipeline, self.sink, self.watcher = source, pipeline, sink, watcher
+        self.source, self.pipeline, self.store, self.watcher = source, pipeline, store, watcher
+        self.sinks, self.keep_results, self.verdicts = sinks or {}, keep_results, verdicts
         self.keep_state, self.save_every = keep_state, save_every
         self.tally = Tally()
         self._read = 0
-        self._handover = Handover(WAITING)
+        self._queue = BoundedQueue(WAITING)
         self._stop = threading.Event()
 
     def stop(self) -> None:
         """End soon, with everything that was worked on saved. Safe in a signal handler."""
         self._stop.set()
-        self._handover.stop()
+        self._queue.stop()
         self.source.close()
 
     def run(self) -> Tally:
@@ -143,14 +160,14 @@ class EmbeddedRun:
             self._work()
         finally:
             self.tally.ended = time.monotonic()
-            self._handover.stop()
+            self._queue.stop()
             self.source.close()
         return self.tally
 
     def _resume(self) -> None:
         notes: list[str] = []
         machines = 0
-        for machine, data in self.sink.snapshots():
+        for machine, data in self.store.snapshots():
             try:
                 self.pipeline.restore(data)
                 machines += 1
@@ -158,7 +175,7 @@ class EmbeddedRun:
                 notes.append(f"{machine} learns anew: {error}")
         notes += [f"{machine} learns anew: {why}" for machine, why in self.pipeline.relearning.items()]
         if isinstance(self.source, Resumable):
-            position = self.sink.position(self.source.name)
+            position = self.store.position(self.source.name)
             if position is not None:
                 self._read = position.count
                 self.source.skip(position.count)
@@ -168,21 +185,22 @@ class EmbeddedRun:
     def _fill(self) -> None:
         try:
             for item in self.source:
-                if not self._handover.put(item):
+                if not self._queue.put(item):
                     return
         except BaseException as error:
-            self._handover.end(error)
+            self._queue.end(error)
         else:
-            self._handover.end()
+            self._queue.end()
 
     def _work(self) -> None:
         saved = time.monotonic() - self.save_every  # the first batch at once
         # A replay is never live: there is nothing to listen for.
         silence, wait = SilenceWatch(self.pipeline), _LISTEN if self.keep_state else None
         listened = time.monotonic()
-        while (items := self._handover.take(BATCH, wait)) is not None:
+        while (items := self._queue.take(BATCH, wait)) is not None:
+            self._learn()
             results = self.pipeline.process(items)
-            if wait and self._handover.empty and time.monotonic() - listened >= wait:
+            if wait and self._queue.empty and time.monotonic() - listened >= wait:
                 listened = time.monotonic()
                 now = now_ms()
                 results.extend(self.pipeline.let_go(now))
@@ -196,6 +214,7 @@ class EmbeddedRun:
                 saved = time.monotonic()
             if due or not self.pipeline.waits:  # what waits for stragglers is kept by a snapshot alone
                 self.source.durable(self.tally.items)
+        self._learn()
         if not (self.keep_state and self._stop.is_set()):  # ended; what is stopped goes on another time
             self._done(0, self.pipeline.finish())
         if self.keep_state:  # not after an error: the store's snapshots then still fit its position
@@ -215,10 +234,23 @@ class EmbeddedRun:
             snapshots = {machine: self.pipeline.dump(machine) for machine in self.pipeline.changed()}
             if isinstance(self.source, Resumable):
                 position = Position(self.source.name, self._read, self.source.detail)
+        for name, sink in self.sinks.items():
+            self._until_done(lambda sink=sink: sink.write(results))  # type: ignore[misc]
+            results.rejections += rejections_of(name, sink.take_refused(), results)
+        kept = results if self.keep_results else Results()
+        self._until_done(lambda: self.store.write(kept, snapshots=snapshots, position=position))
+
+    def _learn(self) -> None:
+        """Before the batch whose snapshots are to hold it."""
+        if self.verdicts is not None:
+            for verdict in self.verdicts.take():
+                self.pipeline.feedback(verdict)
+
+    def _until_done(self, write: Callable[[], None]) -> None:
         told = False
         while True:
             try:
-                self.sink.write(results, snapshots=snapshots, position=position)
+                write()
                 return
             except SinkUnavailableError as error:
                 if self._stop.is_set():

@@ -14,13 +14,13 @@ from river import anomaly, compose, feature_extraction, preprocessing, sketch
 
 from detectors.base import FleetDetector
 from detectors.batch import Batch, Floats, Ints
+from detectors.checks.fleet import batch_of
 from detectors.half_space_trees.detector import FleetHalfSpaceTrees
 from detectors.half_space_trees.forests import draw_tree
 from detectors.loda.detector import FleetLoda
 from detectors.loda.histograms import FleetHistograms, add_value, density
 from detectors.one_class_svm import FleetOneClassSVM
 from detectors.scaling import FleetMinMaxScaler, FleetStandardScaler
-from tests.detectors.checks import batch_of
 
 # Rounded values meet thresholds and extremes again; large and small ones strain the arithmetic.
 VALUES = st.one_of(

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.checks.fleet import batch_of
 from detectors.half_space_trees.detector import FleetHalfSpaceTrees
-from tests.detectors.checks import batch_of
 
 WINDOW = 20
 

@@ -11,12 +11,12 @@ from river import anomaly, feature_extraction, preprocessing
 
 from detectors.base import FleetDetector
 from detectors.batch import Floats
+from detectors.checks.fleet import batch_of, readings
 from detectors.half_space_trees.detector import FleetHalfSpaceTrees
 from detectors.loda.detector import FleetLoda
 from detectors.one_class_svm import FleetOneClassSVM
 from detectors.registry import build
 from detectors.river.bridge import from_river, to_river
-from tests.detectors.checks import batch_of, readings
 
 SENSORS = ("flow", "pressure", "speed")
 ROW, SEED = 2, 5

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from river import anomaly, preprocessing
 
+from detectors.checks.fleet import batch_of, readings, whole
 from detectors.registry import build
 from detectors.river.model import FleetRiver
 from detectors.river.safe_pickle import pack, unpack
-from tests.detectors.checks import batch_of, readings, whole
 
 
 @pytest.mark.parametrize(

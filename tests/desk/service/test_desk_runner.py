@@ -93,9 +93,11 @@ def test_two_desks_on_one_file_are_refused(tmp_path):
 def test_a_crews_word_in_the_same_process_ends_the_false_alarms(tmp_path):
     pipeline, verdicts = Pipeline(washing_settings()), Verdicts()
     desk = Desk(tmp_path / "desk.sqlite", washing_settings())
-    beside = DeskBeside(desk, verdicts, pipeline.feedback)
+    beside = DeskBeside(desk)
     alarmed = []
     for part in parts(washing(), *(start + 100 for start in AT)):
+        for verdict in verdicts.take():
+            pipeline.feedback(verdict)
         results = pipeline.process([part])
         beside.batch(results)
         beside.batch(results)
@@ -116,8 +118,7 @@ def test_what_a_cut_off_run_did_not_bring_is_caught_up(tmp_path):
     assert raises
     with SqliteSink(tmp_path / "run.sqlite") as sink:
         sink.write(results)
-    taken = []
-    beside = DeskBeside(desk, verdicts, taken.append)
+    beside = DeskBeside(desk)
     history = SqliteHistory(tmp_path / "run.sqlite")
     beside.catch_up(history)
     assert {e.alarm for e in desk.journal(EVERYTHING, machine=MACHINE)} == {one.id for one in results.alarms}
@@ -129,7 +130,6 @@ def test_what_a_cut_off_run_did_not_bring_is_caught_up(tmp_path):
     beside.catch_up(history)
     assert desk.head() == head
     pass_on(desk, verdicts)
-    verdicts.drain(taken.append)
-    assert taken == [verdict, verdict], "once more: the models may not have saved it"
+    assert verdicts.take() == [verdict, verdict], "once more: the models may not have saved it"
     history.close()
     desk.close()

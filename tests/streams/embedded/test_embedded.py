@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from connectors.base.contract import SinkUnavailableError, Source
+from connectors.base.contract import Refused, Sink, SinkUnavailableError, Source
 from connectors.sqlite.store import SqliteSink
 from pipeline.pipeline import Pipeline
-from pipeline.records import Frame, Message, Rejection, Results
+from pipeline.records import Frame, Message, Rejection, Results, Verdict, VerdictKind
 from streams.embedded.run import BATCH, EmbeddedRun, Tally
 from tests.pipeline.plant import recording, settings
 
@@ -202,3 +203,91 @@ def test_large_input_is_worked_on_in_batches(tmp_path: Path) -> None:
     tally, heard = run(tmp_path / "s.sqlite", Listed(many), keep_state=False)
     assert tally.readings == n
     assert max(one.readings for one in heard.batches) <= BATCH + each
+
+
+class Remembering(Sink):
+    """Keeps what it was given, once it is no longer busy; refuses one thing for good."""
+
+    def __init__(self) -> None:
+        self.busy, self.times, self.refused = 2, set[tuple[str, int]](), [Refused(b"bad line", "never")]
+
+    def write(self, results: Results) -> None:
+        if self.busy:
+            self.busy -= 1
+            raise SinkUnavailableError("busy", retry_after=0.001)
+        self.times |= {(scored.machine, int(at)) for scored in results.scored for at in scored.time}
+
+    def take_refused(self) -> list[Refused]:
+        refused, self.refused = self.refused, []
+        return refused
+
+
+def test_another_sink_has_everything_too_and_what_it_refuses_is_kept(tmp_path: Path) -> None:
+    heard, other = Heard(), Remembering()
+    with SqliteSink(tmp_path / "s.sqlite") as store:
+        tally = EmbeddedRun(
+            Listed(frames()), Pipeline(settings()), store, heard, keep_state=True, sinks={"other": other}
+        ).run()
+    assert len(other.times) == tally.readings == 800
+    assert heard.troubles == 1
+    kept = content(tmp_path / "s.sqlite")
+    assert len(kept["a/b/c/d/m1"][0]) == 400  # type: ignore[index]
+    assert len(kept["rejections"]) == 1  # type: ignore[arg-type]
+
+
+def test_a_store_that_is_no_sink_keeps_the_models_alone(tmp_path: Path) -> None:
+    other = Remembering()
+    with SqliteSink(tmp_path / "s.sqlite") as store:
+        EmbeddedRun(
+            Listed(frames()),
+            Pipeline(settings()),
+            store,
+            Heard(),
+            keep_state=True,
+            sinks={"other": other},
+            keep_results=False,
+        ).run()
+        assert len(dict(store.snapshots())) == 2
+    assert len(other.times) == 800
+    assert "a/b/c/d/m1" not in content(tmp_path / "s.sqlite")
+
+
+class Waiting:
+    """Verdicts that wait."""
+
+    def __init__(self, *verdicts: Verdict) -> None:
+        self.verdicts = list(verdicts)
+
+    def take(self) -> list[Verdict]:
+        taken, self.verdicts = self.verdicts, []
+        return taken
+
+
+def test_what_verdicts_taught_is_saved_with_the_batch_that_follows_them(tmp_path: Path) -> None:
+    start = int(recording("a/b/c/d/m1", 1, 1).time[0])
+    verdict = Verdict(
+        "v1",
+        "a/b/c/d/m1",
+        "default",
+        VerdictKind.PLANNED_WORK,
+        start + 150_000,
+        start + 160_000,
+        start + 400_000,
+        "Kim",
+    )
+    path = tmp_path / "s.sqlite"
+    run(path, Listed(frames()))
+    with SqliteSink(path) as store:
+        EmbeddedRun(
+            Listed(frames()),
+            Pipeline(settings()),
+            store,
+            Heard(),
+            keep_state=True,
+            verdicts=Waiting(verdict),
+        ).run()
+        again = Pipeline(settings())
+        for data in dict(store.snapshots()).values():
+            again.restore(data)
+    assert not again.feedback(verdict), "the models know it already"
+    assert again.feedback(replace(verdict, id="v2"))

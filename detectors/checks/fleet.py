@@ -71,7 +71,8 @@ def run(
         learn_blocks(detector, rows, x[:, start:stop], block) if cuts is None else _learn_cut(
             detector, rows, x, start, stop, cuts
         )
-    return raw, *evidence
+    contributions, expected, deviation = evidence
+    return raw, contributions, expected, deviation
 
 
 def _learn_cut(

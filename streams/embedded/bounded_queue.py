@@ -1,4 +1,4 @@
-"""Hands readings from the thread that reads a source to the one that works on them, and keeps them few."""
+"""The queue between the thread that reads a source and the one that processes: bounded, in readings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def weight(item: Item) -> int:
     return 1 + len(item.value if isinstance(item, Message) else item.original) // _BYTES_A_READING
 
 
-class Handover:
+class BoundedQueue:
     """A bounded queue of items. `put` waits while ``capacity`` readings lie in it.
 
-    >>> h = Handover(10)
+    >>> h = BoundedQueue(10)
     >>> h.put(Message(b"x", 0)), h.end(), len(h.take(5) or []), h.take(5)
     (True, None, 1, None)
     """

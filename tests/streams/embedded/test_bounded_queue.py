@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.records import Frame, Message
-from streams.embedded.handover import Handover, weight
+from streams.embedded.bounded_queue import BoundedQueue, weight
 
 
 def message(size: int = 10) -> Message:
@@ -16,7 +16,7 @@ def message(size: int = 10) -> Message:
 
 
 def test_items_come_out_in_order_and_about_as_many_as_asked() -> None:
-    handover = Handover(1000)
+    handover = BoundedQueue(1000)
     sent = [Message(str(i).encode(), 0) for i in range(10)]
     for item in sent:
         handover.put(item)
@@ -28,7 +28,7 @@ def test_items_come_out_in_order_and_about_as_many_as_asked() -> None:
 
 
 def test_a_full_one_waits_until_something_is_taken() -> None:
-    handover = Handover(2)
+    handover = BoundedQueue(2)
     handover.put(message())
     handover.put(message())
     done = threading.Event()
@@ -46,7 +46,7 @@ def test_a_full_one_waits_until_something_is_taken() -> None:
 
 
 def test_an_error_comes_after_the_last_item() -> None:
-    handover = Handover(100)
+    handover = BoundedQueue(100)
     handover.put(message())
     handover.end(OSError("gone"))
     assert len(handover.take(100) or []) == 1
@@ -55,7 +55,7 @@ def test_an_error_comes_after_the_last_item() -> None:
 
 
 def test_after_a_stop_what_lies_in_it_is_still_given_and_no_more_is_taken() -> None:
-    handover = Handover(100)
+    handover = BoundedQueue(100)
     handover.put(message())
     handover.stop()
     assert handover.put(message()) is False
@@ -65,7 +65,7 @@ def test_after_a_stop_what_lies_in_it_is_still_given_and_no_more_is_taken() -> N
 
 def test_a_stop_from_within_the_waiting_thread_wakes_it() -> None:
     """As a signal handler does: it runs in the thread that is inside `take`."""
-    handover = Handover(100)
+    handover = BoundedQueue(100)
     with handover._changed:
         handover.stop()
     assert handover.take(1) is None
