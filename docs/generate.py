@@ -243,6 +243,7 @@ GROUPS = {
         "scaling",
         "worker",
         "agents",
+        "extend",
         "influx",
         "grafana",
         "local-services",

@@ -138,7 +138,7 @@ def test_a_decision_says_when_what_else_and_what_follows(page: Path) -> None:
         assert f"**{part}.**" in text, part
 
 
-@pytest.mark.parametrize("example", sorted((DOCS / "examples").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("example", sorted((DOCS / "examples").rglob("*.*")), ids=lambda path: path.name)
 def test_an_example_stands_in_a_page_word_for_word(example: Path) -> None:
     code = example.read_text(encoding="utf-8")
     assert any(code in page.read_text(encoding="utf-8") for page in PAGES), "copy it into its page"
