@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -42,7 +43,7 @@ def check(name: Annotated[str, typer.Argument(help="the kind, as `yeji detectors
 
     console, failed = Console(highlight=False), 0
     try:
-        for one in outcomes(name):
+        for one in outcomes(name, time.perf_counter):
             failed += not one.passed
             mark = "[green]ok    [/]" if one.passed else "[red]failed[/]"
             console.print(f"{mark}  {one.name}", end="")
