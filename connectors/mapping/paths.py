@@ -148,7 +148,7 @@ def _text(value: Any) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Texts and paths in turn: ``{topic[1]}/{tags.host}``. One without braces is a path alone."""
+    """Texts and paths in turn: ``{topic[1]}/{tags.host}``. One without braces is a path or fixed levels."""
 
     text: str
     parts: tuple[str | Path, ...]
@@ -175,7 +175,7 @@ class Template:
 
 
 def parse_template(text: str) -> Template:
-    """A template as people write it.
+    """A template as people write it: texts and paths in braces, a path alone, or fixed levels.
 
     >>> parse_template("{topic[1]}/{tags.host}").fill(Context({"tags": {"host": "P-1"}}, {}, ["a", "b"]))
     'b/P-1'
@@ -183,7 +183,8 @@ def parse_template(text: str) -> Template:
     Raises PathError.
     """
     if "{" not in text:
-        return Template(text, (parse_path(text),) if text else ())
+        fixed = "/" in text  # no path has a slash: these are the levels themselves
+        return Template(text, (text if fixed else parse_path(text),) if text else ())
     parts: list[str | Path] = []
     at = 0
     for found in _FIELD.finditer(text):

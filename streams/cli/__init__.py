@@ -17,6 +17,7 @@ VERBS: tuple[str, ...] = (
     "worker",
     "produce",
     "connect",
+    "operate.map",
     "operate.topics",
     "operate.check",
     "operate.acls",
