@@ -226,12 +226,10 @@ GROUPS = {
         "architecture",
         "detection",
         "bench",
-        "prognosis",
         "vibration",
         "alarms",
         "advice",
         "training",
-        "simulator",
         "performance",
     ],
     "Run": [

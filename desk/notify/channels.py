@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from desk.notify.base import Channel
 from desk.settings.alarms import NotifySettings
+from desk.settings.channel_kinds import channel_kinds
+from pipeline.settings import SettingsError
 
 
 def build_channels(settings: NotifySettings) -> dict[str, Channel]:
@@ -14,18 +18,9 @@ def build_channels(settings: NotifySettings) -> dict[str, Channel]:
 def _build(name: str, settings: NotifySettings) -> Channel:
     channel = settings.channels[name]
     # Imported where needed: Apprise takes a second, and few desks use every kind.
-    if channel.kind == "email":
-        from desk.notify.smtp import EmailChannel
-
-        return EmailChannel(name, channel)
-    if channel.kind == "webhook":
-        from desk.notify.webhooks import WebhookChannel
-
-        return WebhookChannel(name, channel)
-    if channel.kind == "alertmanager":
-        from desk.notify.webhooks import AlertmanagerChannel
-
-        return AlertmanagerChannel(name, channel)
-    from desk.notify.apprise_channel import AppriseChannel
-
-    return AppriseChannel(name, channel)
+    path = channel_kinds()[channel.kind]
+    module, _, attribute = path.partition(":")
+    made = getattr(import_module(module), attribute)(name, channel)
+    if not isinstance(made, Channel):
+        raise SettingsError(f"{path} of kind {channel.kind!r} makes no Channel: mend that package.")
+    return made

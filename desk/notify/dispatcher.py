@@ -86,10 +86,6 @@ class Dispatcher:
             settled += 1
         return settled
 
-    def deliver_all(self) -> int:
-        """`deliver` for every channel, one after the other."""
-        return sum(self.deliver(name) for name in self.channels)
-
     # -- steps, each one transaction
 
     def _claim(self, channel: Channel) -> Notification | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from kafka import KafkaProducer
@@ -22,18 +22,6 @@ class VerdictOutlet(Protocol):
     def send(self, verdicts: Sequence[Verdict]) -> None:
         """Return when they are safe there. Raises `KafkaError`."""
         ...
-
-
-class DirectOutlet:
-    """Calls ``take`` for each verdict: the pipeline's `feedback` in a run of one process."""
-
-    def __init__(self, take: Callable[[Verdict], None]) -> None:
-        self._take = take
-
-    def send(self, verdicts: Sequence[Verdict]) -> None:
-        """Hand them over."""
-        for verdict in verdicts:
-            self._take(verdict)
 
 
 class KafkaOutlet:

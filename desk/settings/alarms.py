@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from desk.rules.shifts import parse_hours
 from desk.settings.access import AccessSettings
+from desk.settings.channel_kinds import channel_kinds
 from desk.texts.catalogue import Language
 from pipeline.settings import Section
 
@@ -60,7 +61,9 @@ class DeskSettings(Section):
 class ChannelSettings(Section):
     """One way to reach people or a system."""
 
-    kind: Literal["email", "webhook", "alertmanager", "apprise"] = Field(description="what it is")
+    kind: str = Field(
+        description="what it is: email, webhook, alertmanager, apprise, or an installed package's kind"
+    )
     url: SecretStr = Field(
         description="email: smtp://user:password@host:port or smtps://…; webhook, alertmanager: http(s)://…; "
         "apprise: any address that Apprise knows, as slack://…, tgram://…, msteams://…"
@@ -72,6 +75,17 @@ class ChannelSettings(Section):
     )
     starttls: bool = Field(True, description="email: encrypt when the server offers it")
     timeout: float = Field(10.0, gt=0, le=120, description="seconds")
+    options: dict[str, str] = Field(
+        default_factory=dict, description="what the kind of an installed package needs besides"
+    )
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        kinds = channel_kinds()
+        if kind not in kinds:
+            raise ValueError(f"there is no kind of channel {kind!r}; write one of {', '.join(sorted(kinds))}")
+        return kind
 
     @model_validator(mode="after")
     def _fits(self) -> ChannelSettings:

@@ -29,6 +29,7 @@ VERBS: tuple[str, ...] = (
     "remaining",
     "desk",
     "train",
+    "operate.modes",
     "tune",
     "spread",
 )

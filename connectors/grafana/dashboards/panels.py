@@ -122,9 +122,7 @@ def bars(
     return panel.legend(legend.display_mode(looks.LegendDisplayMode.LIST).calcs(["sum"]))
 
 
-def timeline(
-    title: str, about: str, query: str, *, name: str, w: int = 24, h: int = 8
-) -> statetimeline.Panel:
+def timeline(title: str, about: str, query: str, *, name: str, h: int = 8) -> statetimeline.Panel:
     """Machine states as coloured bands."""
     panel = _dress(statetimeline.Panel(), title, about, [query], 24, h)
     panel.mappings(value_names(STATE_LOOK)).display_name(name).merge_values(True)

@@ -371,7 +371,7 @@ def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling
     desk.planner.run()
     with desk.desk.store.writing() as t:  # as it is between two steps of `deliver`
         t.db.execute("UPDATE outbox SET state = 'sending', attempts = 1")
-    assert desk.dispatcher.deliver_all() == 0
+    assert desk.deliver() == 0
     assert desk.dispatcher.recover() == 2
     desk.work()
     assert (len(hook.requests), len(mail.box.notifications)) == (1, 0)

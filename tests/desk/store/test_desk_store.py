@@ -15,11 +15,10 @@ from desk.rules.journal import GENESIS, Action, JournalError, decode_entry, enco
 from desk.rules.life import AlarmState
 from desk.rules.scope import EVERYTHING, NOTHING, Scope
 from desk.service.desk import Desk, NotFoundError
-from desk.service.desk_sink import DeskSink
 from desk.store.schema import _STEPS, APPLICATION_ID
 from desk.store.store import check_journal
 from pipeline.priority import Priority
-from pipeline.records import AlarmKind, Results, VerdictKind
+from pipeline.records import AlarmKind, VerdictKind
 from streams.settings import Settings
 from tests.desk.rules.plant import OVEN, PRESS, RIVAL, ROBOT, cleared, raised
 
@@ -137,12 +136,11 @@ def test_a_tenant_sees_and_touches_nothing_of_another(desk, clock):
 
 
 def test_the_same_results_again_change_nothing(desk):
-    sink = DeskSink(desk)
-    results = Results(alarms=[raised(PRESS), cleared(PRESS), raised(OVEN)])
-    sink.write(results)
+    alarms = [raised(PRESS), cleared(PRESS), raised(OVEN)]
+    desk.take_in(alarms)
     head = desk.head()
-    sink.write(results)
-    sink.write(Results())
+    desk.take_in(alarms)
+    desk.take_in([])
     assert desk.head() == head
 
 

@@ -1,4 +1,4 @@
-"""A supplier's package beside ours: the example of the docs, installed: a detector, a source, a sink."""
+"""A supplier's package beside ours, installed: a detector, a source, a sink, a channel."""
 
 from __future__ import annotations
 
@@ -102,3 +102,36 @@ def test_a_sink_that_nobody_knows_is_named(installed: Path, tmp_path: Path) -> N
     (tmp_path / "yeji.toml").write_text('[sinks.wall]\nkind = "acme-wall"\n')
     done = yeji(tmp_path, installed, "run", "--exit", "--no-page", "--history", "1h")
     assert "write one of acme-file, influx, sqlite" in done.stderr
+
+
+SEND = """
+from desk.notify.channels import build_channels
+from desk.rules.notification import Notification
+from streams.settings import load_settings
+
+[board] = build_channels(load_settings().notify).values()
+fields = ("id", "raise", "crew", "board", "en", "high", "Press 7: bearing, look at it today", "", 0, "", ())
+print(board.send(Notification(*fields), 0), board.repeatable)
+"""
+
+
+def test_its_channel_is_built_from_the_settings_and_sends(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "yeji.toml").write_text(
+        f"""
+        [notify.channels.board]
+        kind = "acme-board"
+        url = "file://{tmp_path}/board"
+        options = {{ width = "16" }}
+        """
+    )
+    path = os.pathsep.join([str(installed), str(REPOSITORY)])
+    done = subprocess.run(
+        [sys.executable, "-c", SEND],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "board").read_text() == "Press 7: bearing\n"
