@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.sqlite.owner import own_alone
 from connectors.sqlite.steps import migrate
 
 
@@ -24,7 +25,7 @@ class FileKind:
     ``application_id`` stands in the file's header and says whose it is; ``what`` is what it is called, as
     "the desk's store"; ``steps`` are SQL, one entry a version: the step from the version before it, never
     edited once released. ``first`` are pragmas that take effect only before the first table, ``pragmas``
-    those of each connection.
+    those of each connection. ``private``: nobody but its owner may read it.
     """
 
     application_id: int
@@ -32,6 +33,7 @@ class FileKind:
     steps: tuple[str, ...]
     first: tuple[str, ...] = ()
     pragmas: tuple[str, ...] = ()
+    private: bool = False
 
     @property
     def version(self) -> int:
@@ -45,9 +47,13 @@ class FileKind:
         `StoreError` for one of another program.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        if self.private and not path.exists():
+            own_alone(path)
         db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         try:
             self.check(db, path)
+            if self.private:
+                own_alone(path)
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 for pragma in (*self.first, f"application_id = {self.application_id}"):
                     db.execute(f"PRAGMA {pragma}")

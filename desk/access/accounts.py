@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from desk.access.log import AccessEvent, Record, nobody, place_of
 from desk.access.passwords import hash_password, matches, objection, outdated
 from desk.access.roles import ALL, Account, Role
 from desk.access.store import AccessStore, digest, new_token
-from desk.rules.journal import SYSTEM
+from desk.rules.journal import SYSTEM, Action
 from desk.settings.access import AccessSettings, clean_place
 
 _COLUMNS = "id, name, shown, role, places, external, disabled"
@@ -41,10 +42,33 @@ class Key:
 
 
 class Accounts:
-    """Who may sign in. ``clock`` gives ms UTC."""
+    """Who may sign in. ``clock`` gives ms UTC; ``record`` takes what happens, for the journal.
 
-    def __init__(self, store: AccessStore, settings: AccessSettings, clock: Callable[[], int]) -> None:
-        self.store, self.settings, self.clock = store, settings, clock
+    ``by`` is who does it: an administrator, or the account's owner.
+    """
+
+    def __init__(
+        self,
+        store: AccessStore,
+        settings: AccessSettings,
+        clock: Callable[[], int],
+        record: Record = nobody,
+    ) -> None:
+        self.store, self.settings, self.clock, self.record = store, settings, clock, record
+
+    def tell(self, action: Action, account: Account, by: str = "", address: str = "") -> None:
+        """Put into the journal what happened to ``account``."""
+        self.record(
+            AccessEvent(
+                action,
+                by or account.name,
+                account.name,
+                place_of(account.places),
+                address,
+                account.role.key,
+                account.places,
+            )
+        )
 
     # -- people
 
@@ -61,7 +85,9 @@ class Accounts:
             raise AccessError("account.unknown")
         return _account(row)
 
-    def add(self, name: str, shown: str, role: Role, places: Sequence[str]) -> tuple[Account, str]:
+    def add(
+        self, name: str, shown: str, role: Role, places: Sequence[str], by: str = SYSTEM
+    ) -> tuple[Account, str]:
         """A new account without a password, and the one-time link's token that lets its owner set one."""
         if not is_name(name):
             raise AccessError("account.name")
@@ -75,9 +101,13 @@ class Accounts:
             except sqlite3.IntegrityError:
                 raise AccessError("account.taken") from None
             token = self._link(db, cursor.lastrowid)
-        return self.get(int(cursor.lastrowid or 0)), token
+        account = self.get(int(cursor.lastrowid or 0))
+        self.tell(Action.ACCOUNT_ADDED, account, by)
+        return account, token
 
-    def change(self, id: int, *, role: Role, places: Sequence[str], disabled: bool) -> Account:
+    def change(
+        self, id: int, *, role: Role, places: Sequence[str], disabled: bool, by: str = SYSTEM
+    ) -> Account:
         """Give an account another role or other places, or disable it. Its sessions end."""
         cleaned = check_places(places, role)
         with self.store.writing() as db:
@@ -90,13 +120,15 @@ class Accounts:
             db.execute("DELETE FROM sessions WHERE account=?", (id,))
             if disabled:
                 db.execute("DELETE FROM links WHERE account=?", (id,))
-        return self.get(id)
+        account = self.get(id)
+        self.tell(Action.ACCOUNT_CHANGED, account, by)
+        return account
 
     def external(self, subject: str, name: str, shown: str, role: Role, places: Sequence[str]) -> Account:
         """The account of somebody whom the identity provider vouches for, as it is today."""
         cleaned = check_places(places, role)
         with self.store.writing() as db:
-            row = db.execute("SELECT id, disabled FROM accounts WHERE external=?", (subject,)).fetchone()
+            row = db.execute("SELECT id, role, places FROM accounts WHERE external=?", (subject,)).fetchone()
             if row is None:
                 # A local account of the same name is somebody else's: it is never taken over.
                 taken = db.execute("SELECT 1 FROM accounts WHERE name=?", (name,)).fetchone()
@@ -112,7 +144,12 @@ class Accounts:
                     "UPDATE accounts SET role=?, places=?, shown=? WHERE id=?",
                     (role, json.dumps(cleaned), shown or name, id),
                 )
-        return self.get(id)
+        account = self.get(id)
+        if row is None:
+            self.tell(Action.ACCOUNT_ADDED, account, SYSTEM)
+        elif (row[1], row[2]) != (role, json.dumps(cleaned)):
+            self.tell(Action.ACCOUNT_CHANGED, account, SYSTEM)
+        return account
 
     def _administrators(self, db: sqlite3.Connection) -> int:
         query = "SELECT count(*) FROM accounts WHERE role=? AND disabled=0"
@@ -135,8 +172,20 @@ class Accounts:
             self._keep_password(account.id, password)
         return None if account.disabled else account
 
+    def named(self, name: str) -> Account | None:
+        """The local account of that name, disabled or not."""
+        with self.store.reading() as db:
+            row = db.execute(
+                f"SELECT {_COLUMNS} FROM accounts WHERE name=? AND external IS NULL",  # noqa: S608
+                (name,),
+            ).fetchone()
+        return _account(row) if row else None
+
     def set_password(self, account: Account, password: str) -> None:
-        """A new password; every session of the account ends. Raises `AccessError`."""
+        """A new password; every session of the account ends, and no device is known any more.
+
+        Raises `AccessError`.
+        """
         refused = "password.elsewhere" if account.external else objection(password, account.name)
         if refused:
             raise AccessError(refused)
@@ -144,6 +193,8 @@ class Accounts:
         with self.store.writing() as db:
             db.execute("DELETE FROM sessions WHERE account=?", (account.id,))
             db.execute("DELETE FROM links WHERE account=?", (account.id,))
+            db.execute("DELETE FROM devices WHERE account=?", (account.id,))
+        self.tell(Action.PASSWORD_SET, account)
 
     def _keep_password(self, id: int, password: str) -> None:
         hashed = hash_password(password)
@@ -160,13 +211,15 @@ class Accounts:
             db.execute("DELETE FROM links WHERE account IS NULL")
             return self._link(db, None)
 
-    def reset_link(self, account: Account) -> str:
+    def reset_link(self, account: Account, by: str = SYSTEM) -> str:
         """A new token with which an account's owner sets a new password."""
         if account.external:
             raise AccessError("password.elsewhere")
         with self.store.writing() as db:
             db.execute("DELETE FROM links WHERE account=?", (account.id,))
-            return self._link(db, account.id)
+            token = self._link(db, account.id)
+        self.tell(Action.LINK_MADE, account, by)
+        return token
 
     def _link(self, db: sqlite3.Connection, account: int | None) -> str:
         token = new_token()
@@ -192,7 +245,7 @@ class Accounts:
             with self.store.writing() as db:  # of two who use it at once, one is first
                 if not db.execute("DELETE FROM links WHERE token=?", (digest(token),)).rowcount:
                     raise AccessError("link.over")
-            account, _ = self.add(name, shown, Role.ADMIN, [ALL])
+            account, _ = self.add(name, shown, Role.ADMIN, [ALL], by=name)
         self.set_password(account, password)
         return account
 
@@ -209,7 +262,13 @@ class Accounts:
                 "INSERT INTO keys (token, name, role, places, made, by) VALUES (?,?,?,?,?,?)",
                 (digest(token), name.strip()[:60], role, json.dumps(cleaned), self.clock(), by),
             )
+        self._tell_key(Action.KEY_MADE, name.strip()[:60], role, cleaned, by)
         return token
+
+    def _tell_key(self, action: Action, name: str, role: Role, places: Sequence[str], by: str) -> None:
+        self.record(
+            AccessEvent(action, by, f"api:{name}", place_of(places), role=role.key, places=tuple(places))
+        )
 
     def all_keys(self) -> list[Key]:
         """Every API key, the newest first."""
@@ -220,10 +279,12 @@ class Accounts:
                 for id, n, role, places, *rest in rows
             ]
 
-    def end_key(self, id: int) -> None:
+    def end_key(self, id: int, by: str = SYSTEM) -> None:
         """The key is of no use any more."""
         with self.store.writing() as db:
-            db.execute("DELETE FROM keys WHERE id=?", (id,))
+            row = db.execute("DELETE FROM keys WHERE id=? RETURNING name, role, places", (id,)).fetchone()
+        if row is not None:
+            self._tell_key(Action.KEY_ENDED, row[0], Role(row[1]), json.loads(row[2]), by)
 
     def by_key(self, token: str) -> Account | None:
         """The program that holds ``token``."""

@@ -1,4 +1,4 @@
-"""Sessions of people who signed in, and how often one may try to."""
+"""Sessions of people who signed in."""
 
 from __future__ import annotations
 
@@ -9,41 +9,59 @@ from dataclasses import dataclass
 from desk.access.accounts import AccessError, Accounts
 from desk.access.roles import Account
 from desk.access.store import AccessStore, digest, new_token
+from desk.rules.journal import Action
 from desk.settings.access import AccessSettings
 
 _MINUTE = 60_000
 _HOUR = 60 * _MINUTE
-#: Tries from one network address, in parts of an account's: a hall may share one.
-_SHARED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in. ``csrf`` stands in every form, and a foreign page cannot read it."""
+    """Somebody signed in. ``csrf`` stands in every form, and a foreign page cannot read it.
+
+    ``fresh``: they proved who they are a short while ago. ``id`` names the session without opening it.
+    """
 
     account: Account
     csrf: str
+    fresh: bool = False
+    id: str = ""
 
     def vouches(self, token: str) -> bool:
         """Whether ``token`` came from one of our own forms."""
         return hmac.compare_digest(self.csrf.encode(), token.encode())
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its owner sees it in the list; times in ms UTC."""
+
+    id: str
+    made: int
+    seen: int
+    address: str
+    agent: str
+
+
 class Sessions:
-    """Begins, finds and ends sessions."""
+    """Begins, finds, lists and ends sessions."""
 
     def __init__(self, store: AccessStore, accounts: Accounts, settings: AccessSettings) -> None:
         self.store, self.accounts, self.settings = store, accounts, settings
         self.clock: Callable[[], int] = accounts.clock
 
-    def begin(self, account: Account) -> str:
+    def begin(self, account: Account, address: str = "", agent: str = "") -> str:
         """A new session; the token is what the cookie holds. Old ones that are over are removed."""
         token, now = new_token(), self.clock()
         with self.store.writing() as db:
             db.execute("DELETE FROM sessions WHERE seen<? OR made<?", self._over(now))
             db.execute(
-                "INSERT INTO sessions VALUES (?,?,?,?,?)", (digest(token), account.id, new_token(), now, now)
+                "INSERT INTO sessions (token, account, csrf, made, seen, proved, address, agent) "
+                "VALUES (?,?,?,?,?,?,?,?)",
+                (digest(token), account.id, new_token(), now, now, now, address[:60], agent[:200]),
             )
+        self.accounts.tell(Action.SIGN_IN, account, address=address)
         return token
 
     def find(self, token: str) -> Session | None:
@@ -51,7 +69,7 @@ class Sessions:
         now = self.clock()
         with self.store.reading() as db:
             row = db.execute(
-                "SELECT account, csrf, made, seen FROM sessions WHERE token=?", (digest(token),)
+                "SELECT account, csrf, made, seen, proved FROM sessions WHERE token=?", (digest(token),)
             ).fetchone()
         idle, longest = self._over(now)
         if row is None or row[3] < idle or row[2] < longest:
@@ -65,43 +83,41 @@ class Sessions:
         if now - row[3] > _MINUTE:
             with self.store.writing() as db:
                 db.execute("UPDATE sessions SET seen=? WHERE token=?", (now, digest(token)))
-        return Session(account, row[1])
+        fresh = now - row[4] <= round(self.settings.fresh * _MINUTE)
+        return Session(account, row[1], fresh, digest(token).hex())
+
+    def proved(self, token: str) -> None:
+        """Its owner has just proved again who they are."""
+        with self.store.writing() as db:
+            db.execute("UPDATE sessions SET proved=? WHERE token=?", (self.clock(), digest(token)))
 
     def _over(self, now: int) -> tuple[int, int]:
         return now - round(self.settings.idle * _HOUR), now - round(self.settings.longest * _HOUR)
 
+    def all(self, account: Account) -> list[OpenSession]:
+        """The sessions of ``account`` that are open, the latest used first."""
+        idle, longest = self._over(self.clock())
+        with self.store.reading() as db:
+            rows = db.execute(
+                "SELECT token, made, seen, address, agent FROM sessions "
+                "WHERE account=? AND seen>=? AND made>=? ORDER BY seen DESC",
+                (account.id, idle, longest),
+            )
+            return [OpenSession(token.hex(), *rest) for token, *rest in rows]
+
     def end(self, token: str) -> None:
         """Sign out."""
+        session = self.find(token)
         with self.store.writing() as db:
             db.execute("DELETE FROM sessions WHERE token=?", (digest(token),))
+        if session is not None:
+            self.accounts.tell(Action.SIGN_OUT, session.account)
 
-    def sign_in(self, name: str, password: str, address: str) -> str:
-        """Begin a session for a name and password. Raises as `prove`."""
-        return self.begin(self.prove(name, password, address))
-
-    def prove(self, name: str, password: str, address: str) -> Account:
-        """Whose name and password these are. Raises `AccessError`, the same whichever is wrong."""
-        subjects = {f"account:{name.lower()[:64]}": 1, f"address:{address}": _SHARED}
-        self._may_try(subjects)
-        account = self.accounts.verify(name, password)
-        if account is None:
-            raise AccessError("sign.in.wrong")
-        person, hall = subjects
+    def end_of(self, account: Account, *, id: str = "", but: str = "", by: str = "") -> int:
+        """End the session ``id`` of ``account``, or (no id) all of them ``but`` one; gives how many."""
         with self.store.writing() as db:
-            db.execute("DELETE FROM attempts WHERE subject=?", (person,))
-            db.execute(
-                "DELETE FROM attempts WHERE rowid=(SELECT max(rowid) FROM attempts WHERE subject=?)", (hall,)
-            )
-        return account
-
-    def _may_try(self, subjects: dict[str, int]) -> None:
-        """Note a try before it is known how it ends: tries at the same time count each other."""
-        now = self.clock()
-        since = now - round(self.settings.wait * _MINUTE)
-        with self.store.writing() as db:
-            db.execute("DELETE FROM attempts WHERE at<?", (since,))
-            for subject, share in subjects.items():
-                query = "SELECT count(*) FROM attempts WHERE subject=?"
-                if db.execute(query, (subject,)).fetchone()[0] >= self.settings.attempts * share:
-                    raise AccessError("sign.in.wait")
-            db.executemany("INSERT INTO attempts VALUES (?,?)", [(subject, now) for subject in subjects])
+            ended = [one.id for one in self.all(account) if (one.id == id if id else True) and one.id != but]
+            db.executemany("DELETE FROM sessions WHERE token=?", [(bytes.fromhex(one),) for one in ended])
+        for _ in ended:
+            self.accounts.tell(Action.SESSION_ENDED, account, by)
+        return len(ended)

@@ -63,12 +63,50 @@ CREATE TABLE work_orders (
     """,
     # Work orders are the desk's: whoever opens both moves them (`AccessStore.move_work_orders`).
     "ALTER TABLE work_orders RENAME TO work_orders_to_move;",
+    """
+ALTER TABLE sessions ADD COLUMN proved INTEGER NOT NULL DEFAULT 0;   -- when its owner last proved to be that
+ALTER TABLE sessions ADD COLUMN address TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN agent TEXT NOT NULL DEFAULT '';      -- the browser, as it calls itself
+CREATE TABLE devices (
+    token BLOB PRIMARY KEY,             -- SHA-256 of a cookie: somebody signed in to the account there before
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    made INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE totp (
+    account INTEGER PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    secret TEXT NOT NULL,               -- base32 (RFC 6238)
+    confirmed INTEGER NOT NULL,         -- its owner has shown a code of it
+    last INTEGER NOT NULL               -- the time step of the last code that was used: none is used twice
+);
+CREATE TABLE recovery (
+    code BLOB PRIMARY KEY,              -- SHA-256 of account and code
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE passkeys (
+    id BLOB PRIMARY KEY,                -- credential id (WebAuthn)
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    public_key BLOB NOT NULL,
+    uses INTEGER NOT NULL,              -- the authenticator's own counter
+    name TEXT NOT NULL,
+    made INTEGER NOT NULL,
+    used INTEGER
+) WITHOUT ROWID;
+CREATE INDEX passkeys_by_account ON passkeys (account);
+CREATE TABLE challenges (
+    token BLOB PRIMARY KEY,             -- SHA-256 of what the cookie holds
+    purpose TEXT NOT NULL,              -- second, register, passkey
+    account INTEGER REFERENCES accounts (id) ON DELETE CASCADE,
+    challenge BLOB NOT NULL,
+    ends INTEGER NOT NULL
+) WITHOUT ROWID;
+""",
 )
 ACCESS = FileKind(
     application_id=APPLICATION_ID,
     what="the desk's accounts",
     steps=_STEPS,
     pragmas=("foreign_keys = ON",),
+    private=True,
 )
 
 
@@ -80,7 +118,6 @@ class AccessStore:
         self.path = path
         self._lock = RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
         self._db = ACCESS.open(path)
 
     def close(self) -> None:

@@ -43,6 +43,39 @@ class Action(StrEnum):
     TUNE = "tune"
     ADVICE = "advice"
     WORK_ORDER = "work-order"
+    SIGN_IN = "sign-in"
+    SIGN_IN_FAILED = "sign-in-failed"
+    SIGN_IN_LOCKED = "sign-in-locked"
+    SIGN_OUT = "sign-out"
+    SESSION_ENDED = "session-ended"
+    ACCOUNT_ADDED = "account-added"
+    ACCOUNT_CHANGED = "account-changed"
+    LINK_MADE = "link-made"
+    PASSWORD_SET = "password-set"  # noqa: S105 - a word for the journal
+    FACTOR_ADDED = "factor-added"
+    FACTOR_REMOVED = "factor-removed"
+    KEY_MADE = "key-made"
+    KEY_ENDED = "key-ended"
+
+
+#: What happens to accounts, sessions and keys.
+ACCESS = frozenset(
+    {
+        Action.SIGN_IN,
+        Action.SIGN_IN_FAILED,
+        Action.SIGN_IN_LOCKED,
+        Action.SIGN_OUT,
+        Action.SESSION_ENDED,
+        Action.ACCOUNT_ADDED,
+        Action.ACCOUNT_CHANGED,
+        Action.LINK_MADE,
+        Action.PASSWORD_SET,
+        Action.FACTOR_ADDED,
+        Action.FACTOR_REMOVED,
+        Action.KEY_MADE,
+        Action.KEY_ENDED,
+    }
+)
 
 
 #: Who acts when nobody does.
@@ -79,6 +112,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
     ``event``, ``verdict``, ``window``, ``advice``, ``until``, ``reasons``, ``group``, ``modes``,
     ``raised``  what the action carries; ``raised`` by how many priorities repetition and growth raise it
+    ``about``, ``address``, ``role``, ``places``  an account or key, from where, what it may (`ACCESS`)
     """
 
     seq: int = 0
@@ -107,6 +141,9 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     version: int = 0
     role: str = ""
     order: WorkOrder | None = None
+    about: str = ""
+    address: str = ""
+    places: tuple[str, ...] = ()
 
 
 #: What the first entry follows.

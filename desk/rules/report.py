@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from desk.rules.journal import SYSTEM, Action, Entry
+from desk.rules.journal import ACCESS, SYSTEM, Action, Entry
 from desk.rules.kpis import Kpis
 from desk.rules.suppression import Window
 from desk.rules.views import AlarmView
@@ -50,7 +50,7 @@ def shift_report(
         raised=tuple(
             sorted((one for one in entries if one.action is Action.RAISE), key=lambda one: one.time)
         ),
-        acts=tuple(one for one in entries if one.by != SYSTEM),
+        acts=tuple(one for one in entries if one.by != SYSTEM and one.action not in ACCESS),
         verdicts=tuple(one.verdict for one in entries if one.verdict is not None),
         open=tuple(one for one in flat if not one.muted),
         stale=tuple(one for one in flat if one.stale),

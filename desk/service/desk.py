@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from connectors.base.clock import now_ms
+from desk.access.log import AccessEvent
 from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.grouping import all_data, group_of
@@ -626,6 +627,23 @@ class Desk:
         if shown is None:
             raise NotFoundError("This alarm has ended, and its beginning never arrived.")
         return shown
+
+    def record(self, event: AccessEvent) -> None:
+        """Put into the journal what happened to an account, a session or a key."""
+        now = self.clock()
+        entry = Entry(
+            at=now,
+            time=now,
+            by=event.by,
+            action=event.action,
+            machine=event.place,
+            about=event.about,
+            address=event.address,
+            role=event.role,
+            places=event.places,
+        )
+        with self.store.writing() as t:
+            t.append(entry)
 
     def _tell(
         self,

@@ -53,8 +53,16 @@ class AccessSettings(Section):
     idle: float = Field(12.0, gt=0, description="hours without a request that end a session")
     longest: float = Field(168.0, gt=0, description="hours that a session lasts at most")
     invitation: float = Field(72.0, gt=0, description="hours that a one-time link can be used")
-    attempts: int = Field(5, ge=1, description="wrong passwords before an account has to wait")
+    attempts: int = Field(
+        5, ge=1, description="wrong passwords from one place before the account has to wait there"
+    )
     wait: float = Field(15.0, gt=0, description="minutes that it waits then")
+    fresh: float = Field(
+        10.0,
+        gt=0,
+        description="minutes after which the password is asked for anew before accounts change",
+    )
+    calls: int = Field(600, ge=1, description="calls of the API a minute by one key or person")
     hosts: list[str] = Field(
         default_factory=list, description="names the desk is reached by, besides desk.url and localhost"
     )

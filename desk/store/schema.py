@@ -191,6 +191,7 @@ DESK = FileKind(
     what="the desk's store",
     steps=_STEPS,
     pragmas=("journal_size_limit = 16777216",),
+    private=True,
 )
 
 VERSION = DESK.version

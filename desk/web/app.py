@@ -18,6 +18,10 @@ from starlette.staticfiles import StaticFiles
 
 from connectors.base.history import History
 from desk.access.accounts import Accounts
+from desk.access.attempts import Attempts
+from desk.access.passkeys import Passkeys
+from desk.access.pending import Pending
+from desk.access.second_factor import SecondFactors
 from desk.access.sessions import Sessions
 from desk.access.store import AccessStore
 from desk.service.desk import Desk
@@ -25,6 +29,7 @@ from desk.settings.whole import SettingsWithDesk
 from desk.training.practice import Training
 from desk.web.access.guard import AccessGuard
 from desk.web.access.oidc import OidcSignIn
+from desk.web.access.own_account import OwnAccount
 from desk.web.access.sign_in import SignIn
 from desk.web.api.app import make_api
 from desk.web.api.guarded import PREFIX
@@ -59,7 +64,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
     """Put it together; nothing runs yet."""
     settings = desk.settings.desk
     secure = settings.url.startswith("https://")
-    accounts = Accounts(store, settings.access, desk.clock)
+    accounts = Accounts(store, settings.access, desk.clock, desk.record)
     sessions = Sessions(store, accounts, settings.access)
     training = Training(desk.settings.data / "training", desk.settings, desk.clock)
 
@@ -72,13 +77,29 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
             zone=settings.timezone,  # as in forms and messages
             more={"advise": desk.advice.advise, "mode_titles": desk.advice.advisor.titles},
         )
-        return AccessGuard(accounts, sessions, render, secure=secure, seen=lambda: str(desk.head()))
+        return AccessGuard(
+            accounts,
+            sessions,
+            render,
+            secure=secure,
+            seen=lambda: str(desk.head()),
+            calls=settings.access.calls,
+        )
 
     guard = guard_of(desk.settings)
+    factors = SecondFactors(store, desk.clock)
     live_updates = LiveUpdates(desk)
     store.move_work_orders(desk.adopt_work_orders)
     oidc = settings.access.oidc
-    sign_in = SignIn(guard, oidc=oidc.name if oidc else None, longest=settings.access.longest)
+    sign_in = SignIn(
+        guard,
+        Attempts(store, accounts, settings.access),
+        factors,
+        Passkeys(store, accounts, settings.url, desk.clock),
+        Pending(store, accounts),
+        oidc=oidc.name if oidc else None,
+        longest=settings.access.longest,
+    )
 
     async def live(request: Request) -> Response:
         session = await guard.session(request)
@@ -98,8 +119,9 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *ReportPages(guard, desk).routes(),
         # The practice plant's sensors have names of their own.
         *TrainingPages(guard_of(training.settings), training, settings.timezone).routes(),
-        *PeoplePages(guard, settings.url).routes(),
+        *PeoplePages(guard, factors, settings.url).routes(),
         *sign_in.routes(),
+        *OwnAccount(guard, sign_in).routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
         Mount(PREFIX, make_api(guard, desk), name="api"),
         Route("/live", live, name="live"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +21,11 @@ from desk.access.sessions import Session, Sessions
 from desk.rules.desk import RefusedError
 from desk.rules.scope import Scope
 from desk.service.desk import NotFoundError
+from desk.web.access.kept import Kept, keep
+from desk.web.access.limits import CallLimit
 from desk.web.kit.render import Renderer
-from desk.web.page.app import local_address
+from desk.web.kit.security import local_address
 
-NOTE_COOKIE = "yeji-note"
 #: (path, key of the text, least role)
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "desk", Role.VIEWER),
@@ -47,6 +49,12 @@ class Visit:
     csrf: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    session: Session | None = None
+
+    @property
+    def address(self) -> str:
+        """The network address that it came from."""
+        return self.request.client.host if self.request.client else ""
 
     @property
     def scope(self) -> Scope:
@@ -73,13 +81,24 @@ class AccessGuard:
         *,
         secure: bool,
         seen: Callable[[], str],
+        calls: int = 600,
     ) -> None:
-        """``secure``: people reach us over TLS; ``seen``: what a page shows that is made now."""
+        """``secure``: people reach us over TLS; ``seen``: what a page shows that is made now.
+
+        ``calls`` a minute may be made to the API by each key or person.
+        """
+        self.limit = CallLimit(calls)
         self.accounts, self.sessions, self.render = accounts, sessions, render
         self.secure, self.seen = secure, seen
-        # The prefix lets a browser take the cookie from this host over TLS alone.
-        self.cookie = "__Host-yeji" if secure else "yeji-desk"
+        self.cookie = self.cookie_name("yeji-desk")
+        self.note_cookie = self.cookie_name("yeji-note")
         self.signed_out = "/sign-in"
+        #: what the sign-in page offers; set by `SignIn`
+        self.entrance: dict[str, Any] = {"oidc": None, "passkeys": False}
+
+    def cookie_name(self, name: str) -> str:
+        """``name`` as it is used: the prefix lets a browser take it from this host over TLS alone."""
+        return f"__Host-{name}" if self.secure else name
 
     # -- routes
 
@@ -91,22 +110,32 @@ class AccessGuard:
             if session is None:
                 return self._to_sign_in(request)
             request.state.seen = await run_in_threadpool(self.seen)
-            visit = Visit(request, session.account, session.csrf)
+            visit = Visit(request, session.account, session.csrf, session=session)
             return await self._answer(visit, handler, role)
 
         return Route(path, endpoint, methods=["GET"], name=f"page {path} {role.key}")
 
-    def act(self, path: str, handler: Handler, role: Role = Role.CREW) -> Route:
-        """A form that changes something; the handler's answer, or a note and the page that it came from."""
+    def act(self, path: str, handler: Handler, role: Role = Role.CREW, *, fresh: bool = False) -> Route:
+        """A form that changes something; the handler's answer, or a note and the page that it came from.
+
+        ``fresh``: only somebody who proved a short while ago who they are may send it; others are asked to,
+        and then it goes on. A form is never lost: it is kept while somebody signs in again.
+        """
 
         async def endpoint(request: Request) -> Response:
             session = await self.session(request)
-            if session is None:
-                return self._to_sign_in(request)
             form = texts_of(await request.form())
-            if not (same_origin(request) and session.vouches(form.get("csrf", ""))):
+            ours = same_origin(request)
+            if session is None:
+                return self._to_sign_in(request, keep(request.url.path, form) if ours else None)
+            visit = Visit(request, session.account, session.csrf, form, session=session)
+            if not ours:
                 return self._wrong(request, 403, "forbidden", "form.stale", session)
-            return await self._answer(Visit(request, session.account, session.csrf, form), handler, role)
+            if not session.vouches(form.get("csrf", "")):
+                return self.again(visit, keep(request.url.path, form), status=403)
+            if fresh and not session.fresh and visit.account.role >= role:
+                return self.show(visit, "access/prove.html", kept=keep(request.url.path, form), wrong="")
+            return await self._answer(visit, handler, role)
 
         return Route(path, endpoint, methods=["POST"], name=f"act {path} {role.key}")
 
@@ -125,12 +154,29 @@ class AccessGuard:
         session = await self.session(request) if reading and not kind else None
         return session.account if session else None
 
-    def _to_sign_in(self, request: Request) -> Response:
+    def _to_sign_in(self, request: Request, kept: Kept | None = None) -> Response:
         address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        if kept is not None:  # shown in place of the page, so that nothing of the form is lost
+            back = local_address(kept.fields.get("back", "/"))
+            status = 200 if request.headers.get("hx-request") else 401  # htmx shows no page of an error
+            return self.public(
+                request,
+                "access/sign_in.html",
+                status=status,
+                back=back,
+                wrong="",
+                name="",
+                kept=kept,
+                **self.entrance,
+            )
+        if request.headers.get("hx-request"):  # a page that updates itself: its script knows what is begun
+            return Response("Sign in first.\n", 401, headers={"Cache-Control": "no-store"})
         place = f"{self.signed_out}?back={quote(address if request.method == 'GET' else '/', safe='')}"
-        if request.headers.get("hx-request"):  # a page that updates itself goes there as a whole
-            return Response(status_code=204, headers={"HX-Redirect": self.signed_out})
         return RedirectResponse(place, 303)
+
+    def again(self, visit: Visit, kept: Kept, status: int = 200) -> Response:
+        """The form that was kept, to be sent with one more tap by whom it is now."""
+        return self.show(visit, "access/again.html", status=status, kept=kept)
 
     async def _answer(self, visit: Visit, handler: Handler, role: Role) -> Response:
         request = visit.request
@@ -151,7 +197,7 @@ class AccessGuard:
 
     def show(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response:
         """A page for ``visit``, with what was noted for it."""
-        note = unquote(visit.request.cookies.get(NOTE_COOKIE, ""))
+        note = unquote(visit.request.cookies.get(self.note_cookie, ""))
         refused = note.startswith("!")
         answer = self.render.html(
             visit.request,
@@ -166,7 +212,7 @@ class AccessGuard:
             **values,
         )
         if note:
-            answer.delete_cookie(NOTE_COOKIE)
+            answer.delete_cookie(self.note_cookie, secure=self.secure)
         return answer
 
     def public(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
@@ -188,7 +234,14 @@ class AccessGuard:
             visit.request
         )(key, **values)
         answer = RedirectResponse(local_address(visit.form.get("back", "/")), 303)
-        answer.set_cookie(NOTE_COOKIE, quote(words), max_age=20, httponly=True, samesite="strict")
+        answer.set_cookie(
+            self.note_cookie,
+            quote(words),
+            max_age=20,
+            httponly=True,
+            secure=self.secure,
+            samesite="strict",
+        )
         return answer
 
     def _wrong(

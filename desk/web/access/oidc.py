@@ -22,8 +22,8 @@ from starlette.routing import BaseRoute, Route
 from desk.access.accounts import AccessError
 from desk.access.roles import ALL, Role
 from desk.settings.access import OidcSettings
-from desk.web.access.sign_in import SignIn
-from desk.web.page.app import local_address
+from desk.web.access.sign_in import SignIn, address_of
+from desk.web.kit.security import local_address
 
 #: Signatures that a public key can prove; "none" and shared secrets are not among them.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
@@ -75,7 +75,9 @@ class OidcSignIn:
             client = await self._client()
         except OidcError as error:
             return self._refuse(request, error)
-        answer: Response = await client.authorize_redirect(request, self.redirect)
+        # Who is to prove again who they are is not let through by a session over there.
+        more = {"prompt": "login"} if "again" in request.query_params else {}
+        answer: Response = await client.authorize_redirect(request, self.redirect, **more)
         return answer
 
     async def done(self, request: Request) -> Response:
@@ -83,7 +85,7 @@ class OidcSignIn:
         back = str(request.session.get("back", "/"))
         try:
             claims = await self._claims(request)
-            token = await run_in_threadpool(self._vouched, claims)
+            token = await run_in_threadpool(self._vouched, request, claims)
         except OidcError as error:
             return self._refuse(request, error)
         except AccessError as error:
@@ -95,7 +97,7 @@ class OidcSignIn:
         why = self.sign_in.guard.render.texts(request)(error.key, **error.values)
         return self.sign_in.refuse(request, "sign.in.oidc.failed", why=why)
 
-    def _vouched(self, claims: Mapping[str, Any]) -> str:
+    def _vouched(self, request: Request, claims: Mapping[str, Any]) -> str:
         """A session for whom the provider vouches for. Raises `AccessError`."""
         role, places = self._reach(claims)
         name = str(claims.get("preferred_username") or claims.get("email") or claims["sub"])
@@ -104,7 +106,9 @@ class OidcSignIn:
         )
         if account.disabled:
             raise AccessError("sign.in.oidc.role")
-        return self.sign_in.sessions.begin(account)
+        return self.sign_in.sessions.begin(
+            account, address_of(request), request.headers.get("user-agent", "")
+        )
 
     async def _claims(self, request: Request) -> dict[str, Any]:
         """What the ID token says, once its signature, issuer, audience, nonce and times are right."""

@@ -1,35 +1,62 @@
-"""The way in and out: sign-in, one-time links, one's own password."""
+"""The way in and out: sign-in with its second step, one-time links, and proving again who one is."""
 
 from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from desk.access.accounts import AccessError
-from desk.access.roles import Role
+from desk.access.attempts import Attempts
+from desk.access.passkeys import Passkeys
+from desk.access.pending import Pending
+from desk.access.roles import Account, Role
+from desk.access.second_factor import SecondFactors
 from desk.web.access.guard import AccessGuard, Visit, same_origin, texts_of
-from desk.web.page.app import local_address
+from desk.web.access.kept import Kept, kept_in
+from desk.web.kit.security import local_address
+
+_YEAR = 31_536_000
 
 
 class SignIn:
-    """Routes that somebody who is not signed in may ask for, and those of one's own account."""
+    """Routes that somebody who is not signed in may ask for."""
 
-    def __init__(self, guard: AccessGuard, *, oidc: str | None, longest: float) -> None:
+    def __init__(
+        self,
+        guard: AccessGuard,
+        attempts: Attempts,
+        factors: SecondFactors,
+        passkeys: Passkeys,
+        pending: Pending,
+        *,
+        oidc: str | None,
+        longest: float,
+    ) -> None:
         """``oidc``: what the button of the identity provider says; ``longest``: hours a session lasts."""
-        self.guard, self.oidc, self.longest = guard, oidc, longest
+        self.guard, self.longest = guard, longest
         self.accounts, self.sessions = guard.accounts, guard.sessions
+        self.attempts, self.factors, self.passkeys, self.pending = attempts, factors, passkeys, pending
+        self.device = guard.cookie_name("yeji-device")
+        self.second_cookie = guard.cookie_name("yeji-second")
+        self.asked_cookie = guard.cookie_name("yeji-passkey")
+        guard.entrance = {"oidc": oidc, "passkeys": passkeys.possible}
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
+        both = ["GET", "POST"]
         return [
-            Route("/sign-in", self.sign_in, methods=["GET", "POST"], name="public sign-in"),
-            Route("/welcome/{token}", self.welcome, methods=["GET", "POST"], name="public welcome"),
+            Route("/sign-in", self.sign_in, methods=both, name="public sign-in"),
+            Route("/sign-in/second", self.second, methods=both, name="public second"),
+            Route("/sign-in/passkey/ask", self.ask_passkey, methods=["POST"], name="public passkey ask"),
+            Route("/sign-in/passkey", self.passkey, methods=["POST"], name="public passkey"),
+            Route("/welcome/{token}", self.welcome, methods=both, name="public welcome"),
             self.guard.act("/sign-out", self.sign_out, Role.VIEWER),
-            self.guard.page("/me", self.me),
-            self.guard.act("/me/password", self.password, Role.VIEWER),
+            self.guard.act("/prove", self.prove, Role.VIEWER),
         ]
+
+    # -- name and password
 
     async def sign_in(self, request: Request) -> Response:
         """The form, and what becomes of it."""
@@ -38,16 +65,43 @@ class SignIn:
                 return RedirectResponse(local_address(request.query_params.get("back", "/")), 303)
             return self._form(request, back=request.query_params.get("back", "/"))
         form = texts_of(await request.form())
-        back, name = local_address(form.get("back", "/")), form.get("name", "").strip()
+        kept, name = kept_in(form), form.get("name", "").strip()
+        back = local_address(form.get("back", "/"))
         if not same_origin(request):
             return self._form(request, back=back, wrong="form.stale", name=name, status=403)
-        address = request.client.host if request.client else ""
+        device = request.cookies.get(self.device, "")
         try:
-            token = await run_in_threadpool(self.sessions.sign_in, name, form.get("password", ""), address)
+            account = await run_in_threadpool(
+                self.attempts.prove, name, form.get("password", ""), address_of(request), device
+            )
         except AccessError as error:
             status = 429 if error.key == "sign.in.wait" else 401
-            return self._form(request, back=back, wrong=error.key, name=name, status=status)
-        return self.enter(RedirectResponse(back, 303), token)
+            return self._form(request, back=back, wrong=error.key, name=name, status=status, kept=kept)
+        factors = await run_in_threadpool(self.factors.of, account)
+        if factors.any:
+            token = await run_in_threadpool(self.pending.begin, account)
+            answer = self._second_form(request, back=back, kept=kept)
+            self._set(answer, self.second_cookie, token, 600)
+            return answer
+        return await run_in_threadpool(self._in, request, account, back, kept)
+
+    def _in(self, request: Request, account: Account, back: str, kept: Kept | None) -> Response:
+        """Signed in: on to where they wanted, or to the form that was kept."""
+        if kept is None:
+            return self._enter(request, account, RedirectResponse(back, 303))[0]
+        cookies, csrf = self._enter(request, account, Response())
+        answer = self.guard.again(Visit(request, account, csrf), kept)
+        answer.raw_headers += [one for one in cookies.raw_headers if one[0] == b"set-cookie"]
+        return answer
+
+    def _enter(self, request: Request, account: Account, answer: Response) -> tuple[Response, str]:
+        """Begin a session: ``answer`` with its cookies, and the token of its forms."""
+        agent = request.headers.get("user-agent", "")
+        token = self.sessions.begin(account, address_of(request), agent)
+        session = self.sessions.find(token)
+        if not self.attempts.knows(account, request.cookies.get(self.device, "")):
+            self._set(answer, self.device, self.attempts.know(account), _YEAR)
+        return self.enter(answer, token), session.csrf if session else ""
 
     def _form(
         self,
@@ -58,36 +112,150 @@ class SignIn:
         name: str = "",
         status: int = 200,
         note: str = "",
+        kept: Kept | None = None,
     ) -> Response:
         return self.guard.public(
             request,
-            "sign_in.html",
+            "access/sign_in.html",
             status=status,
             back=local_address(back),
             wrong=self.guard.render.texts(request)(wrong) if wrong else "",
             name=name,
-            oidc=self.oidc,
             note=note,
+            kept=kept,
+            **self.guard.entrance,
         )
 
     def refuse(self, request: Request, key: str, **values: object) -> Response:
         """The form again, with what went wrong elsewhere."""
         words = self.guard.render.texts(request)(key, **values)
         return self.guard.public(
-            request, "sign_in.html", status=401, back="/", wrong=words, name="", oidc=self.oidc
+            request,
+            "access/sign_in.html",
+            status=401,
+            back="/",
+            wrong=words,
+            name="",
+            kept=None,
+            **self.guard.entrance,
         )
 
     def enter(self, answer: Response, token: str) -> Response:
         """Put the session's cookie on ``answer``."""
+        # strict would have people sign in again who come from a message's link
+        self._set(answer, self.guard.cookie, token, round(self.longest * 3600), samesite="lax")
+        answer.delete_cookie(self.second_cookie, secure=self.guard.secure)
+        return answer
+
+    def _set(
+        self, answer: Response, name: str, value: str, seconds: int, *, samesite: str = "strict"
+    ) -> None:
         answer.set_cookie(
-            self.guard.cookie,
-            token,
-            max_age=round(self.longest * 3600),
+            name,
+            value,
+            max_age=seconds,
             httponly=True,
             secure=self.guard.secure,
-            samesite="lax",  # strict would have people sign in again who come from a message's link
+            samesite="lax" if samesite == "lax" else "strict",
         )
+
+    # -- the second step
+
+    async def second(self, request: Request) -> Response:
+        """A code of the app, or a recovery code, by somebody whose password was right."""
+        if request.method == "GET":
+            return self._second_form(request, back=request.query_params.get("back", "/"))
+        form = texts_of(await request.form())
+        back, kept = local_address(form.get("back", "/")), kept_in(form)
+        if not same_origin(request):
+            return self._form(request, back=back, wrong="form.stale", status=403, kept=kept)
+        token = request.cookies.get(self.second_cookie, "")
+        account = await run_in_threadpool(self.pending.of, token)
+        if account is None:
+            return self._form(request, back=back, wrong="second.over", status=401, kept=kept)
+        try:
+            await run_in_threadpool(
+                self.attempts.second,
+                account,
+                address_of(request),
+                lambda: self.factors.prove(account, form.get("code", "")),
+            )
+        except AccessError as error:
+            status = 429 if error.key == "sign.in.wait" else 401
+            return self._second_form(request, back=back, wrong=error.key, status=status, kept=kept)
+        await run_in_threadpool(self.pending.end, token)
+        return await run_in_threadpool(self._in, request, account, back, kept)
+
+    def _second_form(
+        self, request: Request, *, back: str, wrong: str = "", status: int = 200, kept: Kept | None = None
+    ) -> Response:
+        return self.guard.public(
+            request,
+            "access/second.html",
+            status=status,
+            back=local_address(back),
+            wrong=self.guard.render.texts(request)(wrong) if wrong else "",
+            kept=kept,
+            **self.guard.entrance,
+        )
+
+    # -- passkeys
+
+    async def ask_passkey(self, request: Request) -> Response:
+        """What the browser is to ask its key."""
+        if not (self.passkeys.possible and same_origin(request)):
+            return JSONResponse({"wrong": "passkey.wrong"}, 404)
+        options, token = await run_in_threadpool(self.passkeys.ask)
+        answer = Response(options, media_type="application/json", headers={"Cache-Control": "no-store"})
+        self._set(answer, self.asked_cookie, token, 300)
         return answer
+
+    async def passkey(self, request: Request) -> Response:
+        """The key's answer: it proves the person and the device at once."""
+        t = self.guard.render.texts(request)
+        if not same_origin(request):
+            return JSONResponse({"wrong": t("form.stale")}, 403)
+        body = (await request.body()).decode("utf-8", "replace")
+        token = request.cookies.get(self.asked_cookie, "")
+        try:
+            account = await run_in_threadpool(self.passkeys.vouched, token, body)
+        except AccessError as error:
+            await run_in_threadpool(self.attempts.failed, None, address_of(request))
+            return JSONResponse({"wrong": t(error.key)}, 401)
+        session = await self.guard.session(request)
+        if session is not None and session.account.id == account.id:
+            # Somebody who is signed in proves again who they are.
+            await run_in_threadpool(self.sessions.proved, request.cookies.get(self.guard.cookie, ""))
+            return JSONResponse({"to": "", "csrf": session.csrf})
+        back = local_address(request.query_params.get("back", "/"))
+        entered, csrf = await run_in_threadpool(self._enter, request, account, RedirectResponse(back))
+        answer = JSONResponse({"to": back, "csrf": csrf})
+        for name, value in entered.raw_headers:
+            if name == b"set-cookie":
+                answer.raw_headers.append((name, value))
+        return answer
+
+    # -- proving again
+
+    def prove(self, visit: Visit) -> Response:
+        """The password again, before something is done that it guards; then that goes on."""
+        kept = kept_in(visit.form)
+        if kept is None:
+            return RedirectResponse("/", 303)
+        if visit.session is None or not visit.session.fresh:
+            device = visit.request.cookies.get(self.device, "")
+            try:
+                if visit.account.external:
+                    raise AccessError("prove.elsewhere")
+                self.attempts.prove(visit.account.name, visit.form.get("password", ""), visit.address, device)
+            except AccessError as error:
+                wrong = "password.other" if error.key == "sign.in.wrong" else error.key
+                words = self.guard.render.texts(visit.request)(wrong)
+                return self.guard.show(visit, "access/prove.html", status=401, kept=kept, wrong=words)
+            self.sessions.proved(visit.request.cookies.get(self.guard.cookie, ""))
+        return self.guard.again(visit, kept)
+
+    # -- one-time links, and the way out
 
     async def welcome(self, request: Request) -> Response:
         """A one-time link: the first administrator, or somebody's new password."""
@@ -114,7 +282,7 @@ class SignIn:
                     return self._form(request, back="/", name=name, note=note)
         return self.guard.public(
             request,
-            "welcome.html",
+            "access/welcome.html",
             status=400 if wrong else 200,
             who=account,
             wrong=self.guard.render.texts(request)(wrong) if wrong else "",
@@ -123,23 +291,14 @@ class SignIn:
         )
 
     def sign_out(self, visit: Visit) -> Response:
-        """End this session."""
+        """End this session, and have the browser forget what it kept of the desk."""
         self.sessions.end(visit.request.cookies.get(self.guard.cookie, ""))
-        answer = RedirectResponse("/sign-in", 303)
+        # Not "cookies": the language stays, and that this browser is known.
+        answer = RedirectResponse("/sign-in", 303, headers={"Clear-Site-Data": '"cache", "storage"'})
         answer.delete_cookie(self.guard.cookie, secure=self.guard.secure, httponly=True)
         return answer
 
-    def me(self, visit: Visit) -> Response:
-        """One's own account."""
-        return self.guard.show(visit, "me.html")
 
-    def password(self, visit: Visit) -> Response:
-        """Another password; the present one has to be known, and every other session ends."""
-        address = visit.request.client.host if visit.request.client else ""
-        try:
-            self.sessions.prove(visit.account.name, visit.form.get("old", ""), address)
-        except AccessError as error:
-            raise AccessError("password.other" if error.key == "sign.in.wrong" else error.key) from None
-        self.accounts.set_password(visit.account, visit.form.get("password", ""))
-        answer = self.guard.back(visit, "account.done")
-        return self.enter(answer, self.sessions.begin(visit.account))
+def address_of(request: Request) -> str:
+    """The network address that a request came from."""
+    return request.client.host if request.client else ""

@@ -35,6 +35,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": _PROBLEM,
     },
     422: {"description": "the call is not formed as described here", "content": _PROBLEM},
+    429: {"description": "too many calls; `Retry-After` says for how long to wait", "content": _PROBLEM},
 }
 
 

@@ -184,7 +184,7 @@ def end(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.WindowOut:
     return m.WindowOut.of(there.desk.end_window(by.scope, id, by=by.by, why=given.why))
 
 
-@read.get("/journal", **_named("listEntries"))
+@engineers.get("/journal", **_named("listEntries"))
 def journal(
     by: By,
     there: There,

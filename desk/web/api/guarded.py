@@ -37,6 +37,9 @@ class Guarded(APIRoute):
             if account is None:
                 headers = {"WWW-Authenticate": 'Bearer realm="yeji"'}
                 return problem(401, "Send an API key: Authorization: Bearer yeji_…", headers)
+            if wait := guard.limit.wait(f"{'key' if account.key else 'person'}:{account.id}"):
+                said = f"Too many calls; go on in {wait} s (desk.access.calls)."
+                return problem(429, said, {"Retry-After": str(wait)})
             if account.role < self.least:
                 return problem(403, f"This needs the role {self.least.key}; the key has {account.role.key}.")
             request.state.visit = Visit(request, account)

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from desk.settings.whole import SettingsWithDesk
 from desk.texts.catalogue import Texts, languages
 from desk.texts.entries import remark
+from desk.web.kit.security import local_address
 from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
 
@@ -58,6 +59,7 @@ class Renderer:
             "number": number,
             "score": score_text,
             "when": when,
+            "local": local_address,
             "segment": lambda text: quote(text, safe="/"),
         }
         self._environment.globals["zone_shown"] = zone

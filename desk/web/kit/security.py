@@ -124,3 +124,13 @@ def is_known(host: str, names: set[str]) -> bool:
 def own_names(more: Iterable[str] = ()) -> set[str]:
     """The names that this machine is known by, and ``more``."""
     return {"localhost", socket.gethostname().lower(), *(name.lower() for name in more)}
+
+
+def local_address(address: str) -> str:
+    """``address`` when it stays on this site, else the first page.
+
+    >>> [local_address(a) for a in ("/alarms?past=9", "//evil.example", "https://evil.example", "/\\\\evil")]
+    ['/alarms?past=9', '/', '/', '/']
+    """
+    ours = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if ours and address.isprintable() else "/"

@@ -19,7 +19,7 @@ from desk.settings.whole import SettingsWithDesk
 from desk.texts.catalogue import languages
 from desk.web.kit.live import Changes
 from desk.web.kit.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Renderer
-from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
+from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, local_address, own_names
 from desk.web.page.machine import MachinePage
 from desk.web.page.views import choose, fleet_view
 
@@ -154,16 +154,6 @@ async def preferences(request: Request) -> Response:
         if form.get(field) in allowed:
             answer.set_cookie(cookie, str(form[field]), max_age=_YEAR, httponly=True, samesite="strict")
     return answer
-
-
-def local_address(address: str) -> str:
-    """``address`` when it stays on this site, else the first page.
-
-    >>> [local_address(a) for a in ("/alarms?past=9", "//evil.example", "https://evil.example", "/\\\\evil")]
-    ['/alarms?past=9', '/', '/', '/']
-    """
-    ours = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    return address if ours and address.isprintable() else "/"
 
 
 def whole(text: str | None, otherwise: int, *, most: int) -> int:

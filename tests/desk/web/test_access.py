@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from connectors.sqlite.files import StoreError
 from desk.access.accounts import AccessError, Accounts, check_places
+from desk.access.attempts import Attempts
 from desk.access.passwords import hash_password, matches, objection
 from desk.access.roles import ALL, Account, Role
 from desk.access.store import AccessStore
+from desk.rules.journal import Action
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from desk.settings.access import AccessSettings
@@ -134,10 +136,11 @@ def test_the_first_start_prints_a_link_that_works_once(tmp_path: Path):
     assert again.status_code == 401
     assert server.first_link() is None
     entered = client.post("/sign-in", data={"name": "boss", "password": PASSWORD})
-    cookie = entered.headers["set-cookie"]
-    assert cookie.startswith("__Host-yeji=")
-    for part in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
-        assert part in cookie
+    cookies = [one for one in entered.headers.get_list("set-cookie") if "Max-Age=0" not in one]
+    assert [one.partition("=")[0] for one in cookies] == ["__Host-yeji-device", "__Host-yeji-desk"]
+    for cookie in cookies:
+        for part in ("HttpOnly", "Secure", "SameSite=", "Path=/"):
+            assert part in cookie
     assert client.get("/people").status_code == 200
     assert "max-age" in entered.headers["strict-transport-security"]
     desk.close()
@@ -187,7 +190,9 @@ def test_sign_in_and_out(plant: Plant):
     assert client.get("/").status_code == 200
     csrf = plant.csrf(client)
     cookie = client.cookies["yeji-desk"]
-    assert client.post("/sign-out", data={"csrf": csrf}).headers["location"] == "/sign-in"
+    out = client.post("/sign-out", data={"csrf": csrf})
+    assert out.headers["location"] == "/sign-in"
+    assert out.headers["clear-site-data"] == '"cache", "storage"'
     client.cookies.set("yeji-desk", cookie)  # whoever kept the cookie
     assert client.get("/").status_code == 303
 
@@ -223,16 +228,56 @@ def test_a_right_password_forgets_the_wrong_ones(plant: Plant):
         assert enter(plant, "kim").status_code == 303
 
 
+def attempts(plant: Plant) -> Attempts:
+    return Attempts(plant.store, plant.web.accounts, AccessSettings())
+
+
 def test_many_names_from_one_address_wait_too(plant: Plant):
     for i in range(50):
-        plant.web.sessions._may_try({f"account:guess{i}": 1, "address:testclient": 10})
+        with pytest.raises(AccessError, match=r"sign\.in\.wrong"):
+            attempts(plant).prove(f"guess{i}", "wrong", "testclient")
     assert enter(plant, "another").status_code == 429
 
 
 def test_a_whole_hall_may_sign_in_at_the_change_of_shift(plant: Plant):
     with_password(plant, "kim")
     for _ in range(60):
-        assert plant.web.sessions.sign_in("kim", PASSWORD, "10.0.0.1")
+        assert attempts(plant).prove("kim", PASSWORD, "10.0.0.1")
+
+
+def test_a_stranger_locks_nobody_out(plant: Plant):
+    """Whoever guesses, from one place or from many, does not keep the owner from where they were before."""
+    with_password(plant, "kim")
+    known = plant.client()
+    assert known.post("/sign-in", data={"name": "kim", "password": PASSWORD}).status_code == 303
+    for address in range(60):
+        for _ in range(6):
+            with suppress(AccessError):
+                attempts(plant).prove("kim", "wrong", f"10.0.0.{address}")
+    with suppress(AccessError):
+        attempts(plant).prove("kim", "wrong", "testclient")
+    assert enter(plant, "kim").status_code == 429, "guessed from everywhere: nowhere new for a while"
+    del known.cookies["yeji-desk"]
+    assert known.post("/sign-in", data={"name": "kim", "password": PASSWORD}).status_code == 303
+    locked = [one for one in plant.desk.journal(EVERYTHING) if one.action is Action.SIGN_IN_LOCKED]
+    assert {one.about for one in locked} == {"kim"}
+
+
+def test_one_stranger_does_not_lock_other_places(plant: Plant):
+    with_password(plant, "kim")
+    for _ in range(6):
+        with suppress(AccessError):
+            attempts(plant).prove("kim", "wrong", "10.0.0.1")
+    assert enter(plant, "kim").status_code == 303
+
+
+def test_a_device_of_another_account_or_before_a_new_password_is_a_stranger(plant: Plant):
+    tries = attempts(plant)
+    kim, lee = plant.account("kim"), plant.account("our-admin")
+    token = tries.know(kim)
+    assert (tries.knows(kim, token), tries.knows(lee, token)) == (True, False)
+    with_password(plant, "kim")
+    assert not tries.knows(kim, token)
 
 
 def test_a_session_ends_by_idling_and_by_age(plant: Plant):
@@ -248,9 +293,10 @@ def test_a_session_ends_by_idling_and_by_age(plant: Plant):
     assert last == 303  # never idle for 12 hours, but older than a week
 
 
-def test_a_page_that_updates_itself_is_led_to_the_sign_in_as_a_whole(plant: Plant):
+def test_a_page_that_updates_itself_is_told_that_nobody_is_signed_in(plant: Plant):
+    """Its script goes to the sign-in, unless somebody is writing on it."""
     answer = plant.client().get("/", headers={"HX-Request": "true"})
-    assert answer.headers["hx-redirect"] == "/sign-in"
+    assert (answer.status_code, "hx-redirect" in answer.headers) == (401, False)
 
 
 def test_changing_or_disabling_an_account_ends_its_sessions(plant: Plant):
@@ -342,10 +388,15 @@ def test_an_administrator_gives_out_no_more_than_their_own(plant: Plant):
         assert "Name tenants or areas" in client.get("/people").text
     made = client.post("/people", data=form | {"places": f"{OURS}/body\n{OURS}/paint", "role": "crew"})
     assert plant.account("new").places == (f"{OURS}/body", f"{OURS}/paint")
-    link = re.search(r'<code id="link">([^<]+)</code>', made.text)
+    assert made.headers["location"] == "/people"
+    shown = r'<code id="link-([^"]+)">([^<]+)</code>'
+    link = re.search(shown, client.get("/people").text)
     assert link is not None
-    assert plant.client().get(link[1]).status_code == 200
-    assert link[1] not in client.get("/people").text  # shown once
+    assert plant.client().get(link[2]).status_code == 200
+    assert link[2] in client.get("/people").text, "it stays until they say that they have it"
+    assert link[2] not in plant.client("our-admin").get("/people").text, "and nobody else sees it"
+    client.post("/people/shown/dismiss", data={"csrf": csrf, "id": link[1]})
+    assert not re.search(shown, client.get("/people").text)
     root = plant.account("root")
     for path in (f"/people/{root.id}", f"/people/{root.id}/link"):
         client.post(path, data=form | {"places": OURS, "role": "viewer"})
@@ -365,12 +416,13 @@ def test_keys_are_made_shown_once_and_ended(plant: Plant):
     client = plant.client("our-admin")
     csrf = plant.csrf(client)
     form = {"csrf": csrf, "name": "cmms", "role": "crew", "places": OURS, "back": "/people"}
-    made = client.post("/keys", data=form)
-    key = re.search(r'<code id="key">(yeji_[^<]+)</code>', made.text)
+    client.post("/keys", data=form)
+    key = re.search(r'<code id="key-([^"]+)">(yeji_[^<]+)</code>', client.get("/people").text)
     assert key is not None
-    call = {"Authorization": f"Bearer {key[1]}"}
+    call = {"Authorization": f"Bearer {key[2]}"}
     assert plant.client().get("/api/v1/alarms", headers=call).status_code == 200
-    assert key[1] not in client.get("/people").text
+    client.post("/people/shown/dismiss", data={"csrf": csrf, "id": key[1]})
+    assert key[2] not in client.get("/people").text
     id = next(one.id for one in plant.web.accounts.all_keys() if one.name == "cmms")
     client.post(f"/keys/{id}/end", data={"csrf": csrf})
     assert plant.client().get("/api/v1/alarms", headers=call).status_code == 401
@@ -400,7 +452,7 @@ def test_crew_cannot_have_every_place():
 
 def test_a_desk_behind_tls_uses_the_host_cookie(tmp_path: Path):
     plant = make_plant(tmp_path, url="https://desk.example")
-    assert plant.web.guard.cookie == "__Host-yeji"
+    assert plant.web.guard.cookie == "__Host-yeji-desk"
     plant.close()
 
 

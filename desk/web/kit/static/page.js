@@ -35,7 +35,7 @@
   const notes = document.getElementById("notes");
   let fading = 0;
   function lift() {
-    const note = document.querySelector("#main > .note[role]");
+    const note = document.querySelector("#main > .note[role]:not(.once)");
     if (!note) return;
     note.removeAttribute("role");
     notes.replaceChildren(note);
@@ -57,6 +57,26 @@
     delete form.dataset.edited;
     form.reset();
     for (let one = form.closest("details"); one; one = one.parentElement?.closest("details")) one.open = false;
+  });
+
+  // What is shown once can be copied.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const shown = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(shown.textContent);
+      button.textContent = button.dataset.copied;
+    } catch {
+      getSelection().selectAllChildren(shown); // no clipboard here (plain http): it is marked, ready to copy
+    }
+  });
+
+  // A session that ended takes nothing along that somebody is writing: sending it asks them to sign in again.
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status !== 401) return;
+    if (document.querySelector("main form[data-edited]")) return;
+    location.assign("/sign-in?" + new URLSearchParams({ back: location.pathname + location.search }));
   });
 
   // One event stream a page in view; a page that nobody sees asks for nothing.
