@@ -14,10 +14,10 @@ from typing import Any
 
 from streams.agents.app import app
 
-_SEEN = Path(os.environ["YEJI_TEST_SEEN"])
+_SEEN = Path(os.environ.get("YEJI_TEST_SEEN", "seen"))
 _DIE = int(os.environ.get("YEJI_TEST_DIE", "0"))
 
-orders = app.topic(os.environ["YEJI_TEST_ORDERS"], value_serializer="raw", key_serializer="raw")
+orders = app.topic(os.environ.get("YEJI_TEST_ORDERS", "orders"), value_serializer="raw", key_serializer="raw")
 
 
 def seen(*words: object) -> None:
