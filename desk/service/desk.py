@@ -13,6 +13,7 @@ from connectors.base.clock import now_ms
 from desk.access.log import AccessEvent
 from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
+from desk.rules.finding import Finding
 from desk.rules.grouping import all_data, group_of
 from desk.rules.journal import Action, Entry, WorkOrder
 from desk.rules.kpis import Kpis, kpis
@@ -339,18 +340,7 @@ class Desk:
         """Put the alarm point back in service."""
         return self._act(scope, alarm, lambda p, at: act(p, Event.IN_SERVICE, at=at, by=by, why=why))
 
-    def close_alarm(
-        self,
-        scope: Scope,
-        alarm: str,
-        *,
-        by: str,
-        kind: VerdictKind,
-        failure_mode: str = "",
-        part: str = "",
-        sensor: str | None = None,
-        comment: str = "",
-    ) -> Verdict:
+    def close_alarm(self, scope: Scope, alarm: str, finding: Finding, *, by: str) -> Verdict:
         """Close it with what was found, which goes on to the models. A lasting condition stays shown.
 
         The verdict speaks of the time until the condition's end, or until now while it lasts.
@@ -363,103 +353,34 @@ class Desk:
             if event is None:
                 raise RefusedError("never-raised")
             ended = occurrence.ended if occurrence else None
-            verdict = self._verdict(
-                event.machine,
-                event.machine_class,
-                kind,
-                start=event.onset,
-                end=max(event.time, now if ended is None else ended),
-                at=now,
-                by=by,
-                alarm=event.id,
-                failure_mode=failure_mode,
-                part=part,
-                sensor=sensor or (event.sensor if kind is VerdictKind.SENSOR_FAULT else None),
-                comment=comment,
+            end = max(event.time, now if ended is None else ended)
+            finding = finding.complete(event.sensor)
+            verdict = _verdict(
+                event.machine, event.machine_class, finding, (event.onset, end), now, by, event.id
             )
             if event.id == point.alarm or event.id in point.open:
-                entry = act(point, Event.CLOSE, at=now, by=by, why=comment, verdict=verdict)
+                entry = act(point, Event.CLOSE, at=now, by=by, why=finding.comment, verdict=verdict)
             else:  # a word on a past occurrence: it says nothing of the present one
                 entry = msgspec.structs.replace(
-                    note(point, Action.VERDICT, at=now, by=by, why=comment), verdict=verdict
+                    note(point, Action.VERDICT, at=now, by=by, why=finding.comment), verdict=verdict
                 )
             t.append(msgspec.structs.replace(entry, alarm=event.id))
         return verdict
 
-    def say(
-        self,
-        scope: Scope,
-        machine: str,
-        *,
-        by: str,
-        kind: VerdictKind,
-        start: int,
-        end: int,
-        failure_mode: str = "",
-        part: str = "",
-        sensor: str | None = None,
-        comment: str = "",
+    def report_verdict(
+        self, scope: Scope, machine: str, finding: Finding, *, start: int, end: int, by: str
     ) -> Verdict:
         """A verdict on a stretch of a machine's time that nobody was alarmed about (event time, ms UTC)."""
         self._place(scope, machine)
         parse_machine(machine)
         if end < start:
             raise RefusedError("stretch-backwards")
+        finding = finding.complete()
         with self.store.writing() as t:
-            now = self.clock()
             name = self.settings.class_of(machine) or ""
-            verdict = self._verdict(
-                machine,
-                name,
-                kind,
-                start=start,
-                end=end,
-                at=now,
-                by=by,
-                failure_mode=failure_mode,
-                part=part,
-                sensor=sensor,
-                comment=comment,
-            )
-            self._tell(t, Action.VERDICT, machine, by, comment, verdict=verdict)
+            verdict = _verdict(machine, name, finding, (start, end), self.clock(), by)
+            self._tell(t, Action.VERDICT, machine, by, finding.comment, verdict=verdict)
         return verdict
-
-    def _verdict(
-        self,
-        machine: str,
-        machine_class: str,
-        kind: VerdictKind,
-        *,
-        start: int,
-        end: int,
-        at: int,
-        by: str,
-        alarm: str | None = None,
-        failure_mode: str = "",
-        part: str = "",
-        sensor: str | None = None,
-        comment: str = "",
-    ) -> Verdict:
-        if kind is VerdictKind.FAULT and not failure_mode.strip():
-            raise RefusedError("failure-mode-missing")
-        if kind is VerdictKind.SENSOR_FAULT and not sensor:
-            raise RefusedError("sensor-missing")
-        id = str(uuid.uuid5(ID_NAMESPACE, f"verdict\n{machine}\n{alarm}\n{kind}\n{start}\n{end}\n{at}\n{by}"))
-        return Verdict(
-            id,
-            machine,
-            machine_class,
-            kind,
-            start,
-            end,
-            at,
-            by,
-            alarm,
-            failure_mode.strip(),
-            part.strip(),
-            sensor,
-            comment.strip(),
-        )
 
     def open_window(self, scope: Scope, place: str, *, start: int, end: int, by: str, why: str) -> Window:
         """Plan work on everything under ``place`` (a machine, line, area…): its alarms are suppressed then.
@@ -479,16 +400,8 @@ class Desk:
             self._tell(t, Action.WINDOW, place, by, why, window=window)
             for machine in sorted(watched.union(t.machines(Scope.of(place)))):
                 name = self.settings.class_of(machine) or ""
-                verdict = self._verdict(
-                    machine,
-                    name,
-                    VerdictKind.PLANNED_WORK,
-                    start=start,
-                    end=end,
-                    at=now,
-                    by=by,
-                    comment=why,
-                )
+                work = Finding(VerdictKind.PLANNED_WORK, comment=why).complete()
+                verdict = _verdict(machine, name, work, (start, end), now, by)
                 self._tell(t, Action.VERDICT, machine, by, why, verdict=verdict)
         self.tick()
         return window
@@ -670,3 +583,32 @@ class Desk:
                 advice=advice,
             )
         )
+
+
+def _verdict(
+    machine: str,
+    machine_class: str,
+    finding: Finding,
+    span: tuple[int, int],
+    at: int,
+    by: str,
+    alarm: str | None = None,
+) -> Verdict:
+    """What the models are told; the same finding on the same stretch at the same moment has the same id."""
+    start, end = span
+    key = f"verdict\n{machine}\n{alarm}\n{finding.kind}\n{start}\n{end}\n{at}\n{by}"
+    return Verdict(
+        id=str(uuid.uuid5(ID_NAMESPACE, key)),
+        machine=machine,
+        machine_class=machine_class,
+        kind=finding.kind,
+        start=start,
+        end=end,
+        at=at,
+        by=by,
+        alarm=alarm,
+        failure_mode=finding.failure_mode,
+        part=finding.part,
+        sensor=finding.sensor,
+        comment=finding.comment,
+    )

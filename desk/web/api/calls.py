@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from desk.rules.finding import Finding
 from desk.rules.scope import Scope
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
@@ -123,12 +124,8 @@ def close(id: str, by: By, there: There, given: m.CloseIn) -> m.VerdictOut:
     verdict = there.desk.close_alarm(
         by.scope,
         id,
+        Finding(given.kind, given.failure_mode, part=given.part, sensor=given.sensor, comment=given.comment),
         by=by.by,
-        kind=given.kind,
-        failure_mode=given.failure_mode,
-        part=given.part,
-        sensor=given.sensor,
-        comment=given.comment,
     )
     return m.VerdictOut.of(verdict)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -13,6 +13,7 @@ from desk.advice.advisor import Advice
 from desk.advice.sentence import Course
 from desk.advice.trend import trend
 from desk.rules.desk import RefusedError
+from desk.rules.finding import Finding
 from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
@@ -161,18 +162,21 @@ class AlarmPages:
         self.desk.close_alarm(
             scope,
             id,
+            finding_of(form),
             by=visit.by,
-            kind=verdict_kind(form.get("kind", "")),
-            failure_mode=form.get("failure_mode", "")[:100],
-            part=form.get("part", "")[:100],
-            sensor=form.get("sensor") or None,
-            comment=form.get("comment", "")[:2000],
         )
 
 
-def verdict_kind(text: str) -> VerdictKind:
-    """Read the kind of a verdict. Raises `RefusedError`."""
+def finding_of(form: Mapping[str, str]) -> Finding:
+    """What a form says was found. Raises `RefusedError`."""
     try:
-        return VerdictKind(text)
+        kind = VerdictKind(form.get("kind", ""))
     except ValueError:
         raise RefusedError("verdict-kind") from None
+    return Finding(
+        kind,
+        form.get("failure_mode", "")[:100],
+        part=form.get("part", "")[:100],
+        sensor=form.get("sensor") or None,
+        comment=form.get("comment", "")[:2000],
+    )

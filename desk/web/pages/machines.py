@@ -12,7 +12,7 @@ from desk.web.access.guard import AccessGuard, Visit, problem
 from desk.web.page.app import FLEET_SHOWN
 from desk.web.page.machine import MachinePage
 from desk.web.page.views import choose, fleet_view, useful_spans
-from desk.web.pages.alarms import verdict_kind
+from desk.web.pages.alarms import finding_of
 from desk.web.pages.times import local_text, parse_local
 from pipeline.machine import parse_machine
 from pipeline.records import VerdictKind
@@ -103,17 +103,13 @@ class MachinePages:
         name, form = visit.request.path_params["machine"], visit.form
         self._within(visit, name)
         zone = self.desk.settings.desk.timezone
-        self.desk.say(
+        self.desk.report_verdict(
             visit.scope,
             name,
+            finding_of(form),
             by=visit.by,
-            kind=verdict_kind(form.get("kind", "")),
             start=parse_local(form.get("start", ""), zone),
             end=parse_local(form.get("end", ""), zone),
-            failure_mode=form.get("failure_mode", "")[:100],
-            part=form.get("part", "")[:100],
-            sensor=form.get("sensor") or None,
-            comment=form.get("comment", "")[:2000],
         )
         return self.guard.back(visit, "done.close")
 

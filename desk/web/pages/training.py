@@ -15,7 +15,7 @@ from desk.training.lesson import PRACTICE, Lesson, lessons
 from desk.training.practice import Standing, Training
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.pages.alarm_list import SHELVES
-from desk.web.pages.alarms import verdict_kind
+from desk.web.pages.alarms import finding_of
 from desk.web.pages.times import local_text, parse_local
 from pipeline.records import VerdictKind
 
@@ -161,12 +161,8 @@ class TrainingPages:
         standing.desk.close_alarm(
             EVERYTHING,
             _alarm(visit),
+            finding_of(form),
             by=visit.by,
-            kind=verdict_kind(form.get("kind", "")),
-            failure_mode=form.get("failure_mode", "")[:100],
-            part=form.get("part", "")[:100],
-            sensor=form.get("sensor") or None,
-            comment=form.get("comment", "")[:2000],
         )
 
     def _window(self, visit: Visit, standing: Standing) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from desk.learning.modes import KEPT, ModeBook
+from desk.rules.finding import Finding
 from desk.rules.modes import FailureModes, fit
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
@@ -39,7 +40,7 @@ def alarm(desk, n, sensor, machine=PRESS, deviation=8.0):
 
 
 def confirm(desk, event, mode):
-    return desk.close_alarm(EVERYTHING, event.id, by="Kim", kind=VerdictKind.FAULT, failure_mode=mode)
+    return desk.close_alarm(EVERYTHING, event.id, Finding(VerdictKind.FAULT, mode), by="Kim")
 
 
 def test_the_next_alarm_names_the_mode(desk):
@@ -68,7 +69,7 @@ def test_a_verdict_that_is_taken_back_is_unlearned(desk):
     book = ModeBook(desk)
     event = alarm(desk, 0, "vibration")
     confirm(desk, event, "bearing-wear")
-    desk.close_alarm(EVERYTHING, event.id, by="Lee", kind=VerdictKind.FALSE_ALARM)
+    desk.close_alarm(EVERYTHING, event.id, Finding(VerdictKind.FALSE_ALARM), by="Lee")
     assert book.examples("gwangju/ggm", "press") == ()
     confirm(desk, event, "imbalance")
     assert [one.mode for one in book.examples("gwangju/ggm", "press")] == ["imbalance"]

@@ -6,6 +6,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from desk.notify.signing import Receiver, RepeatedError, SignatureError, sign
+from desk.rules.finding import Finding
 from desk.rules.journal import Action
 from desk.rules.routing import OWN
 from desk.rules.scope import EVERYTHING, Scope
@@ -54,11 +55,8 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
     desk.desk.close_alarm(
         TENANT,
         old.id,
+        Finding(VerdictKind.FAULT, "bearing-wear", part="6205", comment="bearing\nreplaced"),
         by="Kim",
-        kind=VerdictKind.FAULT,
-        failure_mode="bearing-wear",
-        part="6205",
-        comment="bearing\nreplaced",
     )
     desk.desk.modes = lambda _: (("bearing-wear", 0.83),)
     event = raised(PRESS, onset=1_767_581_000_000)

@@ -7,6 +7,7 @@ from connectors.simulator import plant_classes
 from desk.advice.catalogue import Text, built_in
 from desk.learning.modes import ModeBook
 from desk.rules.desk import RefusedError
+from desk.rules.finding import Finding
 from desk.rules.routing import OWN
 from desk.rules.scope import EVERYTHING, Scope
 from desk.service.desk import Desk, NotFoundError
@@ -111,7 +112,7 @@ def test_the_catalogue_names_modes_before_any_verdict_and_verdicts_move_them(des
     assert before["leak"] > 0.5
     for n in range(1, 4):
         event, _ = alarm(desk, n)
-        desk.close_alarm(EVERYTHING, event.id, by="kim", kind=VerdictKind.FAULT, failure_mode="pump-worn")
+        desk.close_alarm(EVERYTHING, event.id, Finding(VerdictKind.FAULT, "pump-worn"), by="kim")
     _, after = alarm(desk, 5)
     assert after["pump-worn"] > 0.6 > after.get("leak", 0.0)
 

@@ -6,6 +6,7 @@ from kafka.admin import NewPartitions
 
 from connectors.kafka.security import KafkaError
 from connectors.kafka.settings import KafkaSettings
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.alerts import AlertReader
 from desk.service.desk import Desk
@@ -73,7 +74,7 @@ def test_verdicts_go_out_keyed_by_machine_and_are_not_lost_while_the_broker_is_a
     event = raised(PRESS)
     desk.take_in([event])
     verdict = desk.close_alarm(
-        EVERYTHING, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM, comment="설비 청소"
+        EVERYTHING, event.id, Finding(VerdictKind.FALSE_ALARM, comment="설비 청소"), by="Kim"
     )
     away = cluster.model_copy(update={"brokers": "127.0.0.1:1"})
     with pytest.raises(KafkaError, match="kept, and tried again"):

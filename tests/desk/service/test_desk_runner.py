@@ -10,6 +10,7 @@ from connectors.kafka.settings import KafkaSettings
 from connectors.sqlite.files import StoreError
 from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.store import SqliteSink
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.alerts import AlertReader
 from desk.service.beside import DeskBeside, Verdicts
@@ -60,7 +61,7 @@ def test_an_alarm_from_kafka_reaches_a_webhook_and_its_verdict_goes_out(tmp_path
         producer.close()
         assert told.wait(60)
         assert hook.bodies()[0]["alerts"][0]["labels"]["machine"] == PRESS
-        desk.close_alarm(EVERYTHING, raised(PRESS).id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+        desk.close_alarm(EVERYTHING, raised(PRESS).id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
         assert outlet.came.wait(60)
         assert [one.alarm for one in outlet.verdicts] == [raised(PRESS).id]
     finally:
@@ -76,7 +77,7 @@ def test_what_stumbles_is_tried_again(tmp_path, caplog):
     runner.start()
     assert measured.wait(30)
     desk.take_in([raised(PRESS)])
-    desk.close_alarm(EVERYTHING, raised(PRESS).id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    desk.close_alarm(EVERYTHING, raised(PRESS).id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert outlet.came.wait(30), "the other parts go on"
     runner.stop()
     desk.close()
@@ -104,7 +105,7 @@ def test_a_crews_word_in_the_same_process_ends_the_false_alarms(tmp_path):
         alarmed.append(int((np.concatenate([s.state for s in results.scored]) == State.ALARM).sum()))
         for alarm in desk.open_alarms(EVERYTHING):
             if alarm.kind is AlarmKind.CONDITION:
-                desk.close_alarm(EVERYTHING, alarm.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+                desk.close_alarm(EVERYTHING, alarm.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
         pass_on(desk, verdicts)
     assert alarmed[0] > 0
     assert sum(alarmed[2:]) == 0
@@ -122,8 +123,8 @@ def test_what_a_cut_off_run_did_not_bring_is_caught_up(tmp_path):
     history = SqliteHistory(tmp_path / "run.sqlite")
     beside.catch_up(history)
     assert {e.alarm for e in desk.journal(EVERYTHING, machine=MACHINE)} == {one.id for one in results.alarms}
-    verdict = desk.say(
-        EVERYTHING, MACHINE, by="Kim", kind=VerdictKind.PLANNED_WORK, start=START, end=START + 1000
+    verdict = desk.report_verdict(
+        EVERYTHING, MACHINE, Finding(VerdictKind.PLANNED_WORK), by="Kim", start=START, end=START + 1000
     )
     pass_on(desk, verdicts)
     head = desk.head()

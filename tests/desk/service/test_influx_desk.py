@@ -5,6 +5,7 @@ from influxdb_client import InfluxDBClient
 
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from desk.service.measures import Measurer, measurer
@@ -27,7 +28,7 @@ def test_measures_of_places_and_crews(tmp_path, influx_bucket):
     first = raised(PRESS, NOON)
     desk.take_in([first, raised(OVEN, NOON), raised(RIVAL, NOON)])
     now[0] += 90_000
-    desk.close_alarm(EVERYTHING, first.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    desk.close_alarm(EVERYTHING, first.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     now[0] += 60_000
     to = InfluxSettings(
         url=influx_bucket.url, org=influx_bucket.org, bucket=influx_bucket.bucket, token=influx_bucket.token

@@ -11,6 +11,7 @@ from hypothesis.strategies import integers, lists, sampled_from, tuples
 from connectors.sqlite.files import NewerStoreError, StoreError
 from connectors.sqlite.steps import migrate
 from desk.rules.desk import Known, RefusedError, Rules, receive
+from desk.rules.finding import Finding
 from desk.rules.journal import GENESIS, Action, JournalError, decode_entry, encode_entry, seal
 from desk.rules.life import AlarmState
 from desk.rules.scope import EVERYTHING, NOTHING, Scope
@@ -75,7 +76,7 @@ def test_an_alarm_from_its_raise_to_its_verdict(desk, clock):
     assert desk.comment(GGM, event.id, by="Kim", text=" loud ").comments == 1
     desk.take_in([cleared(PRESS)])
     assert desk.open_alarms(GGM) == []
-    verdict = desk.close_alarm(GGM, event.id, by="Kim", kind=VerdictKind.FAULT, failure_mode="bearing-wear")
+    verdict = desk.close_alarm(GGM, event.id, Finding(VerdictKind.FAULT, "bearing-wear"), by="Kim")
     assert (verdict.start, verdict.end, verdict.alarm) == (event.onset, event.onset + 60_000, event.id)
     [past] = desk.history(GGM, PRESS)
     assert (past.event, past.ended, past.verdict) == (event, 60_000, verdict)
@@ -94,7 +95,7 @@ def test_a_verdict_on_an_alarm_that_lasts_speaks_of_all_of_it_until_now(desk, cl
     event = raised(PRESS)
     desk.take_in([event])
     clock.now += 3_600_000
-    verdict = desk.close_alarm(GGM, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    verdict = desk.close_alarm(GGM, event.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert (verdict.start, verdict.end) == (event.onset, clock.now)
 
 
@@ -121,8 +122,8 @@ def test_a_tenant_sees_and_touches_nothing_of_another(desk, clock):
         lambda s: desk.comment(s, theirs.id, by="Kim", text="x"),
         lambda s: desk.out_of_service(s, theirs.id, by="Kim", why="x"),
         lambda s: desk.in_service(s, theirs.id, by="Kim"),
-        lambda s: desk.close_alarm(s, theirs.id, by="Kim", kind=VerdictKind.FALSE_ALARM),
-        lambda s: desk.say(s, RIVAL, by="Kim", kind=VerdictKind.FALSE_ALARM, start=0, end=1),
+        lambda s: desk.close_alarm(s, theirs.id, Finding(VerdictKind.FALSE_ALARM), by="Kim"),
+        lambda s: desk.report_verdict(s, RIVAL, Finding(VerdictKind.FALSE_ALARM), by="Kim", start=0, end=1),
         lambda s: desk.open_window(s, RIVAL, start=now, end=now + 1, by="Kim", why="x"),
         lambda s: desk.open_window(s, "ulsan", start=now, end=now + 1, by="Kim", why="x"),
         lambda s: desk.end_window(s, window.id, by="Kim"),
@@ -188,7 +189,7 @@ def test_an_act_on_an_alarm_that_has_come_again_is_refused(desk):
     desk.take_in([first, cleared(PRESS, onset=0), second])
     with pytest.raises(RefusedError, match="came-again"):
         desk.acknowledge(GGM, first.id, by="Kim")
-    verdict = desk.close_alarm(GGM, first.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    verdict = desk.close_alarm(GGM, first.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert verdict.alarm == first.id
     assert desk.alarm(GGM, second.id).waits, "a word on the past leaves the present open"
     rebuilt(desk)
@@ -204,7 +205,7 @@ def test_an_act_on_an_alarm_that_has_come_again_is_refused(desk):
 def test_verdicts_that_say_too_little(desk, more, says):
     desk.take_in([raised(PRESS)])
     with pytest.raises(RefusedError, match=says):
-        desk.close_alarm(GGM, raised(PRESS).id, by="Kim", **more)
+        desk.close_alarm(GGM, raised(PRESS).id, Finding(**more), by="Kim")
 
 
 def test_subscribers_hear_of_each_change_after_it_is_written(desk):
@@ -321,7 +322,7 @@ def test_state_follows_from_the_journal_whatever_happened(tmp_path_factory, step
                     EVERYTHING, machine, start=clock.now, end=clock.now + 50_000, by="L", why="x"
                 )
             elif what == "close":
-                desk.close_alarm(EVERYTHING, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+                desk.close_alarm(EVERYTHING, event.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
             else:
                 desk.tick()
         except (RefusedError, NotFoundError):

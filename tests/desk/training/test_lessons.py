@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from desk.training.judge import Outcome
@@ -72,12 +73,7 @@ def do_right(training: Training, standing: Standing) -> None:
                 desk.comment(EVERYTHING, alarm, by="kim", text="dust")
             case "verdict":
                 desk.close_alarm(
-                    EVERYTHING,
-                    alarm,
-                    by="kim",
-                    kind=goal.verdict,
-                    failure_mode=goal.mode,
-                    sensor=goal.sensor or None,
+                    EVERYTHING, alarm, Finding(goal.verdict, goal.mode, sensor=goal.sensor or None), by="kim"
                 )
             case "shelve":
                 desk.shelve(EVERYTHING, alarm, by="kim", why="gripper", until=desk.clock() + 2 * HOUR)
@@ -95,7 +91,7 @@ def wrongs() -> list[tuple[str, str, Callable[[Training, Standing], object]]]:
     """(lesson, name, what somebody does wrongly there)."""
 
     def close(key: str, **more) -> Callable[[Training, Standing], object]:
-        return lambda _, s: s.desk.close_alarm(EVERYTHING, ids(s)[key], by="kim", **more)
+        return lambda _, s: s.desk.close_alarm(EVERYTHING, ids(s)[key], Finding(**more), by="kim")
 
     def window(place: str, start: int, end: int) -> Callable[[Training, Standing], object]:
         return lambda _, s: s.desk.open_window(

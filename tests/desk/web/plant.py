@@ -13,6 +13,7 @@ from connectors.sqlite.store import SqliteSink
 from desk.access.roles import ALL, Account, Role
 from desk.access.store import AccessStore
 from desk.advice.catalogue import Mode, Text
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from desk.web.app import DeskWeb, make_web
@@ -164,11 +165,8 @@ def fill(desk: Desk, web: DeskWeb) -> None:
     desk.close_alarm(
         EVERYTHING,
         old.id,
+        Finding(VerdictKind.FAULT, "zebra-mode", part="zebra-part", comment="zebra comment"),
         by="their-crew",
-        kind=VerdictKind.FAULT,
-        failure_mode="zebra-mode",
-        part="zebra-part",
-        comment="zebra comment",
     )
     desk.comment(EVERYTHING, secret.id, by="their-crew", text="zebra word")
     desk.open_window(EVERYTHING, f"{OURS}/paint", start=NOW, end=NOW + 60 * MINUTE, by="kim", why="filters")

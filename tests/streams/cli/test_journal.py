@@ -2,6 +2,7 @@
 
 from typer.testing import CliRunner
 
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk, desk_path
 from pipeline.records import VerdictKind
@@ -20,11 +21,8 @@ def test_show_and_verify(tmp_path, monkeypatch):
     desk.close_alarm(
         EVERYTHING,
         event.id,
+        Finding(VerdictKind.FAULT, "bearing-wear", part="6205", comment="two\nlines"),
         by="Kim",
-        kind=VerdictKind.FAULT,
-        failure_mode="bearing-wear",
-        part="6205",
-        comment="two\nlines",
     )
     desk.close()
     run = CliRunner().invoke

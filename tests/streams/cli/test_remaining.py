@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.sqlite.store import SqliteSink
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Results, Scored, VerdictKind
@@ -65,9 +66,7 @@ def confirm(folder, settings, failures) -> None:
     for machine, at in failures.items():
         desk.take_in([alarm(machine, AlarmPhase.RAISED, at - HOUR, at - HOUR)])
         desk.take_in([alarm(machine, AlarmPhase.CLEARED, at - HOUR, at)])
-        desk.close_alarm(
-            EVERYTHING, f"alarm-{machine}", by="Kim", kind=VerdictKind.FAULT, failure_mode="wear"
-        )
+        desk.close_alarm(EVERYTHING, f"alarm-{machine}", Finding(VerdictKind.FAULT, "wear"), by="Kim")
     desk.close()
 
 

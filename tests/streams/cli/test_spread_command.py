@@ -6,10 +6,12 @@ from typer.testing import CliRunner
 from connectors.files.priors import adopted_priors, read_prior
 from connectors.sqlite.store import SqliteSink
 from desk.learning.modes import ModeBook
+from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from pipeline.pipeline import Pipeline
 from pipeline.records import Results, VerdictKind
+from pipeline.settings import ClassSettings, DetectorSettings
 from pipeline.spreading.prior import PriorError
 from streams.cli import make_app
 from streams.settings import load_settings
@@ -41,9 +43,7 @@ def site(tmp_path, monkeypatch):
     desk = Desk(tmp_path / "var" / "desk.sqlite", settings)
     ModeBook(desk)
     desk.take_in([raised(LEAD)])
-    desk.close_alarm(
-        EVERYTHING, raised(LEAD).id, by="Kim", kind=VerdictKind.FAULT, failure_mode="bearing-wear"
-    )
+    desk.close_alarm(EVERYTHING, raised(LEAD).id, Finding(VerdictKind.FAULT, "bearing-wear"), by="Kim")
     desk.close()
     return tmp_path
 
@@ -93,21 +93,17 @@ def test_what_goes_wrong_is_said(site, arguments, says):
     assert says in str(error)
 
 
-def test_a_class_with_default_detectors_takes_its_own_package(site):
-    defaults = TOML.replace('detectors = [{kind = "mspc"}]\n', "")
-    (site / "yeji.toml").write_text(defaults)
-    settings = load_settings()
-    pipeline = Pipeline(settings)
-    pipeline.process([recording(LEAD, 500, 1)])
-    with SqliteSink(site / "var" / "default.sqlite") as sink:
-        sink.write(Results(), snapshots={LEAD: pipeline.dump(LEAD)})
-    made = yeji("export", "press", "press.yjpr", "--least", "200", "--store", "var/default.sqlite")
-    assert made[0] == 0, made
+def test_a_package_is_compared_with_the_detectors_that_a_class_has_by_default(site, monkeypatch):
+    assert yeji("export", "press", "press.yjpr", "--least", "200")[0] == 0
+    (site / "yeji.toml").write_text(TOML.replace('detectors = [{kind = "mspc"}]\n', ""))
+    default = [one.kind for one in load_settings().classes["press"].detectors_for(3)]
+    refused = str(yeji("import", "press.yjpr", "--data", "other")[2])
+    assert f"with the detectors mspc, and class press has {', '.join(default)} here" in refused
+    chosen = [DetectorSettings(kind="mspc")]
+    monkeypatch.setattr(ClassSettings, "detectors_for", lambda self, width: self.detectors or chosen)
     code, output, error = yeji("import", "press.yjpr", "--data", "other")
     assert code == 0, error
     assert "begin after 20 readings instead of 100" in output
-    [prior] = adopted_priors(site / "other")
-    assert prior.detectors == ("mspc", "half-space-trees")
 
 
 def test_a_package_for_another_class_or_other_detectors_is_refused(site):

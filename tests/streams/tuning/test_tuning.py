@@ -10,6 +10,7 @@ from connectors.sqlite.frames import frames
 from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.store import SqliteSink
 from desk.learning.tuning import TuningBook, TuningError
+from desk.rules.finding import Finding
 from desk.rules.journal import Action
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
@@ -164,8 +165,8 @@ def plant(tmp_path, monkeypatch):
     desk.take_in(results.alarms)
     raised = [a for a in results.alarms if a.kind is AlarmKind.CONDITION and a.phase == "raised"]
     fault, false = raised[0], raised[-1]
-    desk.close_alarm(EVERYTHING, fault.id, by="Kim", kind=VerdictKind.FAULT, failure_mode="wear")
-    desk.close_alarm(EVERYTHING, false.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    desk.close_alarm(EVERYTHING, fault.id, Finding(VerdictKind.FAULT, "wear"), by="Kim")
+    desk.close_alarm(EVERYTHING, false.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     desk.close()
     (tmp_path / "var" / "desk-accounts.sqlite").touch()  # the desk's too: readings are in neither
     return tmp_path
