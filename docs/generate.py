@@ -223,6 +223,7 @@ GROUPS = {
         "notify",
     ],
     "Understand": [
+        "glossary",
         "architecture",
         "detection",
         "bench",

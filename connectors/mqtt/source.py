@@ -18,7 +18,7 @@ from pipeline.records import Frame
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage
 
-#: So many topics' latest payloads are remembered, to know what comes again.
+#: This many topics' latest payloads are remembered, to know what comes again.
 _REMEMBERED = 200_000
 
 
