@@ -28,7 +28,7 @@ class ConnectorsSettings(PipelineSettings):
 
     spool: SpoolSettings = Field(default_factory=SpoolSettings)
     sources: dict[str, SerializeAsAny[SourceSettings]] = Field(
-        default_factory=dict, description="what `yeji connect` and `yeji run --sources` read, by name"
+        default_factory=dict, description="what `yeji connect` and `yeji run sources` read, by name"
     )
 
     sinks: dict[str, SerializeAsAny[SinkSettings]] = Field(

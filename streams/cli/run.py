@@ -2,22 +2,135 @@
 
 from __future__ import annotations
 
+import inspect
+import typing
+from collections.abc import Callable
+from copy import copy
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 #: The exit code of a run that did its work, but for files that cannot be read.
 UNREAD = 3
 
-_SIMULATOR = "The simulated plant (when neither --csv nor --stdin is given)"
-_FILES = "Files (--csv)"
+_SIMULATOR = "The simulated plant"
+_FILES = "Files"
 _PLACE = "Where results go"
 
 
+#: Options that only one kind of source has; all others every kind has.
+_OWN: dict[str, tuple[str, ...]] = {
+    "csv": (
+        "machine",
+        "machine_column",
+        "under",
+        "time_column",
+        "time_format",
+        "time_unit",
+        "time_step",
+        "start",
+        "sensor_column",
+        "value_column",
+        "align",
+        "ignore",
+        "delimiter",
+        "decimal",
+        "encoding",
+    ),
+    "stdin": ("mapping",),
+    "sources": (),
+    "simulate": ("seed", "machines", "history", "interval", "speed"),
+}
+#: The options of `yeji run` itself that its commands have taken the place of. They go on working.
+_OLD = ("csv", "stdin", "sources", *_OWN["csv"], *_OWN["stdin"])
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("run")(run)
+    """Add the command and those under it."""
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(_with_options(_alone, ["context"], _run_options(hidden=_OLD), run.__doc__))
+    path = inspect.Parameter(
+        "path",
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[Path, typer.Argument(help="a CSV file, or a folder of them")],
+    )
+    for kind, command in (("csv", _csv), ("stdin", _stdin), ("sources", _sources), ("simulate", _simulate)):
+        others = {*_OLD, *_OWN["simulate"]} - set(_OWN[kind])
+        options = [one for one in _run_options() if one.name not in others]
+        first = [path] if kind == "csv" else []
+        group.command(kind)(_with_options(command, [], [*first, *options], command.__doc__))
+    app.add_typer(group, name="run")
+
+
+def _alone(context: typer.Context, **options: Any) -> None:
+    """`yeji run` without a command; options before a command would be lost, so they are refused."""
+    if context.invoked_subcommand is None:
+        run(**options)
+        return
+    for name in options:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            from streams.cli.errors import CommandError
+
+            flag = "--" + name.replace("_", "-")
+            command = context.invoked_subcommand
+            raise CommandError(f"Write {flag} after the command: yeji run {command} {flag} …")
+
+
+def _csv(path: Path, **options: Any) -> None:
+    """Replay a CSV file, or all files of a folder (docs/csv.md).
+
+    Ends with 3 where some of a folder's files cannot be read.
+    """
+    run(csv=path, **options)
+
+
+def _stdin(**options: Any) -> None:
+    """Read JSON lines from standard input (docs/wire.md)."""
+    run(stdin=True, **options)
+
+
+def _sources(**options: Any) -> None:
+    """Read every source of the settings (docs/connect.md)."""
+    run(sources=True, **options)
+
+
+def _simulate(**options: Any) -> None:
+    """Watch a simulated plant: nine days of history in seconds, then live."""
+    run(**options)
+
+
+def _run_options(hidden: tuple[str, ...] = ()) -> list[inspect.Parameter]:
+    """The parameters of `run`, with their annotations; those ``hidden`` are left out of the help."""
+    hints = typing.get_type_hints(run, include_extras=True)
+    options = []
+    for name, parameter in inspect.signature(run).parameters.items():
+        kind, option = typing.get_args(hints[name])
+        if name in hidden:
+            option = copy(option)
+            option.hidden = True
+        options.append(parameter.replace(annotation=Annotated[kind, option], kind=parameter.KEYWORD_ONLY))
+    return options
+
+
+def _with_options(
+    command: Callable[..., None], own: list[str], options: list[inspect.Parameter], about: str | None
+) -> Callable[..., None]:
+    """``command`` as Typer is to see it: its ``own`` parameters, then ``options`` in place of its ``**``."""
+
+    def called(**given: Any) -> None:
+        command(**given)
+
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [
+        *(signature.parameters[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in own),
+        *options,
+    ]
+    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    called.__doc__ = about
+    return called
 
 
 def run(
@@ -171,8 +284,7 @@ def run(
 ) -> None:
     """Watch machines: score every reading, raise alarms, keep it all in SQLite, show it on a local page.
 
-    Without options it simulates a plant: nine days of history in seconds, then live. Ends with 3 where some
-    of a folder's files cannot be read.
+    Without a command it simulates a plant: nine days of history in seconds, then live.
     """
     from connectors.csv.layout import CsvOptions
     from streams.cli.errors import CommandError

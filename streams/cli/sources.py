@@ -178,8 +178,8 @@ def choose_stdin(mapping: Path | None = None) -> Chosen:
     """Standard input as JSON lines, read by a file of a ``mapping``; CommandError when it is a keyboard."""
     if sys.stdin.isatty():
         raise CommandError(
-            "--stdin reads JSON lines, and standard input is a keyboard. Pipe something in, for example "
-            "`yeji simulate --history 1h | yeji run --stdin`."
+            "`yeji run stdin` reads JSON lines, and standard input is a keyboard. Pipe something in, for "
+            "example `yeji simulate --history 1h | yeji run stdin`."
         )
     try:
         chosen = None if mapping is None else Mapping(load_mapping(mapping), "stdin")

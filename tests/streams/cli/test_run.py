@@ -137,7 +137,7 @@ def test_a_file_is_replayed_scored_alarmed_and_changes_nothing_the_second_time(h
         EmbeddedRun(Listed([same]), pipeline, sink, Heard(), keep_state=False).run()
     assert {**content(expected), "rejections": first["rejections"]} == first, "as the pipeline itself says"
 
-    assert yeji(here, "run", "--csv", "hall", "--exit", "--no-page").returncode == 0
+    assert yeji(here, "run", "csv", "hall", "--exit", "--no-page").returncode == 0
     assert content(here / "var" / "csv.sqlite") == first
 
 
@@ -343,3 +343,16 @@ def test_a_folder_with_a_file_that_cannot_be_read_says_so_last_and_ends_with_3(h
     *_, said, why = done.stdout.decode().strip().splitlines()
     assert said == "1 file could not be read:"
     assert "notes.txt" in why
+
+
+def test_an_option_before_the_command_is_not_lost(here: Path) -> None:
+    done = yeji(here, "run", "--no-page", "csv", "hall")
+    assert done.returncode == 1
+    assert "Write --page after the command: yeji run csv --page" in done.stderr.decode()
+
+
+def test_each_command_takes_the_options_of_its_source_alone(here: Path) -> None:
+    assert b"--machine-column" in yeji(here, "run", "csv", "--help").stdout
+    assert b"--machine-column" not in yeji(here, "run", "--help").stdout
+    assert yeji(here, "run", "stdin", "--machine-column", "x").returncode == 2
+    assert yeji(here, "run", "simulate", "--machine-column", "x").returncode == 2
