@@ -205,12 +205,12 @@ class EventOrder:
         self._wait(frame, taken)
         newest = int(frame.time[-1])
         if newest > self.top:
-            ahead = frame.time[frame.time > self.top]
+            new = 1 if len(frame) == 1 else _different(frame.time[frame.time > self.top])
             if self.top >= 0:
-                self._learn_pace((newest - self.top) / len(np.unique(ahead)))
-            elif len(ahead) > 1:
-                self._learn_pace((newest - int(ahead[0])) / (len(np.unique(ahead)) - 1 or 1))
-            self.contradicted += len(ahead)
+                self._learn_pace((newest - self.top) / new)
+            elif new > 1:
+                self._learn_pace((newest - int(frame.time[0])) / (new - 1))
+            self.contradicted += new
             self.held_alone.clear()
             self.top = newest
             self.watermark = max(self.watermark, newest - timing.wait)
@@ -224,9 +224,8 @@ class EventOrder:
     def _wait(self, frame: Frame, taken: Taken) -> None:
         """Lay rows among those that wait."""
         waiting = self.waiting
-        if bool((frame.time[1:] > frame.time[:-1]).all()) and (
-            not waiting or frame.time[0] > waiting[-1].time[-1]
-        ):
+        follows = not waiting or frame.time[0] > waiting[-1].time[-1]
+        if follows and (len(frame) == 1 or bool((frame.time[1:] > frame.time[:-1]).all())):
             waiting.append(frame)
             return
         overlapping = [frame]
@@ -323,6 +322,8 @@ class EventOrder:
 
     def _ready(self, timing: Timing, *, ended: bool) -> list[Frame]:
         ready: list[Frame] = []
+        if len(self.waiting) > 1:
+            self.waiting = _runs(self.waiting)
         while self.waiting and self.waiting[0].time[0] <= self.watermark:
             frame = self.waiting.pop(0)
             count = int(np.searchsorted(frame.time, self.watermark, side="right"))
@@ -357,6 +358,26 @@ def _ahead(rows: Frame, received: int, timing: Timing) -> LeftOut:
         f"ahead of its arrival by up to {(int(rows.time.max()) - received) / 1000:.0f} s; at most "
         f"{timing.future / 1000:.0f} s is taken (intake.future). Set the sender's clock.",
     )
+
+
+def _different(times: Ints) -> int:
+    """How many different ones there are of sorted times.
+
+    >>> _different(np.array([1, 1, 2]))
+    2
+    """
+    return int(np.count_nonzero(times[1:] != times[:-1])) + 1
+
+
+def _runs(frames: list[Frame]) -> list[Frame]:
+    """The frames with neighbours of the same sensors laid together: single readings come by the thousand."""
+    out: list[list[Frame]] = []
+    for frame in frames:
+        if out and out[-1][0].sensors == frame.sensors:
+            out[-1].append(frame)
+        else:
+            out.append([frame])
+    return [stacked(run) for run in out]
 
 
 def _note_repeated(frame: Frame, repeated: Bools, taken: Taken) -> None:
