@@ -217,6 +217,7 @@ GROUPS = {
         "modbus",
         "http",
         "folder",
+        "kafka-topic",
         "bad-input",
         "page",
         "desk",

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     CSV_ROW = "csv-row"
     SPOOL_FULL = "spool-full"
     NOT_PROTOBUF = "not-protobuf"
+    NOT_AVRO = "not-avro"
     ALIAS_UNKNOWN = "alias-unknown"
     BATCH = "batch-undecodable"
     INTERNAL = "internal-error"

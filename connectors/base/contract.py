@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from connectors.base.stats import WorkerStats
@@ -29,6 +29,24 @@ class SinkSettingsError(SinkUnavailableError):
     """The other side answers, and refuses what the settings say: only a person can mend that."""
 
 
+@dataclass(slots=True)
+class SourceStatus:
+    """How a source stands. Counts since it began.
+
+    ``detail`` says what is wrong and what to do while it is not ``connected``. ``lost`` are arrivals that
+    could not wait, ``repeated`` those that had come before and were left out.
+    """
+
+    connected: bool = False
+    detail: str = "not connected yet"
+    arrivals: int = 0
+    readings: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    lost: int = 0
+    extra: dict[str, int] = field(default_factory=dict)
+
+
 class Source(ABC):
     """Brings readings in the order in which they are to be processed.
 
@@ -43,6 +61,8 @@ class Source(ABC):
     total: int | None = None
     #: whether it can be left waiting and loses nothing: its other side keeps what is not acknowledged
     can_wait: bool = False
+    #: how it stands, where it tells
+    status: SourceStatus | None = None
 
     @abstractmethod
     def __iter__(self) -> Iterator[Item]:

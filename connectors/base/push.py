@@ -7,31 +7,12 @@ import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from connectors.base.contract import Item, Source
+from connectors.base.contract import Item, Source, SourceStatus
 from connectors.base.source_settings import GatherSettings
 
 Arrival = TypeVar("Arrival")
-
-
-@dataclass(slots=True)
-class SourceStatus:
-    """How a source stands. Counts since it began.
-
-    ``detail`` says what is wrong and what to do while it is not ``connected``. ``lost`` are arrivals that
-    could not wait, ``repeated`` those that had come before and were left out.
-    """
-
-    connected: bool = False
-    detail: str = "not connected yet"
-    arrivals: int = 0
-    readings: int = 0
-    rejected: int = 0
-    repeated: int = 0
-    lost: int = 0
-    extra: dict[str, int] = field(default_factory=dict)
 
 
 class PushSource(Source, Generic[Arrival]):
@@ -40,6 +21,8 @@ class PushSource(Source, Generic[Arrival]):
     Each arrival may carry a token, which is given back to `acknowledge` when all items that its gathering
     gave are durable.
     """
+
+    status: SourceStatus
 
     def __init__(self, name: str, gather: GatherSettings) -> None:
         self.name = name

@@ -13,6 +13,7 @@ from connectors.base.kinds import kinds_of
 from connectors.base.source_settings import SourceSettings
 from connectors.folder.settings import FolderSettings
 from connectors.http.settings import HttpSettings
+from connectors.kafka.topic_settings import KafkaTopicSettings
 from connectors.modbus.settings import ModbusSettings
 from connectors.mqtt.settings import MqttSettings
 from connectors.opcua.settings import OpcUaSettings
@@ -60,6 +61,7 @@ OWN: tuple[SourceKind, ...] = (
     SourceKind("opcua", OpcUaSettings, "connectors.opcua.source:OpcUaSource"),
     SourceKind("modbus", ModbusSettings, "connectors.modbus.source:ModbusSource"),
     SourceKind("http", HttpSettings, "connectors.http.source:HttpSource"),
+    SourceKind("kafka", KafkaTopicSettings, "connectors.kafka.topic_source:KafkaTopicSource"),
     SourceKind("folder", FolderSettings, "connectors.folder.source:FolderSource"),
 )
 

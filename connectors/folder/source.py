@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from connectors.base.contract import Item, Source
-from connectors.base.push import SourceStatus
+from connectors.base.contract import Item, Source, SourceStatus
 from connectors.csv.layout import CsvOptions
 from connectors.csv.source import CsvError, CsvSource
 from connectors.folder.settings import FolderSettings
@@ -42,6 +41,7 @@ class FolderSource(Source):
     """
 
     can_wait = True
+    status: SourceStatus
 
     def __init__(self, name: str, settings: FolderSettings) -> None:
         self.name, self._settings = name, settings

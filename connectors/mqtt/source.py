@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +11,8 @@ from connectors.base.clock import now_ms
 from connectors.base.contract import Item
 from connectors.base.gather import gathered
 from connectors.base.push import PushSource
-from connectors.mapping.mapping import Mapping
+from connectors.base.samples import Samples
+from connectors.mapping.mapping import Mapped, Mapping
 from connectors.mqtt.connection import MqttConnection, Token
 from connectors.mqtt.settings import MqttSettings
 from pipeline.records import Frame
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 #: This many topics' latest payloads are remembered, to know what comes again.
 _REMEMBERED = 200_000
+#: Arrivals of a topic that come faster than one a ms are told apart by up to so many ms ahead of the clock.
+_AHEAD = 1000
 
 
 class _Arrival(NamedTuple):
@@ -49,6 +53,9 @@ class MqttSource(PushSource[_Arrival]):
         # of this connection: what came and is not acknowledged; of earlier ones: what will come again
         self._open: dict[Token, int] = {}
         self._again: Counter[int] = Counter()
+        self._came: dict[str, int] = {}
+        # of topics that carry a bare number: whose it is, which depends on the topic alone
+        self._bare: dict[str, tuple[str, str]] = {}
         self._latest: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def open(self) -> None:
@@ -85,9 +92,19 @@ class MqttSource(PushSource[_Arrival]):
                 self.put_all([], tokens, wait=True)
                 return
             self._open[token] = content
-        now = now_ms()
-        arrival = _Arrival(message.topic, bytes(message.payload), now, message.retain)
+        arrival = _Arrival(message.topic, bytes(message.payload), self._now(message.topic), message.retain)
         self.put_all([arrival], tokens, wait=True)
+
+    def _now(self, topic: str) -> int:
+        """When a message came, never the same for two of a topic: one without a time would hide the other."""
+        now = now_ms()
+        last = self._came.get(topic, 0)
+        if now <= last:
+            now = min(last + 1, now + _AHEAD)
+        if len(self._came) >= _REMEMBERED:
+            self._came.clear()
+        self._came[topic] = now
+        return now
 
     # -- in the iterating thread
 
@@ -95,20 +112,37 @@ class MqttSource(PushSource[_Arrival]):
         """One frame a machine of everything that came, and what could not be read."""
         frames: list[Frame] = []
         rejected: list[Item] = []
+        bare = Samples()
         for arrival in arrivals:
+            known = self._bare.get(arrival.topic)
+            if known is not None and not arrival.retained:
+                number = _bare_number(arrival.payload)
+                if number is not None:
+                    bare.add(*known, arrival.received, number)
+                    continue
             if not arrival.payload or (arrival.retained and self._settings.retained == "ignore"):
                 self.status.repeated += bool(arrival.payload)  # an empty one only removes a kept one
                 continue
             mapped = self._mapping.apply(arrival.payload, arrival.topic, arrival.received)
+            if known is None and _bare_number(arrival.payload) is not None:
+                self._remember_bare(arrival, mapped)
             if self._is_new(arrival, mapped.frames):
                 frames += mapped.frames
                 rejected += mapped.rejections
             else:
                 self.status.repeated += 1
-        whole = gathered(frames)
+        whole = gathered([*bare.frames(), *frames])
         self.status.readings += sum(len(frame) for frame in whole)
         self.status.rejected += len(rejected)
         return [*whole, *rejected]
+
+    def _remember_bare(self, arrival: _Arrival, mapped: Mapped) -> None:
+        """Whose the bare numbers of a topic are, as the mapping reads them: one value, at its arrival."""
+        if len(mapped.frames) != 1 or mapped.rejections or len(self._bare) >= _REMEMBERED:
+            return
+        (frame,) = mapped.frames
+        if frame.time.tolist() == [arrival.received] and len(frame.sensors) == 1 and frame.uncertain is None:
+            self._bare[arrival.topic] = (frame.machine, frame.sensors[0])
 
     def _is_new(self, arrival: _Arrival, frames: list[Frame]) -> bool:
         timed = [int(frame.time[-1]) for frame in frames if int(frame.time[-1]) != arrival.received]
@@ -123,3 +157,18 @@ class MqttSource(PushSource[_Arrival]):
         if len(self._latest) > _REMEMBERED:
             self._latest.popitem(last=False)
         return True
+
+
+def _bare_number(payload: bytes) -> float | None:
+    """A payload that is one finite number in plain digits, else None: then the mapping reads it.
+
+    >>> _bare_number(b"23.5"), _bare_number(b"nan"), _bare_number(b'{"a": 1}')
+    (23.5, None, None)
+    """
+    if len(payload) > 32 or b"_" in payload:
+        return None
+    try:
+        number = float(payload)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

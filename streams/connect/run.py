@@ -10,7 +10,6 @@ from threading import Event
 
 import structlog
 
-from connectors.base.push import PushSource
 from connectors.base.sources import chosen_sources, open_source
 from connectors.kafka.delivery import RecordDelivery
 from connectors.spool.disk import FolderDisk
@@ -83,8 +82,8 @@ class ConnectRun:
         """A line for each source, and one for Kafka and the spool."""
         for feed in self.feeds:
             status: dict[str, object] = {"readings": feed.readings, "failures": feed.failures}
-            if isinstance(feed.source, PushSource):
-                one = feed.source.status
+            one = feed.source.status
+            if one is not None:
                 status |= {
                     "connected": one.connected,
                     "arrivals": one.arrivals,

@@ -149,6 +149,25 @@ def test_the_same_value_and_time_again_is_not_brought_again(mosquitto: MqttBroke
         assert one.status.repeated == 4
 
 
+def test_bare_numbers_are_read_as_the_mapping_does(mosquitto: MqttBroker, unique: object) -> None:
+    """A topic's later numbers go a shorter way, which comes to the same; whatever else comes is read."""
+    name = unique("bare")  # type: ignore[operator]
+    mapping = {
+        "topic": f"{name}/{{machine}}/{{sensor}}",
+        "levels": "acme/gj/body/line-1",
+        "names": {"t": "temp"},
+    }
+    one = source(mosquitto.port, name, topics=[f"{name}/#"], mapping=mapping)
+    with collecting(one) as got:
+        until(lambda: one.status.connected)
+        for number in (b"1.5", b"2", b" 3.5 ", b'{"value": 4.5}', b"nan", b"5e0", b"off", b"6"):
+            publish(mosquitto.port, f"{name}/press-1/t", number)
+        got.until(lambda c: 6.0 in c.values("temp"))
+        assert got.values("temp") == [1.5, 2.0, 3.5, 4.5, 5.0, 6.0]
+        assert {frame.machine for frame in got.frames} == {"acme/gj/body/line-1/press-1"}
+        assert [one.original for one in got.rejections if one.original != b"nan"] == [b"off"]
+
+
 def certificates(folder: Path) -> None:
     """A CA, and a certificate each for the broker and for us."""
     folder.mkdir()
