@@ -232,6 +232,7 @@ GROUPS = {
         "alarms",
         "advice",
         "training",
+        "hall",
         "performance",
     ],
     "Run": [

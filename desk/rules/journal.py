@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -78,6 +79,8 @@ ACCESS = frozenset(
 )
 
 
+#: What waited longer on a device (ms) is not believed about its time.
+DAY = 86_400_000
 #: Who acts when nobody does.
 SYSTEM = "yeji"
 
@@ -113,6 +116,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``event``, ``verdict``, ``window``, ``advice``, ``until``, ``reasons``, ``group``, ``modes``,
     ``raised``  what the action carries; ``raised`` by how many priorities repetition and growth raise it
     ``about``, ``address``, ``role``, ``places``  an account or key, from where, what it may (`ACCESS`)
+    ``client``  the id that a device gave the act, so that it is done once however often it is sent
     """
 
     seq: int = 0
@@ -135,6 +139,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     group: str = ""
     modes: tuple[tuple[str, float], ...] = ()
+    client: str = ""
     raised: int = 0
     cause: Cause | None = None
     notified: Notified | None = None
@@ -201,3 +206,24 @@ def verify(
             "is not in it: its end was cut off, or it was written anew."
         )
     return count, previous
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An act as a device sent it, perhaps late and more than once.
+
+    ``client`` is the id that the device of ``by`` gave it, and nobody else's; ``at`` when it was tapped, by
+    the device's clock (ms UTC).
+    """
+
+    by: str
+    client: str
+    at: int | None = None
+
+    def key(self, alarm: str) -> str:
+        """What makes it one and the same act."""
+        return f"{self.by} {self.client} {alarm}"
+
+    def time(self, now: int) -> int:
+        """When it was done: as the device says, unless its clock is ahead, or it says more than a day ago."""
+        return now if self.at is None or not now - DAY <= self.at <= now else self.at

@@ -15,7 +15,7 @@ from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.finding import Finding
 from desk.rules.grouping import all_data, group_of
-from desk.rules.journal import Action, Entry, WorkOrder
+from desk.rules.journal import Action, Entry, Sent, WorkOrder
 from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
@@ -301,10 +301,16 @@ class Desk:
 
     # -- what people do
 
-    def acknowledge(self, scope: Scope, alarm: str, *, by: str, why: str = "") -> AlarmView:
-        """Somebody has seen it and sees to it."""
+    def acknowledge(
+        self, scope: Scope, alarm: str, *, by: str, why: str = "", sent: Sent | None = None
+    ) -> AlarmView:
+        """Somebody has seen it and sees to it. ``sent``: the device's id; again changes nothing."""
         return self._act(
-            scope, alarm, lambda p, at: act(p, Event.ACKNOWLEDGE, at=at, by=by, why=why), current=True
+            scope,
+            alarm,
+            lambda p, at: act(p, Event.ACKNOWLEDGE, at=at, by=by, why=why),
+            current=True,
+            sent=sent,
         )
 
     def shelve(self, scope: Scope, alarm: str, *, by: str, why: str, until: int | None = None) -> AlarmView:
@@ -324,11 +330,13 @@ class Desk:
         )
         return self.acknowledge(scope, alarm, by=by, why=why) if view.waits else view
 
-    def comment(self, scope: Scope, alarm: str, *, by: str, text: str) -> AlarmView:
-        """Leave a word; it stays in the journal."""
+    def comment(self, scope: Scope, alarm: str, *, by: str, text: str, sent: Sent | None = None) -> AlarmView:
+        """Leave a word; it stays in the journal. ``sent``: the device's id; again changes nothing."""
         if not text.strip():
             raise RefusedError("comment-empty")
-        return self._act(scope, alarm, lambda p, at: note(p, Action.COMMENT, at=at, by=by, why=text.strip()))
+        return self._act(
+            scope, alarm, lambda p, at: note(p, Action.COMMENT, at=at, by=by, why=text.strip()), sent=sent
+        )
 
     def out_of_service(self, scope: Scope, alarm: str, *, by: str, why: str) -> AlarmView:
         """Take the alarm point out of service, until somebody puts it back."""
@@ -515,14 +523,24 @@ class Desk:
     # -- inside
 
     def _act(
-        self, scope: Scope, alarm: str, make: Callable[[Point, int], Entry], current: bool = False
+        self,
+        scope: Scope,
+        alarm: str,
+        make: Callable[[Point, int], Entry],
+        current: bool = False,
+        sent: Sent | None = None,
     ) -> AlarmView:
         with self.store.writing() as t:
             point = self._find(t, scope, alarm)
+            if sent is not None and t.has_client(sent.key(alarm)):
+                return self._view(point)
             if current and alarm != point.alarm and alarm not in point.open:
                 raise RefusedError("came-again")
-            entry = t.append(make(point, self.clock()))
-            return self._view(apply(point, entry))
+            now = self.clock()
+            entry = make(point, now)
+            if sent is not None:
+                entry = msgspec.structs.replace(entry, client=sent.key(alarm), time=sent.time(now))
+            return self._view(apply(point, t.append(entry)))
 
     def _find(self, t: Transaction, scope: Scope, alarm: str) -> Point:
         where = t.occurrence(alarm)

@@ -180,6 +180,12 @@ _STEPS: tuple[str, ...] = (
         at INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- The id that a device gave an act: sent twice, it is done once.
+    ALTER TABLE journal ADD COLUMN client TEXT
+        GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.client')) VIRTUAL;
+    CREATE UNIQUE INDEX journal_by_client ON journal (client) WHERE client IS NOT NULL;
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made again.

@@ -138,6 +138,10 @@ class Transaction:
         self.written.append(entry)
         return entry
 
+    def has_client(self, client: str) -> bool:
+        """Whether an act with this id (`Sent.key`) was done already."""
+        return self.db.execute("SELECT 1 FROM journal WHERE client = ?", (client,)).fetchone() is not None
+
     def head(self) -> tuple[int, bytes]:
         """The last entry's number and hash."""
         row = self.db.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()

@@ -38,6 +38,7 @@ from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_na
 from desk.web.page.app import STATIC, preferences
 from desk.web.pages.advice import AdvicePages
 from desk.web.pages.alarms import AlarmPages
+from desk.web.pages.hall import HallPages
 from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
 from desk.web.pages.people import PeoplePages
@@ -115,6 +116,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *AlarmPages(guard, desk, history).routes(),
         *AdvicePages(guard, desk).routes(),
         *MachinePages(guard, desk, history).routes(),
+        *HallPages(guard, desk, history).routes(),
         *WorkPages(guard, desk, history).routes(),
         *ReportPages(guard, desk).routes(),
         # The practice plant's sensors have names of their own.

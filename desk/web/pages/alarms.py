@@ -14,6 +14,7 @@ from desk.advice.sentence import Course
 from desk.advice.trend import trend
 from desk.rules.desk import RefusedError
 from desk.rules.finding import Finding
+from desk.rules.journal import Sent
 from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
@@ -36,7 +37,9 @@ class AlarmPages:
             "take": (Role.CREW, lambda scope, id, v: desk.take(scope, id, by=v.by)),
             "comment": (
                 Role.CREW,
-                lambda scope, id, v: desk.comment(scope, id, by=v.by, text=v.form.get("text", "")),
+                lambda scope, id, v: desk.comment(
+                    scope, id, by=v.by, text=v.form.get("text", ""), sent=_sent(v)
+                ),
             ),
             "shelve": (Role.CREW, self._shelve),
             "unshelve": (Role.CREW, lambda scope, id, v: desk.unshelve(scope, id, by=v.by)),
@@ -143,10 +146,11 @@ class AlarmPages:
 
     def _acknowledge(self, scope: Scope, id: str, visit: Visit) -> None:
         """One alarm; with ``also``, those that were grouped under it when the page was made, too."""
-        self.desk.acknowledge(scope, id, by=visit.by)
+        sent = _sent(visit)
+        self.desk.acknowledge(scope, id, by=visit.by, sent=sent)
         for other in filter(None, visit.form.get("also", "").split(",")):
             try:
-                self.desk.acknowledge(scope, other, by=visit.by)
+                self.desk.acknowledge(scope, other, by=visit.by, sent=sent)
             except RefusedError:  # somebody was quicker, or it has ended
                 continue
 
@@ -165,6 +169,14 @@ class AlarmPages:
             finding_of(form),
             by=visit.by,
         )
+
+
+def _sent(visit: Visit) -> Sent | None:
+    """The id that a device gave an act, so that one that waited for a network is done once."""
+    client, at = visit.form.get("client", "")[:64], visit.form.get("at", "")
+    if not client:
+        return None
+    return Sent(visit.by, client, int(at) if at.isdecimal() and len(at) < 15 else None)
 
 
 def finding_of(form: Mapping[str, str]) -> Finding:
