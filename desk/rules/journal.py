@@ -44,6 +44,7 @@ class Action(StrEnum):
     TUNE = "tune"
     ADVICE = "advice"
     WORK_ORDER = "work-order"
+    ATTACH = "attach"
     SIGN_IN = "sign-in"
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_IN_LOCKED = "sign-in-locked"
@@ -101,6 +102,15 @@ class WorkOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str = ""
 
 
+class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A photo or a voice note: its ``kind``, media type, bytes, and the SHA-256 by which it is kept."""
+
+    kind: str
+    media: str
+    size: int
+    sha256: str
+
+
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line of the journal.
 
@@ -113,8 +123,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``version`` and ``role``  which version of a class's settings went into which role (`Action.TUNE`)
     ``order``  the work order that an alarm led to (`Action.WORK_ORDER`)
     ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
-    ``event``, ``verdict``, ``window``, ``advice``, ``until``, ``reasons``, ``group``, ``modes``,
-    ``raised``  what the action carries; ``raised`` by how many priorities repetition and growth raise it
+    ``event``, ``verdict``, ``window``, ``advice``, ``attachment``, ``until``, ``reasons``, ``group``,
+    ``modes``, ``raised``  what the action carries; ``raised`` by how many priorities repetition raises it
     ``about``, ``address``, ``role``, ``places``  an account or key, from where, what it may (`ACCESS`)
     ``client``  the id that a device gave the act, so that it is done once however often it is sent
     """
@@ -140,6 +150,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     group: str = ""
     modes: tuple[tuple[str, float], ...] = ()
     client: str = ""
+    attachment: Attachment | None = None
     raised: int = 0
     cause: Cause | None = None
     notified: Notified | None = None

@@ -15,7 +15,7 @@ from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.finding import Finding
 from desk.rules.grouping import all_data, group_of
-from desk.rules.journal import Action, Entry, Sent, WorkOrder
+from desk.rules.journal import Action, Attachment, Entry, Sent, WorkOrder
 from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
@@ -25,6 +25,7 @@ from desk.rules.scope import Scope, within
 from desk.rules.suppression import Window, reasons
 from desk.rules.views import AlarmView, arrange, view
 from desk.service.advice import AdviceBook
+from desk.service.attachments import Attachments, prepare
 from desk.settings.whole import SettingsWithDesk
 from desk.store.outbox import Posted, posted
 from desk.store.store import DeskStore, LinkedOrder, Transaction
@@ -65,6 +66,7 @@ class Desk:
         self.settings, self.clock = settings, clock
         self.store = DeskStore(path)
         self.advice = AdviceBook(self.store, settings)
+        self.attachments = Attachments(path.parent / "attachments")
         desk = settings.desk
         self.rules = Rules(
             desk.chatter,
@@ -337,6 +339,32 @@ class Desk:
         return self._act(
             scope, alarm, lambda p, at: note(p, Action.COMMENT, at=at, by=by, why=text.strip()), sent=sent
         )
+
+    def attach(
+        self, scope: Scope, alarm: str, *, by: str, content: bytes, why: str = "", sent: Sent | None = None
+    ) -> AlarmView:
+        """Put a photo or a voice note on an alarm; what it says of position and camera is taken out."""
+        with self.store.reading() as r:
+            self._find(r, scope, alarm)  # who may not see the alarm has nothing decoded
+        prepared = prepare(content)
+        self.attachments.keep(prepared)  # before the entry: the journal names nothing that is not there
+        return self._act(
+            scope,
+            alarm,
+            lambda p, at: msgspec.structs.replace(
+                note(p, Action.ATTACH, at=at, by=by, why=why.strip()), attachment=prepared.attachment
+            ),
+            sent=sent,
+        )
+
+    def attachment(self, scope: Scope, alarm: str, sha256: str) -> tuple[Attachment, bytes]:
+        """A photo or voice note of an alarm. Raises `NotFoundError`, also when its file is gone."""
+        for entry in self.journal(scope, alarm=alarm, limit=10_000):
+            if entry.attachment is not None and entry.attachment.sha256 == sha256:
+                content = self.attachments.read(sha256)
+                if content is not None:
+                    return entry.attachment, content
+        raise NotFoundError("There is no such attachment.")
 
     def out_of_service(self, scope: Scope, alarm: str, *, by: str, why: str) -> AlarmView:
         """Take the alarm point out of service, until somebody puts it back."""

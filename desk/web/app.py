@@ -24,6 +24,7 @@ from desk.access.pending import Pending
 from desk.access.second_factor import SecondFactors
 from desk.access.sessions import Sessions
 from desk.access.store import AccessStore
+from desk.service.attachments import MOST_PHOTO
 from desk.service.desk import Desk
 from desk.settings.whole import SettingsWithDesk
 from desk.training.practice import Training
@@ -34,7 +35,7 @@ from desk.web.access.sign_in import SignIn
 from desk.web.api.app import make_api
 from desk.web.api.guarded import PREFIX
 from desk.web.kit.render import Renderer
-from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, own_names
+from desk.web.kit.security import HEADERS, BodyLimit, KnownHosts, SecurityHeaders, own_names
 from desk.web.page.app import STATIC, preferences
 from desk.web.pages.advice import AdvicePages
 from desk.web.pages.alarms import AlarmPages
@@ -147,12 +148,15 @@ def _names(url: str, more: Sequence[str]) -> set[str]:
 
 
 def _application(routes: Sequence[BaseRoute], guard: AccessGuard, names: set[str], secure: bool) -> Starlette:
-    strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
+    # A voice note is recorded on the alarm's page, and nowhere else.
+    more = {"Permissions-Policy": HEADERS["Permissions-Policy"].replace("microphone=()", "microphone=(self)")}
+    strict = more | {"Strict-Transport-Security": "max-age=31536000"} if secure else more
     return Starlette(
         routes=routes,
         middleware=[
             Middleware(SecurityHeaders, more=strict),
-            Middleware(BodyLimit),
+            # A photo as a phone takes it; forms stay small.
+            Middleware(BodyLimit, larger={"/attach": MOST_PHOTO + 100_000}),
             Middleware(KnownHosts, names=names),
         ],
         exception_handlers={HTTPException: guard.wrong},

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -50,6 +50,7 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     session: Session | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -124,11 +125,15 @@ class AccessGuard:
 
         async def endpoint(request: Request) -> Response:
             session = await self.session(request)
-            form = texts_of(await request.form())
+            if session is None and _length(request) > KEPT_BYTES:
+                return self._to_sign_in(request)  # a photo is read of whom we know
+            sent = await request.form()
+            form = texts_of(sent)
             ours = same_origin(request)
             if session is None:
                 return self._to_sign_in(request, keep(request.url.path, form) if ours else None)
-            visit = Visit(request, session.account, session.csrf, form, session=session)
+            files = {name: await one.read() for name, one in sent.items() if isinstance(one, UploadFile)}
+            visit = Visit(request, session.account, session.csrf, form, session=session, files=files)
             if not ours:
                 return self._wrong(request, 403, "forbidden", "form.stale", session)
             if not session.vouches(form.get("csrf", "")):
@@ -273,7 +278,7 @@ class AccessGuard:
 
 
 def texts_of(form: FormData) -> dict[str, str]:
-    """The fields of a form; files are nothing that we ask for."""
+    """The fields of a form that are no files."""
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
@@ -294,3 +299,9 @@ def problem(
     """An error of the API (RFC 9457); ``more`` members for programs, as the code of a refusal."""
     body = {"type": "about:blank", "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")
+
+
+def _length(request: Request) -> int:
+    """How long a body is said to be; one that does not say is as long as it may be."""
+    told = request.headers.get("content-length", "")
+    return int(told) if told.isdecimal() and len(told) < 12 else KEPT_BYTES + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Scripts and styles come from us alone, and none stands in a page: what a page shows can run nothing.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -51,19 +52,24 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Answers 413 to a body of more than ``most`` bytes, told beforehand or not."""
+    """Answers 413 to a body of more than ``most`` bytes, told beforehand or not.
 
-    def __init__(self, app: ASGIApp, most: int = 1_000_000) -> None:
-        self.app, self.most = app, most
+    ``larger``: how many where a path ends so.
+    """
+
+    def __init__(self, app: ASGIApp, most: int = 1_000_000, larger: Mapping[str, int] | None = None) -> None:
+        self.app, self._most, self._larger = app, most, dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its body as far as it is allowed."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        path = str(scope["path"])
+        most = next((n for end, n in self._larger.items() if path.endswith(end)), self._most)
         told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if told.isdigit() and int(told) > self.most:
-            await PlainTextResponse(f"At most {self.most} bytes.\n", status_code=413)(scope, receive, send)
+        if told.isdigit() and int(told) > most:
+            await PlainTextResponse(f"At most {most} bytes.\n", status_code=413)(scope, receive, send)
             return
         taken = 0
 
@@ -71,7 +77,7 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.most:
+            if taken > most:
                 raise HTTPException(413)
             return message
 

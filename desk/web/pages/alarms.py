@@ -42,6 +42,7 @@ class AlarmPages:
                 ),
             ),
             "shelve": (Role.CREW, self._shelve),
+            "attach": (Role.CREW, self._attach),
             "unshelve": (Role.CREW, lambda scope, id, v: desk.unshelve(scope, id, by=v.by)),
             "close": (Role.CREW, self._close),
             "out-of-service": (
@@ -57,7 +58,12 @@ class AlarmPages:
             self.guard.act(f"/alarms/{{id}}/{name}", self._act(name, act), role)
             for name, (role, act) in self.acts.items()
         ]
-        return [self.guard.page("/", self.standing), self.guard.page("/alarms/{id}", self.one), *acts]
+        return [
+            self.guard.page("/", self.standing),
+            self.guard.page("/alarms/{id}", self.one),
+            self.guard.page("/alarms/{id}/files/{file}", self.file),
+            *acts,
+        ]
 
     def standing(self, visit: Visit) -> Response:
         """Everything that stands."""
@@ -97,6 +103,14 @@ class AlarmPages:
             known=self._known(visit.scope),
             chart={"machine": alarm.machine, "from": event.onset - margin, "to": end + margin},
         )
+
+    def file(self, visit: Visit) -> Response:
+        """A photo or voice note of an alarm."""
+        parameters = visit.request.path_params
+        attachment, content = self.desk.attachment(visit.scope, parameters["id"], parameters["file"])
+        # What stands under a hash never changes; it is for this reader alone.
+        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return Response(content, media_type=attachment.media, headers=headers)
 
     def _advice(
         self, visit: Visit, alarm: AlarmView, event: AlarmEvent, ended: int | None, now: int
@@ -153,6 +167,14 @@ class AlarmPages:
                 self.desk.acknowledge(scope, other, by=visit.by, sent=sent)
             except RefusedError:  # somebody was quicker, or it has ended
                 continue
+
+    def _attach(self, scope: Scope, id: str, visit: Visit) -> None:
+        content = next((one for one in visit.files.values() if one), b"")
+        if not content:
+            raise RefusedError("attachment-missing")
+        self.desk.attach(
+            scope, id, by=visit.by, content=content, why=visit.form.get("text", "")[:2000], sent=_sent(visit)
+        )
 
     def _shelve(self, scope: Scope, id: str, visit: Visit) -> None:
         hours = visit.form.get("hours", "")

@@ -87,6 +87,7 @@ def paths(plant: Plant, route: Route) -> list[str]:
         "{catalogue}": ["pump"],
         "{key}": ["advice-9", "bearing-wear"],
         "{lesson}": ["verdict"],
+        "{file}": ["0" * 64],
     }
     found = re.findall(r"{[^}]*}", route.path)
     made = []

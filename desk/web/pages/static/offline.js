@@ -73,7 +73,8 @@
         } catch {
           return; // still no network: it goes on waiting
         }
-        if (new URL(answer.url).pathname.startsWith("/sign-in")) {
+        // 403: this page's token is an older session's; the next page has a new one.
+        if (answer.status === 403 || new URL(answer.url).pathname.startsWith("/sign-in")) {
           say(words.signIn, true);
           return;
         }
