@@ -69,6 +69,8 @@ class Visit:
 
 
 Handler = Callable[[Visit], Response]
+#: A body of more bytes is not read of somebody who is not signed in.
+KEPT_BYTES = 1_000_000
 
 
 class AccessGuard:
