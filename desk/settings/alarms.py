@@ -37,6 +37,15 @@ class DeskSettings(Section):
         default_factory=dict,
         description="pattern of machines = the machine they need; while it is down, they are suppressed",
     )
+    push_hosts: list[str] = Field(
+        default_factory=lambda: [
+            "fcm.googleapis.com",
+            "updates.push.services.mozilla.com",
+            "*.push.apple.com",
+            "*.notify.windows.com",
+        ],
+        description="push services of browsers that messages to phones may go to; none = no phone is told",
+    )
     access: AccessSettings = Field(default_factory=AccessSettings, description="who may, and for how long")
 
     @field_validator("timezone")

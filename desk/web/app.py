@@ -24,6 +24,8 @@ from desk.access.pending import Pending
 from desk.access.second_factor import SecondFactors
 from desk.access.sessions import Sessions
 from desk.access.store import AccessStore
+from desk.notify.push import Phones, PushSender
+from desk.notify.push_message import Vapid
 from desk.service.attachments import MOST_PHOTO
 from desk.service.desk import Desk
 from desk.settings.whole import SettingsWithDesk
@@ -43,6 +45,7 @@ from desk.web.pages.hall import HallPages
 from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
 from desk.web.pages.people import PeoplePages
+from desk.web.pages.phone import PhonePages
 from desk.web.pages.reports import ReportPages
 from desk.web.pages.training import TrainingPages
 from desk.web.pages.work import WorkPages
@@ -60,6 +63,8 @@ class DeskWeb:
     sessions: Sessions
     guard: AccessGuard
     training: Training
+    phones: Phones
+    push: PushSender
 
 
 def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb:
@@ -68,6 +73,10 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
     secure = settings.url.startswith("https://")
     accounts = Accounts(store, settings.access, desk.clock, desk.record)
     sessions = Sessions(store, accounts, settings.access)
+    phones = Phones(desk.settings.data / "desk-phones.sqlite")
+    vapid = Vapid(
+        desk.settings.data / "desk-push-key.pem", settings.url if secure else "mailto:yeji@localhost"
+    )
     training = Training(desk.settings.data / "training", desk.settings, desk.clock)
 
     def guard_of(shown: SettingsWithDesk) -> AccessGuard:
@@ -117,6 +126,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *AlarmPages(guard, desk, history).routes(),
         *AdvicePages(guard, desk).routes(),
         *MachinePages(guard, desk, history).routes(),
+        *PhonePages(guard, phones, vapid, settings.push_hosts).routes(),
         *HallPages(guard, desk, history).routes(),
         *WorkPages(guard, desk, history).routes(),
         *ReportPages(guard, desk).routes(),
@@ -140,6 +150,8 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         sessions,
         guard,
         training,
+        phones,
+        PushSender(desk, accounts, phones, vapid),
     )
 
 

@@ -41,10 +41,14 @@ class DeskServer:
 
     def start(self) -> str:
         """Serve from now on. Raises `desk.web.page.PageError`."""
-        return self._served.start()
+        url = self._served.start()
+        self.web.push.start()
+        return url
 
     def stop(self) -> None:
         """End every open connection, the thread and the accounts' file."""
         self._served.stop()
+        self.web.push.stop()
         self.web.training.close()
+        self.web.phones.close()
         self.store.close()

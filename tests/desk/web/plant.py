@@ -111,6 +111,7 @@ class Plant:
 
     def close(self) -> None:
         self.web.training.close()
+        self.web.phones.close()
         self.history.close()
         self.desk.close()
         self.store.close()
@@ -138,6 +139,7 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
     if not desk.head():
         fill(desk, web)
     web.training.close()
+    web.phones.close()
     if not (folder / "readings.sqlite").exists():
         with SqliteSink(folder / "readings.sqlite") as sink:
             for machine in (PRESS, PUMP, SECRET):
