@@ -38,7 +38,7 @@ def post(plant: Plant, client: TestClient, path: str, **changed: str) -> str:
     answer = client.post(path, data=FORM | {"csrf": plant.csrf(client)} | changed)
     assert answer.status_code == 303, answer.text
     page = client.get(answer.headers["location"]).text
-    note = re.search(r'class="note[^>]*>(.*?)</p>', page, re.DOTALL)
+    note = re.search(r'class="note(?: refused)?"[^>]*>(.*?)</p>', page, re.DOTALL)
     return note[1].strip() if note else ""
 
 

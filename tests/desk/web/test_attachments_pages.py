@@ -65,12 +65,12 @@ def test_it_is_not_to_be_had_elsewhere(plant: Plant):
 
 
 def test_what_is_no_photo_is_refused_and_told(plant: Plant):
-    client, head = plant.client("kim"), plant.desk.head()
+    client = plant.client("kim")
     for content in (b"", b"#!/bin/sh"):
         answer = send(plant, "kim", plant.press.id, content)
         client.cookies.set("yeji-note", answer.cookies["yeji-note"])
         assert "photo" in client.get(f"/alarms/{plant.press.id}").text
-    assert plant.desk.head() == head
+    assert attached(plant) == []
 
 
 def test_other_forms_stay_small_and_a_photo_has_its_limit(plant: Plant):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from desk.rules.journal import Action
 from desk.rules.scope import EVERYTHING
@@ -98,9 +98,25 @@ def test_pages_that_were_seen_are_there_without_a_network_and_gone_after_signing
     page.get_by_role("main").get_by_role("button", name="Sign out").tap()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     phone.set_offline(True)
-    page.goto("/")
-    expect(page.get_by_role("heading", name="No network")).to_be_visible()
-    expect(page.get_by_role("article")).to_have_count(0)
+    with pytest.raises(Error, match="ERR_INTERNET_DISCONNECTED"):
+        page.goto("/")  # nothing of the desk is left on the phone
+
+
+def test_signing_out_does_not_drop_what_waits_unsaid(phone: BrowserContext, plant: Plant):
+    page = phone.new_page()
+    installed(page, "/me")
+    waiting = [
+        {"client": "c", "who": "kim", "path": "/alarms/x/comment", "fields": {}, "at": 0, "label": "Comment"}
+    ]
+    phone.set_offline(True)
+    page.evaluate("acts => localStorage.setItem('yeji-waiting-acts', JSON.stringify(acts))", waiting)
+    sign_out = page.get_by_role("main").get_by_role("button", name="Sign out", exact=True)
+    sign_out.tap()
+    expect(page.get_by_text("Acts still wait to be sent.")).to_be_visible()
+    phone.set_offline(False)
+    sign_out.tap()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert page.evaluate("localStorage.length") == 0
 
 
 def test_the_wall_rings_once_for_a_new_urgent_alarm(phone: BrowserContext, plant: Plant):

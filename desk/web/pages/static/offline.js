@@ -90,6 +90,15 @@
       sending = false;
     }
   }
+  // Signing out removes all that this device keeps of the desk: what waits is not dropped unsaid.
+  let warned = false;
+  document.addEventListener("submit", (event) => {
+    if (event.target.getAttribute("action") !== "/sign-out" || warned) return;
+    if (!read().some((one) => one.who === words.who)) return;
+    event.preventDefault();
+    warned = true;
+    say(words.leave, true);
+  });
   window.addEventListener("online", send);
   window.addEventListener("pageshow", send);
   setInterval(() => { if (read().length) send(); }, 15000);
