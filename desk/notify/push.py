@@ -170,7 +170,7 @@ class PushSender:
         self._client.close()
 
     def work(self) -> int:
-        """Tell of what is new since the last time; gives how many messages went out."""
+        """Tell of what is new since the last time; returns how many messages went out."""
         place, head = self.phones.place(), self.desk.head()
         if place is None or place > head:  # what stands already is no news
             self.phones.move(head)

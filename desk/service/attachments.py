@@ -35,7 +35,7 @@ class Prepared:
 def prepare(content: bytes) -> Prepared:
     """A photo or a voice note, told apart by its content; `RefusedError` for anything else.
 
-    A photo is decoded and encoded anew as JPEG, turned upright and with no metadata: no position, time,
+    A photo is decoded and encoded again as JPEG, turned upright and with no metadata: no position, time,
     maker or thumbnail is left. A voice note (WebM, Ogg, WAV, MP4) is kept as it is, and refused when it
     holds a position.
     """

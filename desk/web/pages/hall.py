@@ -31,7 +31,7 @@ class HallPages:
         self.guard, self.desk, self.history = guard, desk, history
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Every route of these pages."""
         return [
             self.guard.page("/wall", self.wall),
             self.guard.page("/labels", self.labels),

@@ -20,7 +20,7 @@ class PhonePages:
         self.guard, self.phones, self.vapid, self.hosts = guard, phones, vapid, hosts
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Every route of these pages."""
         return [
             self.guard.page("/phone", self.own),
             self.guard.act("/phone/tell", self.tell, Role.VIEWER),
