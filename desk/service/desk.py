@@ -20,6 +20,7 @@ from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
 from desk.rules.report import ShiftReport, shift_report
+from desk.rules.review import Reviewed, review
 from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.suppression import Window, reasons
@@ -279,6 +280,14 @@ class Desk:
         """The measures of ISA-18.2 for a period (event time)."""
         with self.store.reading() as r:
             return self._kpis(r, scope, start, end)
+
+    def review(self, scope: Scope, since: int, limit: int = 20_000) -> list[Reviewed]:
+        """Every alarm point that came since ``since`` (event time), the most frequent first."""
+        with self.store.reading() as r:
+            occurrences = r.occurrences(scope, since=since, limit=limit)
+            verdicts = r.verdicts(scope, limit=limit)
+        classes = {name: one.criticality for name, one in self.settings.classes.items()}
+        return review(occurrences, verdicts, classes, self.clock())
 
     def shift_report(self, scope: Scope, start: int, end: int) -> ShiftReport:
         """What happened from ``start`` until ``end`` (event time), and what stands now."""

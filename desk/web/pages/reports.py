@@ -6,6 +6,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from desk.access.roles import Role
+from desk.advice.sentence import Course
+from desk.rules.routing import OWN
+from desk.rules.scope import within
 from desk.service.desk import Desk
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.page.app import whole
@@ -17,6 +20,8 @@ _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 PERIODS = (1, 7, 30)
 _ENTRIES = 100
+#: Alarm points of one review: what comes more rarely than these is not where the trouble is.
+_REVIEWED = 200
 
 
 class ReportPages:
@@ -30,6 +35,7 @@ class ReportPages:
         return [
             self.guard.page("/report", self.report),
             self.guard.page("/kpis", self.kpis),
+            self.guard.page("/review", self.review),
             self.guard.page("/journal", self.journal, Role.ENGINEER),
         ]
 
@@ -66,6 +72,31 @@ class ReportPages:
             periods=PERIODS,
             priorities=sorted(Priority, reverse=True),
             kinds=VerdictKind,
+        )
+
+    def review(self, visit: Visit) -> Response:
+        """The alarm system reviewed: what came, why, what to do, how fast; made to be printed."""
+        days = whole(visit.request.query_params.get("days"), 30, most=366) or 30
+        now = self.desk.clock()
+        found = self.desk.review(visit.scope, now - days * _DAY)
+        language = self.guard.render.language(visit.request)
+        advisor = self.desk.advice.advisor
+        rows = [
+            (one, advisor.advise(one.event, (), Course(0, active=False), language))
+            for one in found[:_REVIEWED]
+            if not within(one.event.machine, OWN)
+        ]
+        return self.guard.show(
+            visit,
+            "review.html",
+            rows=rows,
+            more=max(0, len(found) - _REVIEWED),
+            total=sum(one.count for one in found),
+            stale=[row for row in rows if row[0].standing and row[0].longest > self.desk.stale_after],
+            days=days,
+            periods=PERIODS,
+            places=visit.account.places,
+            now=now,
         )
 
     def journal(self, visit: Visit) -> Response:

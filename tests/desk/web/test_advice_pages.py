@@ -153,3 +153,21 @@ def test_the_api_gives_the_same_in_both_languages(plant: Plant):
 def test_the_verdicts_form_offers_the_modes_of_the_machine_by_name(plant: Plant):
     page = plant.client("kim").get(f"/alarms/{plant.press.id}").text
     assert '<option value="clutch-brake-wear">Clutch or brake worn</option>' in page
+
+
+def test_the_review_lists_cause_consequence_response_and_time_of_ones_own_places(plant: Plant):
+    page = plant.client("viewer").get("/review?days=30").text
+    row = page[page.index("Rationalisation list") :]
+    for words in (
+        "press-1",
+        "Bearing wear or pitting",
+        "The line stands",
+        "Listen at the housing",
+        "about 30 min",
+    ):
+        assert words in row
+    assert "pump-1" not in plant.client("body-crew").get("/review").text
+    assert "hush" not in page
+    client = plant.client("viewer")
+    client.cookies.set("yeji-language", "ko")
+    assert "알람 합리화 목록" in client.get("/review").text
