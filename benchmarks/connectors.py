@@ -95,8 +95,8 @@ def packets(messages: Iterator[tuple[str, bytes]], qos: int) -> bytes:
     return b"".join(parts)
 
 
-def blast(port: int, data: bytes) -> None:
-    """Send packets as fast as the broker takes them, from a process of its own."""
+def blast(port: int, data: bytes, acknowledged: int = 0) -> None:
+    """Send packets as fast as the broker takes them, until so many are acknowledged; in another process."""
     with tempfile.NamedTemporaryFile(suffix=".mqtt") as file:
         file.write(data)
         file.flush()
@@ -104,10 +104,10 @@ def blast(port: int, data: bytes) -> None:
             "import socket,sys,threading\n"
             f"s=socket.create_connection(('127.0.0.1',{port}))\n"
             "s.sendall(bytes.fromhex('100d00044d5154540402ffff000162'));s.recv(4)\n"
-            "def acks():\n while s.recv(65536): pass\n"
-            "threading.Thread(target=acks,daemon=True).start()\n"
-            "s.sendall(open(sys.argv[1],'rb').read());s.sendall(bytes.fromhex('e000'));s.shutdown(1)\n"
-            "import time;time.sleep(1)\n"
+            f"left=[{4 * acknowledged}]\n"
+            "def acks():\n while left[0]>0: left[0]-=len(s.recv(65536))\n"
+            "reader=threading.Thread(target=acks);reader.start()\n"
+            "s.sendall(open(sys.argv[1],'rb').read());reader.join();s.sendall(bytes.fromhex('e000'))\n"
         )
         subprocess.run([sys.executable, "-c", program, file.name], check=True)
 
@@ -156,7 +156,7 @@ def mqtt() -> None:
             counted = Counted(source)
             while not source.status.connected:
                 time.sleep(0.01)
-            sending = threading.Thread(target=blast, args=(port, data))
+            sending = threading.Thread(target=blast, args=(port, data, count if qos else 0))
             sending.start()
             wall, cpu = counted.until(lambda s=source: s.status.arrivals, count)  # type: ignore[misc]
             while counted.cells == 0:
@@ -188,7 +188,7 @@ def paho_alone(port: int, data: bytes, count: int, qos: int, wide: int) -> None:
     client.subscribe("plant/#", qos)
     client.loop_start()
     time.sleep(0.5)
-    sending = threading.Thread(target=blast, args=(port, data))
+    sending = threading.Thread(target=blast, args=(port, data, count if qos else 0))
     sending.start()
     while not come[0]:
         time.sleep(0.0005)
