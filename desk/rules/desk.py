@@ -160,6 +160,8 @@ def act(
 ) -> Entry:
     """The entry for something that a person or the clock does to ``point``. Raises `RefusedError`."""
     after = step(point.life, event)
+    if after is Refusal.ALREADY_ACKNOWLEDGED and point.acknowledged_by:
+        raise RefusedError("acknowledged-by", by=point.acknowledged_by)  # of two, the slower is told who won
     if isinstance(after, Refusal):
         raise RefusedError("not-possible", event=event.value, because=after.value)
     return Entry(

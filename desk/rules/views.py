@@ -122,6 +122,10 @@ def view(
     )
 
 
+#: Ranks from here on are of what is muted.
+MUTED_RANK = 32
+
+
 def rank(point: Point) -> int:
     """What stands before what on the desk, the smallest first; those alike stand in the order of their age.
 
@@ -151,6 +155,11 @@ def arrange(points: Iterable[Point], *, now: int, stale_after: int) -> list[Alar
         assert shown is not None  # noqa: S101 - every point here has been raised
         found.append(shown)
     return found
+
+
+def card_of_view(shown: AlarmView) -> str:
+    """`card_of` of the point that ``shown`` is of."""
+    return f"muted:{shown.point}" if shown.muted else shown.group or shown.point
 
 
 def card_of(point: Point) -> str:

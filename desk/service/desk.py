@@ -24,10 +24,11 @@ from desk.rules.review import Reviewed, review
 from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.suppression import Window, reasons
-from desk.rules.views import AlarmView, arrange, view
+from desk.rules.views import AlarmView, arrange, card_of_view, view
 from desk.service.advice import AdviceBook
 from desk.service.attachments import Attachments, prepare
 from desk.settings.whole import SettingsWithDesk
+from desk.store.listing import Choice, Page, page_of
 from desk.store.outbox import Posted, posted
 from desk.store.store import DeskStore, LinkedOrder, Transaction
 from pipeline.machine import parse_machine
@@ -171,6 +172,15 @@ class Desk:
         """
         with self.store.reading() as r:
             return arrange(r.shown(scope), now=self.clock(), stale_after=self.stale_after)
+
+    def listed(self, scope: Scope, wanted: Choice) -> tuple[Page, list[AlarmView]]:
+        """One page of what stands on the desk: what there is in all, and the page's cards in their order."""
+        with self.store.reading() as r:
+            page = page_of(r, scope, wanted)
+        cards = arrange(page.points, now=self.clock(), stale_after=self.stale_after)
+        places = {card: place for place, card in enumerate(page.sizes)}
+        found = sorted(cards, key=lambda one: places[card_of_view(one)])
+        return page, found
 
     def alarm(self, scope: Scope, alarm: str) -> AlarmView:
         """One alarm, by the id of any of its occurrences; the view is of its point as it stands."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -12,6 +12,7 @@ from threading import RLock
 import msgspec
 
 from connectors.sqlite.files import StoreError
+from connectors.sqlite.steps import migrate
 from desk.rules import journal
 from desk.rules.desk import Known
 from desk.rules.journal import Action, Entry, WorkOrder, decode_entry, encode_entry
@@ -20,11 +21,11 @@ from desk.rules.point import Point, apply
 from desk.rules.scope import Scope
 from desk.rules.suppression import Window
 from desk.rules.views import card_of, rank
-from desk.store.schema import PROJECTED, PROJECTIONS, open_desk, version_of
+from desk.store.schema import DESK, PROJECTED, PROJECTIONS, open_desk, version_of
 from pipeline.records import AlarmEvent, AlarmPhase, Verdict
 
 _pack = msgspec.msgpack.Encoder().encode
-_point = msgspec.msgpack.Decoder(Point).decode
+decode_point = msgspec.msgpack.Decoder(Point).decode
 _event = msgspec.msgpack.Decoder(AlarmEvent).decode
 _verdict = msgspec.msgpack.Decoder(Verdict).decode
 _window = msgspec.msgpack.Decoder(Window).decode
@@ -267,23 +268,23 @@ class Transaction:
     def point(self, id: str) -> Point | None:
         """The point with this id."""
         row = self.db.execute("SELECT body FROM points WHERE id = ?", (id,)).fetchone()
-        return _point(row[0]) if row else None
+        return decode_point(row[0]) if row else None
 
     def shown(self, scope: Scope) -> list[Point]:
         """The points that stand on the desk."""
         where, values = scope.sql("machine")
         query = f"SELECT body FROM points WHERE shown = 1 AND {where}"  # noqa: S608
-        return [_point(body) for (body,) in self.db.execute(query, values)]
+        return [decode_point(body) for (body,) in self.db.execute(query, values)]
 
     def shown_on_line(self, line: str) -> list[Point]:
         """The points of one line that stand on the desk."""
         query = "SELECT body FROM points WHERE shown = 1 AND line = ?"
-        return [_point(body) for (body,) in self.db.execute(query, (line,))]
+        return [decode_point(body) for (body,) in self.db.execute(query, (line,))]
 
     def shown_of_cause(self, kind: str, cause: str) -> list[Point]:
         """The points of one kind and cause that stand on the desk."""
         query = "SELECT body FROM points WHERE shown = 1 AND kind = ? AND cause = ?"
-        return [_point(body) for (body,) in self.db.execute(query, (kind, cause))]
+        return [decode_point(body) for (body,) in self.db.execute(query, (kind, cause))]
 
     def timed(self) -> list[Point]:
         """The points that time may change."""
@@ -291,13 +292,13 @@ class Transaction:
             "SELECT body FROM points WHERE shown = 1 "
             "UNION ALL SELECT body FROM points WHERE watched = 1 AND shown = 0"
         )
-        return [_point(body) for (body,) in self.db.execute(query)]
+        return [decode_point(body) for (body,) in self.db.execute(query)]
 
     def points(self, scope: Scope, machine: str) -> list[Point]:
         """All points of one machine."""
         where, values = scope.sql("machine")
         query = f"SELECT body FROM points WHERE machine = ? AND {where} ORDER BY id"  # noqa: S608
-        return [_point(body) for (body,) in self.db.execute(query, (machine, *values))]
+        return [decode_point(body) for (body,) in self.db.execute(query, (machine, *values))]
 
     def machines(self, scope: Scope) -> list[str]:
         """Every machine that the desk has heard of."""
@@ -408,6 +409,47 @@ def check_journal(path: Path, heads: list[bytes]) -> tuple[int, bytes]:
     store = DeskStore(path)
     try:
         with store.reading() as t:
-            return journal.verify(t.rows(), heads)
+            found = journal.verify(t.rows(), heads)
+            check_projections(t)
+            return found
     finally:
         store.close()
+
+
+def check_projections(t: Transaction) -> None:
+    """Hold what the file says of alarms, verdicts and work against what its journal gives.
+
+    A verdict that was changed beside the journal, or a journal that was emptied under what followed from it,
+    is found so. Raises `desk.rules.journal.JournalError`.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db, DESK.steps)
+        again = Transaction(db)
+        for (body,) in t.db.execute("SELECT body FROM journal ORDER BY seq"):
+            again.project(decode_entry(body))
+        for table in PROJECTIONS:
+            query = f"SELECT * FROM {table} ORDER BY 1"  # noqa: S608 - our own names
+            kept, made = t.db.execute(query).fetchall(), db.execute(query).fetchall()
+            if kept != made:
+                raise journal.JournalError(
+                    f"The table {table} does not follow from the journal: {_difference(kept, made)}. "
+                    "`yeji journal rebuild` makes it anew from the journal."
+                )
+        if not t.head()[0] and any(
+            t.db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608
+            for table in ("offsets", "published", "outbox", "models")
+        ):
+            raise journal.JournalError(
+                "The journal is empty, and what followed from it is not: it was emptied."
+            )
+
+
+def _difference(kept: list[tuple[object, ...]], made: list[tuple[object, ...]]) -> str:
+    """Where two tables differ, by their first column."""
+    there, due = {row[0]: row for row in kept}, {row[0]: row for row in made}
+    if more := there.keys() - due.keys():
+        return f"{len(more)} rows too many, {min(map(str, more))} among them"
+    if less := due.keys() - there.keys():
+        return f"{len(less)} rows are missing, {min(map(str, less))} among them"
+    changed = [str(name) for name, row in there.items() if row != due[name]]
+    return f"{len(changed)} rows were changed, {min(changed, default='')} among them"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from desk.access.roles import Account
 from desk.access.store import new_token
-from desk.rules.views import AlarmView
+from desk.rules.views import card_of_view
 from desk.service.desk import Desk
+from desk.store.listing import Choice
 from desk.web.kit.render import Renderer
-from pipeline.records import VerdictKind
+from pipeline.priority import Priority
+from pipeline.records import AlarmKind, VerdictKind
 
 #: Hours that one may shelve for; "" = until the condition ends.
 SHELVES = ("0.5", "2", "8", "")
@@ -22,33 +25,6 @@ SHELVES = ("0.5", "2", "8", "")
 _KEPT = 64
 #: Ages are shown; they may be so old themselves.
 _MINUTE = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmList:
-    """The desk's list in three parts, each the most urgent first."""
-
-    waiting: list[AlarmView]
-    seen: list[AlarmView]
-    muted: list[AlarmView]
-
-    @property
-    def asked(self) -> int:
-        """How many alarms wait for an acknowledgement, grouped ones too."""
-        return sum(alarm.waits for lead in self.waiting for alarm in (lead, *lead.members))
-
-
-def alarm_list(alarms: list[AlarmView]) -> AlarmList:
-    """Split the desk's list: a group waits when any of its alarms does."""
-    parts = AlarmList([], [], [])
-    for one in alarms:
-        if one.muted:
-            parts.muted.append(one)
-        elif one.waits or any(member.waits for member in one.members):
-            parts.waiting.append(one)
-        else:
-            parts.seen.append(one)
-    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +55,22 @@ class AlarmListCache:
         self._blank = new_token()  # nobody can write it into a comment
 
     def get(
-        self, account: Account, language: str, known: Callable[[], dict[str, list[str]]]
+        self,
+        account: Account,
+        language: str,
+        known: Callable[[], dict[str, list[str]]],
+        wanted: Choice = Choice(),  # noqa: B008 - never changed
     ) -> RenderedAlarmList:
-        """The board of ``account``; ``known`` gives what is offered while typing."""
+        """The page ``wanted`` of ``account``; ``known`` gives what is offered while typing."""
         # Of many who ask at once the first makes it, and the others wait for that.
         with self._lock:
             head, now = self._desk.head(), self._desk.clock()
-            key = (head, now // _MINUTE, account.places, account.role, language)
+            key = (head, now // _MINUTE, account.places, account.role, language, wanted)
             made = self._made.get((*key, None))
             if made is None or account.name in made.taken:
-                made = self._made.get((*key, account.name)) or self._make(key, account, language, known)
+                made = self._made.get((*key, account.name)) or self._make(
+                    key, account, language, known, wanted
+                )
             return made
 
     def _make(
@@ -97,24 +79,49 @@ class AlarmListCache:
         account: Account,
         language: str,
         known: Callable[[], dict[str, list[str]]],
+        wanted: Choice,
     ) -> RenderedAlarmList:
-        alarms = self._desk.open_alarms(account.scope)
-        parts = alarm_list(alarms)
+        page, alarms = self._desk.listed(account.scope, wanted)
         html = self._render.fragment(
             language,
             "alarm_list.html",
-            alarm_list=parts,
+            cards=alarms,
+            page=page,
+            wanted=wanted,
+            more_of={one.id: page.sizes[card_of_view(one)] - 1 - len(one.members) for one in alarms},
+            kinds_of=list(AlarmKind),
+            priorities=sorted(Priority, reverse=True),
+            link=lambda **change: address_of(replace(wanted, **change)),
             account=account,
             csrf=self._blank,
-            address="/",
+            address=address_of(wanted),
             now=self._desk.clock(),
             shelves=SHELVES,
             kinds=VerdictKind,
             known=known(),
         )
         taken = frozenset(one.taken_by for lead in alarms for one in (lead, *lead.members) if one.taken_by)
-        made = RenderedAlarmList(html, parts.asked, taken, self._blank)
+        made = RenderedAlarmList(html, page.waiting, taken, self._blank)
         self._made[(*key, account.name if account.name in taken else None)] = made
         while len(self._made) > _KEPT:
             self._made.popitem(last=False)
         return made
+
+
+def address_of(wanted: Choice) -> str:
+    """The address of a page of the list.
+
+    >>> address_of(Choice()), address_of(Choice(show="muted", priority=3, page=2))
+    ('/', '/?show=muted&priority=high&page=2')
+    """
+    usual = Choice()
+    given = {
+        "show": wanted.show if wanted.show != usual.show else "",
+        "priority": Priority(wanted.priority).name.lower() if wanted.priority else "",
+        "kind": wanted.kind,
+        "q": wanted.text,
+        "order": wanted.order if wanted.order != usual.order else "",
+        "page": str(wanted.page) if wanted.page > 1 else "",
+    }
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"/?{query}" if query else "/"

@@ -19,6 +19,7 @@ from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk, NotFoundError
+from desk.store.listing import choice
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.pages.alarm_list import SHELVES, AlarmListCache
 from pipeline.records import AlarmEvent, VerdictKind
@@ -68,7 +69,8 @@ class AlarmPages:
     def standing(self, visit: Visit) -> Response:
         """Everything that stands."""
         language = self.guard.render.language(visit.request)
-        made = self.alarm_lists.get(visit.account, language, lambda: self._known(visit.scope))
+        wanted = choice(dict(visit.request.query_params))
+        made = self.alarm_lists.get(visit.account, language, lambda: self._known(visit.scope), wanted)
         return self.guard.show(visit, "desk.html", alarm_list=made.for_form(visit.csrf), asked=made.asked)
 
     def one(self, visit: Visit) -> Response:

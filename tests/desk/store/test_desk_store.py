@@ -1,6 +1,7 @@
 """The desk over its file: scopes, the journal that cannot be edited, and state made anew from it."""
 
 import sqlite3
+from dataclasses import replace
 from threading import Thread
 
 import msgspec
@@ -235,7 +236,7 @@ def test_two_acknowledge_at_once_and_one_is_told_so(desk):
     for thread in threads:
         thread.join()
     assert len([one for one in results if one in ("Kim", "Lee")]) == 1
-    assert any("already-acknowledged" in one for one in results)
+    assert any("acknowledged-by" in one for one in results)
 
 
 @pytest.mark.parametrize(
@@ -369,3 +370,36 @@ def test_a_file_of_the_version_before_is_brought_up_to_date(tmp_path, clock):
 def receive_one(event):
     [entry] = receive(None, event, Known(), at=0, rules=Rules())
     return entry
+
+
+def opened_up(desk):
+    """The desk's file as somebody with the file in hand has it: its guards taken off."""
+    db = sqlite3.connect(desk.store.path, isolation_level=None)
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        db.execute(f"DROP TRIGGER {name}")
+    return db
+
+
+def test_an_emptied_journal_is_found(desk):
+    desk.take_in([raised(PRESS)])
+    opened_up(desk).execute("DELETE FROM journal")
+    with pytest.raises(JournalError, match="rows too many"):
+        check_journal(desk.store.path, [])
+    for table in ("points", "occurrences"):
+        opened_up(desk).execute(f"DELETE FROM {table}")
+    opened_up(desk).execute("INSERT INTO offsets VALUES ('maintenance.alerts', 0, 7)")
+    with pytest.raises(JournalError, match="emptied"):
+        check_journal(desk.store.path, [])
+
+
+def test_a_changed_verdict_is_found(desk):
+    event = raised(PRESS)
+    desk.take_in([event])
+    verdict = desk.close_alarm(GGM, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    assert check_journal(desk.store.path, [])[0] == desk.head()
+    changed = msgspec.msgpack.encode(replace(verdict, kind=VerdictKind.FAULT))
+    opened_up(desk).execute("UPDATE verdicts SET body = ?", (changed,))
+    with pytest.raises(JournalError, match=f"verdicts .*1 rows were changed, {verdict.id}"):
+        check_journal(desk.store.path, [])
+    desk.store.rebuild()
+    check_journal(desk.store.path, [])

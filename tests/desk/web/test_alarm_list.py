@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from desk.access.roles import Role
-from desk.rules.scope import EVERYTHING
+from desk.rules.desk import RefusedError
+from desk.rules.scope import EVERYTHING, Scope
+from desk.store.listing import CARDS, MEMBERS, Choice
+from desk.texts.catalogue import Texts
 from desk.web.pages.alarm_list import AlarmListCache
-from tests.desk.web.plant import OURS, THEIRS, Plant
+from pipeline.priority import Priority
+from pipeline.records import AlarmEvent, AlarmKind
+from tests.desk.rules.plant import limit, raised, silent
+from tests.desk.web.plant import OURS, SECRET, THEIRS, Plant
 
 
 @pytest.fixture
@@ -16,9 +24,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     make = AlarmListCache._make
 
-    def counting(self, key, account, language, known):
+    def counting(self, key, account, language, known, wanted):
         names.append(account.name)
-        return make(self, key, account, language, known)
+        return make(self, key, account, language, known, wanted)
 
     monkeypatch.setattr(AlarmListCache, "_make", counting)
     return names
@@ -65,8 +73,11 @@ def test_it_is_made_anew_when_something_happened_or_a_minute_passed(plant: Plant
     client.get("/")
     plant.desk.acknowledge(EVERYTHING, plant.press.id, by="kim")
     assert "Acknowledged by kim" in client.get("/").text
-    plant.clock.now += 60_000
-    assert "For 1 min" in client.get("/").text
+    ages = []
+    for _ in range(2):
+        ages.append(re.findall(r"For [^<]*", client.get("/").text))
+        plant.clock.now += 60_000
+    assert ages[0] != ages[1], "how long it lasts, since it began"
     assert made == ["kim"] * 3
 
 
@@ -76,3 +87,101 @@ def test_only_so_many_are_kept(plant: Plant):
         plant.web.accounts.add(f"crew-{n}", "", Role.CREW, [f"{THEIRS}/area-{n}"])
         alarm_lists.get(plant.account(f"crew-{n}"), "en", lambda: {"modes": [], "parts": []})
     assert len(alarm_lists._made) == 64
+
+
+# -- pages of the list
+
+
+def machine(n: int) -> str:
+    return f"{OURS}/body/line-{n % 40}/press-{n:03}"
+
+
+def three_kinds(n: int, time: int) -> list[AlarmEvent]:
+    """What one trouble of a machine gives: a condition, a limit and a sensor that cannot be trusted."""
+    about = {"onset": time, "time": time}
+    return [
+        raised(machine(n), **about),
+        limit("trip", machine=machine(n), severity=4, **about),
+        raised(machine(n), kind=AlarmKind.QUALITY, sensor="vibration", severity=2, **about),
+    ]
+
+
+@pytest.fixture
+def flooded(plant: Plant) -> Plant:
+    now = plant.clock.now
+    plant.desk.take_in([one for n in range(502) for one in three_kinds(n, now - n * 3_600_000)])
+    return plant
+
+
+def test_502_machines_at_once_are_pages_of_cards(flooded: Plant):
+    page = flooded.client("kim").get("/")
+    assert len(page.content) <= 200_000
+    cards = re.findall(r'<article class="alarm-box', page.text)
+    assert len(cards) == CARDS, "one card a machine, not one an alarm"
+    found, cards = flooded.desk.listed(Scope.of(OURS), Choice())
+    assert (found.cards, found.pages) == (504, 26)
+    flooding = [one for one in cards if re.search(r"press-\d{3}$", one.machine)]
+    assert len(flooding) > CARDS - 3
+    assert all(one.priority is Priority.URGENT and len(one.members) == 2 for one in flooding)
+
+
+def test_every_card_is_on_one_page(flooded: Plant):
+    for order in ("urgent", "newest", "machine"):
+        seen = []
+        for number in range(1, 27):
+            _, cards = flooded.desk.listed(Scope.of(OURS), Choice(order=order, page=number))
+            seen += [one.machine for one in cards]
+        assert len(seen) == len(set(seen)) == 504
+        if order == "machine":
+            assert seen == sorted(seen)
+
+
+def test_pages_are_in_the_order_of_the_whole_list(flooded: Plant):
+    whole = [one.id for one in flooded.desk.open_alarms(Scope.of(OURS))]
+    paged = [
+        one.id
+        for number in range(1, 27)
+        for one in flooded.desk.listed(Scope.of(OURS), Choice(page=number))[1]
+    ]
+    assert paged == whole
+
+
+def test_the_list_is_searched_and_filtered(flooded: Plant):
+    def cards(**wanted: object) -> list[str]:
+        return [one.machine for one in flooded.desk.listed(Scope.of(OURS), Choice(**wanted))[1]]
+
+    assert cards(text="press-007") == [machine(7)]
+    assert cards(text="%") == cards(text="press_007") == []
+    assert flooded.desk.listed(Scope.of(OURS), Choice(kind="limit"))[0].cards == 502
+    assert cards(show="muted") == []
+    event = three_kinds(7, flooded.clock.now - 7 * 3_600_000)[0]
+    flooded.desk.shelve(EVERYTHING, event.id, by="kim", why="known")
+    assert cards(show="muted") == [machine(7)]
+    assert flooded.client("kim").get("/?show=muted").text.count("<article") == 1
+    for text in ("'", '"><script>', "\\", "가"):
+        answer = flooded.client("kim").get("/", params={"q": text, "page": "9" * 30, "order": text})
+        assert answer.status_code == 200
+        assert "<script>" not in answer.text.partition("<main")[2]
+
+
+def test_another_tenants_alarms_are_on_no_page(flooded: Plant):
+    page, cards = flooded.desk.listed(Scope.of(THEIRS), Choice())
+    assert (page.cards, [one.machine for one in cards]) == (1, [SECRET])
+    assert (page.open, page.waiting) == (1, 1)
+
+
+def test_one_cause_is_one_card_that_names_some_and_counts_the_rest(plant: Plant):
+    now = plant.clock.now
+    plant.desk.take_in([silent(machine(n), now, time=now) for n in range(200)])
+    page, cards = plant.desk.listed(Scope.of(OURS), Choice(text="press-1"))
+    [lead] = cards
+    assert (page.cards, page.sizes[lead.group or lead.point]) == (1, 200)
+    assert len(lead.members) == MEMBERS
+    assert "and 187 more" in plant.client("kim").get("/").text
+
+
+def test_the_loser_of_two_is_told_who_won(plant: Plant):
+    plant.desk.acknowledge(EVERYTHING, plant.press.id, by="lee")
+    with pytest.raises(RefusedError) as refused:
+        plant.desk.acknowledge(EVERYTHING, plant.press.id, by="kim")
+    assert Texts("en").refused(refused.value).startswith("lee has acknowledged it")
