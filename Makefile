@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCAL  := PYTHONPATH=deploy/local $(BIN)/python -m local_services
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint docs services services-stop services-status services-fetch lock env clean
+.PHONY: help install run test check lint soak audit docs services services-stop services-status services-fetch lock env clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,6 +33,13 @@ lint: $(VENV)/.dev ## ruff's rules and format, mypy's types, and that what is im
 	$(BIN)/mypy
 	MYPYPATH=deploy/local $(BIN)/mypy -p local_services
 	$(BIN)/deptry --no-ansi detectors pipeline connectors desk streams
+
+soak: $(VENV)/.dev ## faults by lot on real services, every reading accounted for: ARGS="--minutes 60"
+	bash deploy/ci/prepare services
+	PYTHONPATH=.:deploy/local $(BIN)/python -m tests.survival.soak $(ARGS)
+
+audit: $(VENV)/.dev ## a bill of materials (CycloneDX) in var, and known vulnerabilities where a service answers
+	@bash deploy/ci/audit
 
 docs: $(VENV)/.dev ## write what is made from the code: settings, commands, index, dashboards
 	$(BIN)/python docs/generate.py

@@ -224,7 +224,6 @@ GROUPS = {
         "notify",
     ],
     "Understand": [
-        "glossary",
         "architecture",
         "detection",
         "bench",

@@ -61,7 +61,7 @@ class Pipeline:
         self._machines, self._changed = self._admission.machines, self._admission.changed
         self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
         self._priors: dict[str, Prior] = {}
-        #: Machines whose snapshot no longer fits the settings, and why: they learn again.
+        #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
         self.relearning: dict[str, str] = {}
 
     @property
@@ -447,7 +447,7 @@ class Pipeline:
         for event in list(machine.open.values()):
             machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
-    # -- machines that are gone, renamed, or whose topic was made again
+    # -- machines that are gone, renamed, or whose topic was made anew
 
     def retire(self, machine: str, time: int) -> Results:
         """Let go of a machine for good at ``time`` (ms UTC): its open alarms are cleared."""
@@ -464,22 +464,28 @@ class Pipeline:
         oldest = now - round(self.settings.intake.retire * 86_400_000)
         return sorted(one.name for one in self._machines.values() if 0 <= one.order.last < oldest)
 
-    def take_over(self, data: bytes, machine: str) -> bool:
-        """Let ``machine`` go on with the state of another name; False when it has a model already.
+    def take_over(self, data: bytes, machine: str, partition: int | None = None) -> bool:
+        """Let ``machine`` go on with a state from another place; False when it has a model already.
 
-        Its own place in the topic stays; alarms of the other name do not come along. Raises `SnapshotError`.
+        The state may be of another name, whose alarms do not come along. The machine's own place in its
+        topic stays; ``partition`` is where its messages come from. Raises `SnapshotError`.
         """
         here = self._machines.get(machine)
         if here is not None and here.monitor is not None:
             return False
-        applied, partition = (-1, 0) if here is None else (here.applied, here.partition)
-        self.restore(pack(replace(unpack(data), machine=machine, open=())))
-        self.rewind(machine, applied, partition)
+        known = -1 if here is None else here.partition
+        place = known if partition is None else partition
+        applied = -1 if here is None or known != place else here.applied
+        state = unpack(data)
+        if state.machine != machine:
+            state = replace(state, machine=machine, open=())
+        self.restore(pack(state))
+        self.rewind(machine, applied, place)
         self._changed.add(machine)
         return True
 
-    def rewind(self, machine: str, applied: int = -1, partition: int = 0) -> None:
-        """The machine's last message is ``applied`` from now on: its topic begins again, or is another."""
+    def rewind(self, machine: str, applied: int = -1, partition: int = -1) -> None:
+        """The machine's last message is ``applied`` from now on: its topic begins anew, or is another."""
         known = self._machines[machine]
         known.applied, known.partition = applied, partition
 
@@ -531,7 +537,7 @@ class Pipeline:
     def partition_of(self, machine: str) -> int:
         """The partition that the machine's messages come from; -1 = none yet."""
         known = self._machines.get(machine)
-        return -1 if known is None or known.applied < 0 else known.partition
+        return -1 if known is None else known.partition
 
     def changed(self) -> list[str]:
         """Machines that changed since their last `dump`."""
@@ -546,7 +552,7 @@ class Pipeline:
         """Take up a machine's state where `dump` left it; give its name.
 
         Raises `SnapshotError` when the bytes cannot be read. When they can but no longer fit the settings
-        (other detectors, another class), the machine keeps its place in the topic and learns again: see
+        (other detectors, another class), the machine keeps its place in the topic and learns anew: see
         `relearning`.
         """
         snapshot = unpack(data)

@@ -29,6 +29,8 @@ class WorkerSettings(Section):
     batch_bytes: int = Field(4_000_000, ge=1000, description="bytes of messages processed at once, at most")
     checkpoint: float = Field(10.0, gt=0, description="seconds between snapshots of the changed machines")
     report: float = Field(5.0, gt=0, description="seconds between the worker's own statistics")
+    metrics_host: str = Field("127.0.0.1", description="address of the page of metrics, /alive and /ready")
+    metrics_port: int = Field(0, ge=0, le=65535, description="its port, as 9464; 0 = no such page")
     session: float = Field(30.0, ge=6, description="seconds after which a silent worker is replaced")
     sinks: list[str] = Field(
         default_factory=lambda: ["influx"],

@@ -23,16 +23,19 @@ def until_reachable(
     attempt: Callable[[], None],
     away: tuple[type[Exception], ...],
     stop: threading.Event,
+    for_good: tuple[type[Exception], ...] = (),
 ) -> None:
     """Return once ``attempt`` does; it is tried again while it raises one of ``away``.
 
-    Any other error, such as a setting that no waiting will mend, goes through. Raises `StoppedError` when
-    ``stop`` is set meanwhile.
+    Any other error, and those of ``for_good``, such as a setting that no waiting mends, go through. Raises
+    `StoppedError` when ``stop`` is set meanwhile.
     """
     tries, said = 0, 0.0
     while not stop.is_set():
         try:
             attempt()
+        except for_good:
+            raise
         except away as error:
             now = time.monotonic()
             if not said or now - said > REMIND:

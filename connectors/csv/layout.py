@@ -194,7 +194,7 @@ class _Roles:
         self.notes: list[str] = []
 
     def layout(self, delimiter: str) -> Layout:
-        """The layout, found or given."""
+        """All of it."""
         sensor, value = self._long()
         machine = self._named(self.options.machine_column, "--machine-column")
         time, times = self._time({sensor, value, machine})

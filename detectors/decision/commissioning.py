@@ -1,4 +1,4 @@
-"""Commissioning of a machine: it is learned, and scores stay under the alarm threshold."""
+"""A machine's first time: what it does then is learned, and nobody is woken."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class FleetSimilarity(FleetDetector):
         self._of.reset(row, seed)
 
     def dump(self, row: int) -> State:
-        """The state of ``row``, as `load` takes it."""
+        """All of it."""
         return self._of.dump(row)
 
     def load(self, row: int, state: State) -> None:

@@ -56,7 +56,7 @@ class Machine:
     machine_class: str
     order: EventOrder = field(default_factory=EventOrder)
     applied: int = -1
-    partition: int = 0
+    partition: int = -1
     monitor: Monitor | None = None
     row: int = -1
     warmup: WarmUp | None = field(default_factory=WarmUp)

@@ -19,7 +19,8 @@ class CommandKind(StrEnum):
 class MachineCommand(msgspec.Struct, frozen=True, omit_defaults=True):
     """One command. ``at`` (ms UTC) is when it was given, ``by`` who gave it.
 
-    ``snapshot``: for `ADOPT`, the state to go on with (base64 on the wire).
+    For `ADOPT`: ``snapshot`` is the state to go on with (base64 on the wire), ``partition`` where the
+    machine's messages go, -1 = wherever it is watched.
     """
 
     command: CommandKind
@@ -27,6 +28,7 @@ class MachineCommand(msgspec.Struct, frozen=True, omit_defaults=True):
     at: int
     by: str
     snapshot: bytes = b""
+    partition: int = -1
 
 
 _encode = msgspec.json.Encoder().encode

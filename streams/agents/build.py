@@ -33,6 +33,8 @@ def build_app(settings: Settings) -> StreamApp:
         # While a sink is away the worker waits, and keeps its partitions: heartbeats tell that it lives.
         broker_max_poll_interval=_WEEK,
         consumer_auto_offset_reset="earliest",
+        # Partitions that were added are found within this time.
+        consumer_metadata_max_age_ms=20_000,
         producer_acks=-1,
         producer_linger=0.005,
         producer_max_batch_size=512 << 10,

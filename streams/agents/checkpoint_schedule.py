@@ -8,15 +8,25 @@ from dataclasses import dataclass
 SHARE = 0.1
 #: After so long without work (s), a checkpoint keeps nobody waiting.
 QUIET = 1.0
+#: The first checkpoint of a worker comes so soon (s).
+FIRST = 0.5
 
 
 @dataclass(slots=True)
 class CheckpointSchedule:
     """``every`` seconds, counted from the end of the last checkpoint; all times are of one monotonic clock.
 
+    The first checkpoints come sooner, each after twice the time of the one before: a worker that does not
+    live for ``every`` seconds gets on all the same.
+
     >>> schedule = CheckpointSchedule(every=10.0, last=0.0)
-    >>> schedule.due(4.0)
+    >>> schedule.due(0.1)
+    0.4
+    >>> for now in (0.5, 1.5, 3.5, 7.5, 15.5):
+    ...     schedule.made(now, now)
+    >>> schedule.due(19.5)
     6.0
+    >>> schedule = CheckpointSchedule(every=10.0, last=0.0, wait=10.0)
     >>> schedule.worked(18.0)
     >>> schedule.made(began=18.0, ended=20.0)  # took 2 s: with work going on, the next is due 18 s later
     >>> schedule.worked(30.0)
@@ -28,6 +38,7 @@ class CheckpointSchedule:
     last: float
     took: float = 0.0
     work: float = -QUIET
+    wait: float = FIRST
 
     def worked(self, now: float) -> None:
         """A batch was taken."""
@@ -36,9 +47,11 @@ class CheckpointSchedule:
     def made(self, began: float, ended: float) -> None:
         """A checkpoint was made, or there was none to make."""
         self.last, self.took = ended, ended - began
+        self.wait = min(2 * self.wait, self.every)
 
     def due(self, now: float) -> float:
         """Seconds until the next checkpoint; none or less = now."""
-        busy = self.last + max(self.every, self.took * (1 / SHARE - 1))
-        quiet = max(self.last + self.every, self.work + min(QUIET, self.every))
+        wait = min(self.wait, self.every)
+        busy = self.last + max(wait, self.took * (1 / SHARE - 1))
+        quiet = max(self.last + wait, self.work + min(QUIET, wait))
         return min(busy, quiet) - now

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
 from connectors.base.clock import now_ms
 from connectors.kafka.batches import UndecodableBatch
+from connectors.kafka.partitioning import partition_after
+from connectors.kafka.topics import TopicShape
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message, Reason, Rejection, Results
 from pipeline.snapshots.snapshot import SnapshotError
 from pipeline.wire.alerts import WireError, decode_verdict
+from pipeline.wire.commands import CommandKind, MachineCommand, decode_command, is_command
 from pipeline.wire.readings import reject
 from streams.agents.fetch import Chunk, messages_of
 from streams.agents.partition_state import PartitionState
@@ -35,17 +39,24 @@ class Dumped:
     machine: str
     partition: int
     offset: int
-    data: bytes
+    data: bytes | None
+    """None: the machine is retired, its snapshots are to be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back of a partition. ``rewind``: the offset to go back to for the machines ``behind``."""
+    """What came back of a partition.
+
+    ``rewind``: the offset to go back to for the machines ``behind``. ``anew``: how many machines' snapshots
+    are of a topic that is gone. ``leaving``: machines whose messages go to another partition now.
+    """
 
     machines: int
     slots: dict[str, int]
     rewind: int | None = None
     behind: frozenset[bytes] = frozenset()
+    anew: int = 0
+    leaving: Mapping[str, int] = field(default_factory=dict)
 
 
 class Engine:
@@ -55,6 +66,7 @@ class Engine:
         self._pipeline = pipeline
         self._feedback = feedback_topic
         self._silence = SilenceWatch(pipeline)
+        self._retired: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self.process_ms = 0.0
 
@@ -71,6 +83,11 @@ class Engine:
     def machines(self) -> int:
         """How many machines are watched here."""
         return self._pipeline.machines
+
+    @property
+    def retired(self) -> bool:
+        """Whether machines were retired since the last checkpoint."""
+        return bool(self._retired)
 
     # -- what runs on the thread
 
@@ -96,15 +113,33 @@ class Engine:
         return self._pipeline.let_go(now_ms())
 
     def silent(self) -> Results:
-        """Alarms of machines that have fallen silent. To be asked when no message waits."""
-        return self._silence.check(now_ms())
+        """Alarms of machines that have fallen silent; the end of those of machines that are long gone.
+
+        To be asked when no message waits.
+        """
+        now = now_ms()
+        results = self._silence.check(now)
+        if self._silence.live:
+            for machine in self._pipeline.long_gone(now):
+                self._retire(machine, now, results)
+                log.info("A machine is retired: nothing has come from it for long.", machine=machine)
+        return results
+
+    def _retire(self, machine: str, time: int, results: Results) -> None:
+        self._retired[machine] = self._pipeline.partition_of(machine)
+        results.alarms += self._pipeline.retire(machine, time).alarms
 
     def _verdict(self, message: Message, results: Results) -> None:
         try:
+            if is_command(message.value):
+                self._command(decode_command(message.value), message, results)
+                return
             verdict = decode_verdict(message.value)
         except WireError as error:
             results.rejections.append(reject(message, Reason.WRONG_TYPE, f"{error} See docs/wire.md."))
             return
+        if self._pipeline.partition_of(verdict.machine) not in (-1, message.partition):
+            return  # a copy of it is in the partition that the machine's messages come from
         if not self._pipeline.feedback(verdict):
             log.info(
                 "Nothing was learned from a verdict: its machine is not watched here, or it came before.",
@@ -112,9 +147,68 @@ class Engine:
                 machine=verdict.machine,
             )
 
+    def _command(self, command: MachineCommand, message: Message, results: Results) -> None:
+        machine, here = command.machine, self._pipeline.partition_of(command.machine)
+        if command.command is CommandKind.RETIRE:
+            if here == message.partition:
+                self._retire(machine, command.at, results)
+                log.info("A machine is retired.", machine=machine, by=command.by)
+        elif here == message.partition or (here == -1 and command.partition == message.partition):
+            try:
+                if self._pipeline.take_over(command.snapshot, machine, message.partition):
+                    log.info(
+                        "A machine goes on with a model of another place.", machine=machine, by=command.by
+                    )
+            except SnapshotError as error:
+                detail = f"The snapshot for {machine} cannot be used: {error}"
+                results.rejections.append(reject(message, Reason.WRONG_TYPE, detail, machine=machine))
+
+    def counts(self) -> dict[int, int]:
+        """How many machines each partition has here."""
+        return dict(Counter(self._pipeline.partition_of(machine) for machine in self._pipeline.names()))
+
+    def rewind(self, partition: int) -> None:
+        """The partition's topic begins anew: its machines keep their models, and take what comes."""
+        for machine in self._pipeline.names():
+            if self._pipeline.partition_of(machine) == partition:
+                self._pipeline.rewind(machine, -1, partition)
+
+    def moving(self, before: int, now: int) -> dict[str, int]:
+        """Machines that are here and whose messages go to another partition, when there are ``now``."""
+        found = {}
+        for machine in self._pipeline.names():
+            partition = self._pipeline.partition_of(machine)
+            home = partition_after(machine.encode(), partition, before, now)
+            if 0 <= partition != home:
+                found[machine] = home
+        return found
+
+    def release(self, machines: Collection[str], partitions: Collection[int]) -> list[Dumped]:
+        """Let go of those ``machines`` that are of these partitions; their last states."""
+        dumped = []
+        for machine in machines:
+            partition = self._pipeline.partition_of(machine)
+            if partition in partitions:
+                dumped.append(
+                    Dumped(
+                        machine, partition, self._pipeline.offset_of(machine), self._pipeline.dump(machine)
+                    )
+                )
+                self._pipeline.forget(machine)
+        return dumped
+
     def dump_changed(self, partitions: frozenset[int]) -> list[Dumped]:
-        """Snapshots of the machines of these partitions that changed since their last one."""
-        return [
+        """Snapshots of the machines of these partitions that changed since their last one.
+
+        Of those that are retired since then, that they are gone.
+        """
+        gone = [
+            Dumped(machine, partition, -1, None)
+            for machine, partition in self._retired.items()
+            if partition in partitions and self._pipeline.partition_of(machine) == -1
+        ]
+        self._retired = {m: p for m, p in self._retired.items() if p not in partitions}
+        return gone + [
             Dumped(machine, partition, self._pipeline.offset_of(machine), self._pipeline.dump(machine))
             for machine in self._pipeline.changed()
             if (partition := self._pipeline.partition_of(machine)) in partitions
@@ -132,8 +226,20 @@ class Engine:
             if self._pipeline.partition_of(machine) not in partitions:
                 self._pipeline.forget(machine)
 
-    def restore(self, partition: int, found: Mapping[str, Sequence[Stored]]) -> Restored:
-        """Take up each machine's newest snapshot that can be read; say how far back the others have to go."""
+    def restore(
+        self,
+        partition: int,
+        found: Mapping[str, Sequence[Stored]],
+        frames: TopicShape | None = None,
+        end: int | None = None,
+    ) -> Restored:
+        """Take up each machine's newest snapshot that can be read; say how far back the others have to go.
+
+        ``frames`` is the topic that is there now, ``end`` the offset of the partition's next message: the
+        offset of a snapshot of another topic, or beyond the end, stands for nothing here.
+        """
+        anew = 0
+        leaving: dict[str, int] = {}
         slots: dict[str, int] = {}
         behind: dict[str, int] = {}
         for machine, choices in found.items():
@@ -151,8 +257,16 @@ class Engine:
                     )
                     continue
                 slots[machine] = stored.slot
-                if age:
+                other = bool(frames and stored.topic and stored.topic != frames.id)
+                if frames is not None and end is not None and (other or stored.offset >= end):
+                    self._pipeline.rewind(machine, -1, partition)
+                    anew += 1
+                elif age:
                     behind[machine] = stored.offset + 1
+                if frames is not None and 0 < stored.partitions < frames.partitions:
+                    home = partition_after(machine.encode(), partition, stored.partitions, frames.partitions)
+                    if home != partition:
+                        leaving[machine] = home
                 break
             else:
                 log.error(
@@ -167,6 +281,8 @@ class Engine:
             slots,
             min(behind.values()) if behind else None,
             frozenset(machine.encode() for machine in behind),
+            anew,
+            leaving,
         )
 
 

@@ -6,6 +6,7 @@ import logging
 
 import structlog
 
+from streams.repeats import Repeats
 from streams.settings import Settings
 
 
@@ -22,3 +23,5 @@ def set_up_logging(settings: Settings) -> None:
     )
     structlog.configure(processors=[*shared, *last])
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Repeats())

@@ -35,7 +35,7 @@ class Producer(Protocol):
         timestamp: float | None,
         headers: Any,
     ) -> Any:
-        """Schedule a message; returns a future of its delivery."""
+        """Schedule a message; gives a future of its delivery."""
 
 
 async def send_all(producer: Producer, records: Iterable[Record]) -> None:
@@ -92,18 +92,18 @@ def _too_large(error: BaseException) -> bool:
 
 async def _send_cut(producer: Producer, record: Record, error: BaseException) -> None:
     """Keep at least the beginning of a record that the topic is too narrow for."""
-    if len(record.value) <= _CUT:
+    if len(record.value or b"") <= _CUT:
         raise _unavailable(record, error) from error
     log.error(
         "A record is larger than its topic takes: only its beginning is kept. Run `yeji topics` to raise "
         "max.message.bytes.",
         topic=record.topic,
         key=record.key.decode(errors="replace"),
-        bytes=len(record.value),
+        bytes=len(record.value or b""),
         kept=_CUT,
     )
-    size = ("truncated-from", b"%d" % len(record.value))
-    cut = replace(record, value=record.value[:_CUT], headers=(*record.headers, size))
+    size = ("truncated-from", b"%d" % len(record.value or b""))
+    cut = replace(record, value=(record.value or b"")[:_CUT], headers=(*record.headers, size))
     await _send_window(producer, [cut])
 
 

@@ -27,7 +27,8 @@ class PartitionState:
     asked for again. ``dropped``: records came before the partition was ready, and must come again.
     ``generation``: counts how often it became ready; records fetched before the last time are not taken.
     ``unacknowledged``: first offsets of fetches that some agent is not done with; nothing from the lowest of
-    them on may be committed.
+    them on may be committed. ``topic_id``: of the topic that the offsets are of; ``anew``: it was deleted,
+    and another has its name.
     """
 
     topic: str
@@ -43,6 +44,8 @@ class PartitionState:
     sought: int = -1
     dropped: bool = False
     generation: int = 0
+    anew: bool = False
+    topic_id: str = ""
     poison: dict[int, str] = field(default_factory=dict)
     unacknowledged: Counter[int] = field(default_factory=Counter)
 
@@ -65,6 +68,11 @@ class PartitionState:
             self.unacknowledged[offset] -= 1
             if self.unacknowledged[offset] <= 0:
                 del self.unacknowledged[offset]
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that was fetched is durable."""
+        return self.expected == self.applied == self.durable
 
     @property
     def committable(self) -> int | None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -18,12 +18,15 @@ from faust.types import TP
 
 from connectors.kafka.outgoing import Record
 from pipeline.records import Results
+from pipeline.wire.commands import CommandKind, MachineCommand, encode_command
 from streams.agents.checkpoint_schedule import CheckpointSchedule
-from streams.agents.engine import Engine
+from streams.agents.engine import Dumped, Engine
 from streams.agents.fetch import Chunk, Fetch
+from streams.agents.metrics import Metrics
 from streams.agents.partition_state import PartitionState, Phase
-from streams.agents.snapshots import read_snapshots, snapshot_headers, snapshot_key
+from streams.agents.snapshots import SLOTS, read_snapshots, snapshot_headers, snapshot_key
 from streams.agents.tally import Tally
+from streams.agents.topology import Note, Topology, encode_note
 from streams.agents.writer import AbandonedError, Writer
 from streams.settings import Settings
 
@@ -42,8 +45,11 @@ class Consumer(Protocol):
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Go on from these offsets."""
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+    async def commit_offsets(self, offsets: Mapping[TP, int], notes: Mapping[TP, str]) -> bool:
         """Commit; False when the partitions are another worker's by now."""
+
+    async def ends(self, *tps: TP) -> Mapping[TP, int]:
+        """The offset of each partition's next message, asked of the broker."""
 
     def highwater(self, tp: TP) -> int | None:
         """The offset that the next message of the partition will have."""
@@ -72,6 +78,10 @@ class BatchProcessor:
         self._written: dict[int, tuple[PartitionState, int]] = {}
         self._schedule = CheckpointSchedule(settings.worker.checkpoint, time.monotonic())
         self._let_go_at = time.monotonic() + _LET_GO
+        self._topology = Topology(settings.kafka)
+        self.metrics: Metrics | None = None
+        self._leaving: dict[str, int] = {}
+        self._count = 0
 
     # -- what Faust's consumer calls
 
@@ -80,7 +90,12 @@ class BatchProcessor:
         self._consumer = consumer
         if self._ended:
             return
+        if any(partition.phase is Phase.ASSIGNED for partition in self._partitions.values()):
+            await self._topology.refresh()
+            await self._find_leaving()
         for tp, partition in list(self._partitions.items()):
+            if partition.anew and partition.drained:
+                await self._begin_anew(consumer, tp, partition)
             if partition.phase is not Phase.READY:
                 await self._prepare(consumer, tp, partition)
         self._open = True
@@ -91,12 +106,27 @@ class BatchProcessor:
         if partition.phase is Phase.PARKED and committed is not None and partition.durable == committed:
             partition.begin(committed, committed)
             return
+        end = (await consumer.ends(tp)).get(tp)
+        if committed is not None and (self._topology.gone(*tp) or (end is not None and committed > end)):
+            _say_anew(tp, committed)
+            committed, partition.dropped = None, True
         offset = committed
         if tp.topic == self._settings.kafka.frames:
+            frames = self._topology.frames
             await self._engine.run(self._engine.forget, frozenset({tp.partition}))
-            found = await read_snapshots(self._settings.kafka, tp.partition)
-            restored = await self._engine.run(self._engine.restore, tp.partition, found)
+            found = await read_snapshots(self._settings.kafka, tp.partition, self._topology.id_of(tp.topic))
+            restored = await self._engine.run(self._engine.restore, tp.partition, found, frames, end)
             self._slots.update(restored.slots)
+            self._leaving.update(restored.leaving)
+            self._say_lost(tp, committed, restored.machines)
+            if restored.anew:
+                log.warning(
+                    "Models are of a topic that was deleted: they go on with the one that is there now, from "
+                    "its beginning or its committed offset.",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    machines=restored.anew,
+                )
             partition.resume, partition.behind = -1, frozenset()
             if restored.rewind is not None and (committed is None or restored.rewind < committed):
                 partition.resume, partition.behind = committed or -1, restored.behind
@@ -112,6 +142,47 @@ class BatchProcessor:
         if offset is not None or partition.dropped:
             await consumer.seek_wait({tp: offset or 0})
         partition.begin(offset, committed)
+        partition.topic_id = self._topology.id_of(tp.topic)
+
+    async def _find_leaving(self) -> None:
+        """Which of the machines that are here go to another partition, when there are more than before."""
+        frames = self._topology.frames
+        if frames is None:
+            return
+        if 0 < self._count < frames.partitions:
+            self._leaving.update(await self._engine.run(self._engine.moving, self._count, frames.partitions))
+        self._count = frames.partitions
+
+    def _say_lost(self, tp: TP, committed: int | None, machines: int) -> None:
+        before = self._topology.note(*tp).machines
+        if committed and machines < before:
+            log.warning(
+                "Snapshots are missing: machines that had models learn anew. Stop the workers and write the "
+                "models back with `yeji snapshots import FILE` when there is an export.",
+                topic=self._settings.kafka.snapshots,
+                partition=tp.partition,
+                machines_before=before,
+                machines_found=machines,
+            )
+
+    async def _begin_anew(self, consumer: Consumer, tp: TP, partition: PartitionState) -> None:
+        """All of the old topic is worked on: go on from the beginning of the one that has its name now."""
+        async with self._busy:
+            await self._end_write()
+            if tp.topic == self._settings.kafka.frames:
+                await self._engine.run(self._engine.rewind, tp.partition)
+            partition.begin(0, None)
+            partition.anew, partition.topic_id = False, self._topology.id_of(tp.topic)
+        await consumer.seek_wait({tp: 0})
+
+    async def _check_anew(self, tp: TP, partition: PartitionState) -> None:
+        """Offsets went backwards: the topic may have been deleted and made anew while we read it."""
+        if partition.topic_id == self._topology.id_of(tp.topic):
+            await self._topology.refresh()
+        now = self._topology.id_of(tp.topic)
+        if partition.topic_id and now and partition.topic_id != now:
+            _say_anew(tp, partition.expected)
+            partition.anew = True
 
     async def room(self) -> None:
         """Return when the records that wait are few enough; until then Kafka keeps the rest."""
@@ -127,6 +198,10 @@ class BatchProcessor:
             if partition.phase is not Phase.READY:
                 partition.dropped = True  # `prepare` seeks back
                 continue
+            if partition.expected is not None and some[0].offset < partition.expected and not partition.anew:
+                await self._check_anew(tp, partition)
+            if partition.anew:
+                continue  # `prepare` begins at its beginning
             if partition.expected is not None:
                 if some[0].offset > partition.expected and partition.sought != partition.expected:
                     # Lost in a rebalance, or gone from the topic: asking once more tells.
@@ -277,6 +352,12 @@ class BatchProcessor:
         await self._writer.write(results)
         messages = sum(len(chunk.records) for chunk in batch)
         self._tally.batch(results, messages, (time.perf_counter() - began) * 1000)
+        if self.metrics is not None:
+            newest = max((chunk.records[-1].timestamp for chunk in batch), default=None)
+            self.metrics.batch(results, messages, newest)
+            self.metrics.stage("process", self._engine.process_ms / 1000)
+            self.metrics.stage("write", self._writer.write_ms / 1000)
+            self.metrics.skews(_skews(results, batch))
 
     async def _end_write(self) -> None:
         """Wait for the batch that is being written; its offsets are durable then. Raises `AbandonedError`."""
@@ -341,28 +422,81 @@ class BatchProcessor:
             for tp, partition in whole.items()
             if partition.dirty and TP(frames, tp.partition) in whole
         }
-        if offsets and self._consumer is not None:
+        if self._consumer is not None and (offsets or self._leaving or self._engine.retired):
             wanted = frozenset(tp.partition for tp in whole if tp.topic == frames)
             dumped = await self._engine.run(self._engine.dump_changed, wanted)
-            slots = {one.machine: 1 - self._slots.get(one.machine, 1) for one in dumped}
-            await self._writer.send(
-                [
-                    Record(
-                        self._settings.kafka.snapshots,
-                        snapshot_key(one.machine, slots[one.machine]),
-                        one.data,
-                        tuple(snapshot_headers(one.offset)),
-                        one.partition,
-                    )
-                    for one in dumped
-                ]
-            )
-            self._slots.update(slots)
-            if await self._consumer.commit_offsets({tp: offset for tp, offset in offsets.items() if offset}):
+            await self._send_snapshots(dumped)
+            await self._release(whole)
+            counts = await self._engine.run(self._engine.counts)
+            notes = {
+                tp: encode_note(Note(self._topology.id_of(tp.topic), counts.get(tp.partition, 0)))
+                for tp in offsets
+            }
+            plain = {tp: offset for tp, offset in offsets.items() if offset}
+            if not plain or await self._consumer.commit_offsets(plain, notes):
                 for tp, offset in offsets.items():
                     self._partitions[tp].committed = offset
             self._tally.checkpoint(len(dumped))
+            if self.metrics is not None:
+                self.metrics.stage("checkpoint", time.monotonic() - began)
         self._schedule.made(began, time.monotonic())
+
+    async def _send_snapshots(self, dumped: Sequence[Dumped]) -> None:
+        """Snapshots, each into the slot of its machine that is older; of retired machines nothing is left."""
+        frames, topic = self._topology.frames, self._settings.kafka.snapshots
+        shape = (frames.id, frames.partitions) if frames is not None else ()
+        records = []
+        for one in dumped:
+            if one.data is None:
+                self._slots.pop(one.machine, None)
+                records += _deletions(topic, one.machine, one.partition)
+                continue
+            slot = 1 - self._slots.get(one.machine, 1)
+            headers = tuple(snapshot_headers(one.offset, *shape))
+            records.append(Record(topic, snapshot_key(one.machine, slot), one.data, headers, one.partition))
+        await self._writer.send(records)
+        for one in dumped:
+            if one.data is not None:
+                self._slots[one.machine] = 1 - self._slots.get(one.machine, 1)
+
+    async def _release(self, whole: Mapping[TP, PartitionState]) -> None:
+        """Send the models of machines to the partitions that their messages go to since there are more.
+
+        Not before the last message in the old partition is worked on.
+        """
+        if not self._leaving or self._consumer is None:
+            return
+        frames, records = self._settings.kafka.frames, []
+        done = {
+            tp.partition
+            for tp, partition in whole.items()
+            if tp.topic == frames and partition.durable is not None
+            if (end := self._consumer.highwater(tp)) is not None and partition.durable >= end
+        }
+        for one in await self._engine.run(self._engine.release, list(self._leaving), done):
+            home = self._leaving.pop(one.machine)
+            assert one.data is not None  # noqa: S101 - a machine that is here has a state
+            command = MachineCommand(
+                CommandKind.ADOPT, one.machine, round(time.time() * 1000), "partitions added", one.data, home
+            )
+            key, value = one.machine.encode(), encode_command(command)
+            records.append(Record(self._settings.kafka.feedback, key, value, (), home))
+            records += _deletions(self._settings.kafka.snapshots, one.machine, one.partition)
+            self._slots.pop(one.machine, None)
+            log.info(
+                "A model moves: its machine's messages go to another partition now.", machine=one.machine
+            )
+        await self._writer.send(records)
+
+    @property
+    def unready(self) -> str:
+        """What keeps this worker from taking readings now; "" = nothing."""
+        if not self._partitions:
+            return "no partition is assigned to this worker (yet)"
+        waiting = sum(one.phase is not Phase.READY for one in self._partitions.values())
+        if waiting:
+            return f"{waiting} of {len(self._partitions)} partitions are being taken over"
+        return "results wait for a sink that is away" if self._writer.waiting else ""
 
     def lag(self) -> int | None:
         """How many messages wait in this worker's partitions; None before the first fetch."""
@@ -374,3 +508,25 @@ class BatchProcessor:
             if end is not None and partition.applied is not None:
                 total, known = total + max(end - partition.applied, 0), True
         return total if known else None
+
+
+def _skews(results: Results, batch: Sequence[Chunk]) -> Iterator[tuple[str, float]]:
+    """How far each machine's newest reading of a batch was ahead of its record's time in Kafka (s)."""
+    came = {record.key: record.timestamp for chunk in batch for record in chunk.records}
+    for scored in results.scored:
+        received = came.get(scored.machine.encode())
+        if received is not None:
+            yield scored.machine, (int(scored.time[-1]) - received) / 1000
+
+
+def _deletions(topic: str, machine: str, partition: int) -> list[Record]:
+    return [Record(topic, snapshot_key(machine, slot), None, (), partition) for slot in range(SLOTS)]
+
+
+def _say_anew(tp: TP, offset: int | None) -> None:
+    log.warning(
+        "The topic was deleted and made anew: its offsets begin anew, and all that it holds is taken.",
+        topic=tp.topic,
+        partition=tp.partition,
+        offset_before=offset,
+    )

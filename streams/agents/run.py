@@ -10,6 +10,7 @@ from mode.utils.imports import cwd_in_path
 from pipeline.settings import SettingsError
 from streams.agents.errors import WorkerError
 from streams.agents.stream_app import StreamApp
+from streams.waiting import StoppedError
 
 
 def run_worker(app: StreamApp) -> None:
@@ -34,8 +35,13 @@ async def _run(app: StreamApp) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await app.start()
     told = asyncio.create_task(stop.wait())
+    told.add_done_callback(lambda _: app.stopping.set())
+    try:
+        await app.start()
+    except StoppedError:
+        told.cancel()
+        return
     crashed = asyncio.create_task(app.wait_until_stopped())
     await asyncio.wait({told, crashed}, return_when=asyncio.FIRST_COMPLETED)
     for task in (told, crashed):
@@ -44,4 +50,6 @@ async def _run(app: StreamApp) -> None:
     await asyncio.gather(told, crashed, return_exceptions=True)
     if app.crashed:
         reason: BaseException | None = app.crash_reason
+        if isinstance(reason, WorkerError):
+            raise reason
         raise WorkerError(f"The worker failed: {reason!r}. Start it again; nothing is lost.") from reason

@@ -17,7 +17,7 @@ from connectors.kafka.batches import install
 from connectors.kafka.security import async_options
 from connectors.kafka.settings import KafkaSettings
 
-_OFFSET, _TOPIC = "offset", "topic-id"
+_OFFSET, _TOPIC, _PARTITIONS = "offset", "topic-id", "partitions"
 SLOTS = 2
 
 
@@ -26,7 +26,7 @@ class Stored:
     """One snapshot as the topic holds it; ``offset`` is that of the last message in the state.
 
     ``topic`` is the id of the topic that the offset is of ("" = an older Yeji wrote it): a topic that was
-    made again has another one, and its offsets begin again.
+    made anew has another one, and its offsets begin anew. ``partitions``: how many it had (0 = not known).
     """
 
     machine: str
@@ -34,6 +34,7 @@ class Stored:
     offset: int
     data: bytes
     topic: str = ""
+    partitions: int = 0
 
 
 def snapshot_key(machine: str, slot: int) -> bytes:
@@ -51,10 +52,10 @@ def parse_key(key: bytes) -> tuple[str, int]:
     return machine, int(slot)
 
 
-def snapshot_headers(offset: int, topic: str = "") -> list[tuple[str, bytes]]:
-    """The headers of a snapshot that stands for ``offset`` of the topic with this id."""
+def snapshot_headers(offset: int, topic: str = "", partitions: int = 0) -> list[tuple[str, bytes]]:
+    """The headers of a snapshot that stands for ``offset`` of the topic with this id and partitions."""
     headers = [(_OFFSET, b"%d" % offset)]
-    return [*headers, (_TOPIC, topic.encode())] if topic else headers
+    return [*headers, (_TOPIC, topic.encode()), (_PARTITIONS, b"%d" % partitions)] if topic else headers
 
 
 def latest(known: list[Stored], one: Stored, topic: str = "") -> list[Stored]:
@@ -120,7 +121,8 @@ def _stored(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, by
     try:
         machine, slot = parse_key(key)
         known = dict(headers)
-        return Stored(machine, slot, int(known[_OFFSET]), value, known.get(_TOPIC, b"").decode())
+        topic, partitions = known.get(_TOPIC, b"").decode(), int(known.get(_PARTITIONS, b"0"))
+        return Stored(machine, slot, int(known[_OFFSET]), value, topic, partitions)
     except (ValueError, KeyError):
         return None
 

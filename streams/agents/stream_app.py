@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import faust
 import structlog
 from faust.app.base import BootStrategy
 
-from connectors.base.contract import Sink
+from connectors.base.contract import Sink, SinkSettingsError, SinkUnavailableError
 from connectors.base.sinks import open_sinks
 from connectors.files.priors import adopted_priors
 from connectors.kafka.outgoing import Record
+from connectors.kafka.security import KafkaUnreachableError
 from connectors.kafka.topics import require_topics
 from detectors.compiled import kept
 from pipeline.pipeline import Pipeline
@@ -26,6 +29,7 @@ from pipeline.records import AlarmEvent, Rejection
 from pipeline.wire.readings import Limits
 from streams.agents.channels import FetchChannel, OutgoingChannel
 from streams.agents.engine import Engine
+from streams.agents.errors import WorkerError
 from streams.agents.fetch import Fetch
 from streams.agents.logs import set_up_logging
 from streams.agents.processor import BatchProcessor
@@ -35,6 +39,7 @@ from streams.agents.transport import BulkTransport
 from streams.agents.writer import Writer
 from streams.prepare import prepare
 from streams.settings import Settings
+from streams.waiting import until_reachable
 
 log = structlog.get_logger()
 
@@ -69,6 +74,7 @@ class StreamApp(faust.App):  # type: ignore[misc]
         self.alerts: OutgoingChannel[AlarmEvent] = OutgoingChannel(self, name="alerts")
         self.rejects: OutgoingChannel[Rejection] = OutgoingChannel(self, name="rejects")
         self.processor: BatchProcessor | None = None
+        self.stopping = threading.Event()
         self._engine: Engine
         self._writer: Writer
         self._reporter: Reporter
@@ -94,7 +100,7 @@ class StreamApp(faust.App):  # type: ignore[misc]
 
     async def on_first_start(self) -> None:
         """Check what is needed, and load it. Raises an error with the remedy when something is missing."""
-        self.settings.data.mkdir(parents=True, exist_ok=True)
+        self._check_folder()
         await super().on_first_start()
         if self.client_only or self.producer_only:
             return
@@ -117,10 +123,28 @@ class StreamApp(faust.App):  # type: ignore[misc]
             self.topics.add(self.topic(topic, key_type=bytes, value_type=bytes, acks=False))
         log.info("Worker starts", worker=self.name, group=self.settings.kafka.group)
 
+    def _check_folder(self) -> None:
+        folder = self.settings.data
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "alive").touch()
+        except OSError as error:
+            raise WorkerError(
+                f"The folder {folder} cannot be written by user {os.getuid()} ({error.strerror}). Correct "
+                "its rights, mount a volume there, or set `data` (YEJI_DATA) to another folder."
+            ) from None
+
     def _load(self) -> tuple[dict[str, Sink], Pipeline]:
-        settings = self.settings
-        require_topics(settings.kafka)
-        sinks = open_sinks(settings.worker.sinks, settings)
+        settings, stop = self.settings, self.stopping
+        until_reachable("Kafka", partial(require_topics, settings.kafka), (KafkaUnreachableError,), stop)
+        sinks: dict[str, Sink] = {}
+        until_reachable(
+            "a sink",
+            lambda: sinks.update(open_sinks(settings.worker.sinks, settings)),
+            (SinkUnavailableError,),
+            stop,
+            for_good=(SinkSettingsError,),
+        )
         if not kept():
             log.info("Compiling the detectors for this machine, once: half a minute")
         prepare(settings)
@@ -139,6 +163,7 @@ class StreamApp(faust.App):  # type: ignore[misc]
         """Everything runs: report from now on."""
         await super().on_started()
         if self.processor is not None:
+            self._reporter.open()
             log.info("Worker is up", worker=self.name)
             self.add_future(self._reporter.run())
 
@@ -165,6 +190,7 @@ class StreamApp(faust.App):  # type: ignore[misc]
         await super().stop()
         if self.processor is not None:
             self.processor = None
+            self._reporter.close()
             self._engine.close()
             self._writer.close()
             if not self.crashed:

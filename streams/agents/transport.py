@@ -16,6 +16,7 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
 from streams.agents.channels import FetchChannel
+from streams.agents.consumer_thread import ConsumerThread
 from streams.agents.fetch import Chunk, Fetch
 from streams.agents.processor import BatchProcessor
 
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
 
 class BulkConsumer(Consumer):  # type: ignore[misc]
     """Delivers the records of the topics of the app's ``fetches`` in bulk, any other topic's one by one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: What is written beside a partition's committed offset.
+        self.notes: dict[TP, str] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def ends(self, *tps: TP) -> Mapping[TP, int]:
+        """The offset that the next message of each partition will have, asked of the broker now."""
+        found: Mapping[TP, int] = await self.highwaters(*tps)
+        return {tp: found[tp] for tp in tps if tp in found}
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """What Faust's fetcher runs, instead of a loop over single messages."""
@@ -115,8 +129,12 @@ class BulkConsumer(Consumer):  # type: ignore[misc]
                     one.cancel()
             await asyncio.gather(task, stopped, return_exceptions=True)
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit these offsets now; False when the group has moved on and they are another's to commit."""
+    async def commit_offsets(self, offsets: Mapping[TP, int], notes: Mapping[TP, str]) -> bool:
+        """Commit these offsets now, with ``notes`` beside them.
+
+        False when the group has moved on and they are another's to commit.
+        """
+        self.notes = dict(notes)
         return bool(await self._commit_offsets(dict(offsets)))
 
     def committed(self, tp: TP) -> int | None:

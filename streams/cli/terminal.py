@@ -23,7 +23,7 @@ _KINDS = {AlarmKind.CONDITION: "ALARM", AlarmKind.QUALITY: "SENSOR", AlarmKind.L
 #: Seconds between lines of progress where there is no terminal: in a replay, and live.
 _SAY, _SAY_LIVE = 10.0, 60.0
 
-#: This many contributing sensors are named in an alarm.
+#: So many contributing sensors are named in an alarm.
 _NAMED = 3
 
 

@@ -24,7 +24,7 @@ from connectors.spool.settings import SpoolSettings
 from connectors.spool.spool import Spool
 from pipeline.records import Reason, Rejection
 
-#: This many bytes of live records may wait for their acknowledgement, and so many for the spool's disk.
+#: So many bytes of live records may wait for their acknowledgement, and so many for the spool's disk.
 IN_FLIGHT = 16 << 20
 _TICK = 0.05
 #: Seconds between attempts to write a spool whose disk refuses.
@@ -71,7 +71,7 @@ class _Entry:
     @property
     def size(self) -> int:
         headers = sum(len(name) + len(value) + 10 for name, value in self.record.headers)
-        return len(self.record.value) + 2 * len(self.record.key) + headers + _OVERHEAD
+        return len(self.record.value or b"") + 2 * len(self.record.key) + headers + _OVERHEAD
 
 
 def _nothing() -> None:
@@ -182,14 +182,14 @@ class Forwarder:
             entry.done()
             return
         detail = (
-            f"A message of {len(entry.record.value)} bytes, which the brokers refuse: {why}. "
+            f"A message of {len(entry.record.value or b'')} bytes, which the brokers refuse: {why}. "
             "Send fewer at once."
         )
         self._reject(
             Rejection(
                 Reason.TOO_LARGE,
                 detail,
-                entry.record.value[:100_000],
+                (entry.record.value or b"")[:100_000],
                 now_ms(),
                 machine=entry.label,
                 readings=entry.readings,

@@ -14,10 +14,10 @@ class SilenceWatch:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._live = False
+        self.live = False
 
     def check(self, now: int) -> Results:
         """Alarms raised at ``now`` (ms UTC). Ask when nothing that has arrived waits to be worked on."""
-        if not self._live and self._pipeline.newest >= now - _LIVE:
-            self._live = True
-        return self._pipeline.silent(now) if self._live else Results()
+        if not self.live and self._pipeline.newest >= now - _LIVE:
+            self.live = True
+        return self._pipeline.silent(now) if self.live else Results()

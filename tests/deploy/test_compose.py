@@ -159,7 +159,7 @@ def test_the_worker_is_looked_at_where_it_leaves_its_sign(stack: dict[str, Any])
     assert "YEJI_DATA=/data" in dockerfile
     # A dollar sign is doubled in the file: it is the shell's, not compose's.
     assert "find /data/alive -mmin -1" in stack["services"]["worker"]["healthcheck"]["test"][-1]
-    assert '"alive").touch()' in (REPOSITORY / "streams" / "agents" / "service.py").read_text()
+    assert '"alive").touch()' in (REPOSITORY / "streams" / "agents" / "report.py").read_text()
     assert load_settings().worker.report < 60
 
 

@@ -24,7 +24,7 @@ class OwnAccount:
         self.asked_cookie = guard.cookie_name("yeji-new-passkey")
 
     def routes(self) -> list[BaseRoute]:
-        """Routes of these pages."""
+        """All of them."""
         viewer, act = Role.VIEWER, self.guard.act
         return [
             self.guard.page("/me", self.me),

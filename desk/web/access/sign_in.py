@@ -44,7 +44,7 @@ class SignIn:
         guard.entrance = {"oidc": oidc, "passkeys": passkeys.possible}
 
     def routes(self) -> list[BaseRoute]:
-        """Routes of these pages."""
+        """All of them."""
         both = ["GET", "POST"]
         return [
             Route("/sign-in", self.sign_in, methods=both, name="public sign-in"),

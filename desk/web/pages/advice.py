@@ -27,7 +27,7 @@ class AdvicePages:
         self.guard, self.desk = guard, desk
 
     def routes(self) -> list[BaseRoute]:
-        """Routes of these pages."""
+        """All of them."""
         one = "/advice/{catalogue}/{key}"
         return [
             self.guard.page("/advice", self.all),

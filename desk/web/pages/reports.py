@@ -31,7 +31,7 @@ class ReportPages:
         self.guard, self.desk = guard, desk
 
     def routes(self) -> list[BaseRoute]:
-        """Routes of these pages."""
+        """All of them."""
         return [
             self.guard.page("/report", self.report),
             self.guard.page("/kpis", self.kpis),

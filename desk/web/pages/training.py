@@ -41,7 +41,7 @@ class TrainingPages:
         }
 
     def routes(self) -> list[BaseRoute]:
-        """Routes of these pages."""
+        """All of them."""
         return [
             self.guard.page("/training", self.all),
             self.guard.page("/training/certificate", self.certificate),
@@ -120,7 +120,7 @@ class TrainingPages:
     # -- acts
 
     def start(self, visit: Visit) -> Response:
-        """Begin a lesson, or begin it again."""
+        """Begin a lesson, or begin it anew."""
         self.training.begin(visit.account.name, self._lesson(visit))
         return self.guard.back(visit, "done.lesson")
 
