@@ -122,6 +122,23 @@ class FleetDetector(FleetState):
     def accept(self, row: int) -> None:
         """A crew's word: what the machine of ``row`` does now is healthy, though it was never seen before."""
 
+    def reject(self, row: int, since: int) -> None:
+        """A crew's word: what the machine of ``row`` did from ``since`` (ms UTC) on was a fault."""
+
+    def moved(self, rows: Ints) -> tuple[Ints, Ints, Ints] | None:
+        """(m,) since when what is normal of ``rows`` has moved, and when that was seen; −1 = it has not.
+
+        Third, when that last ended; −1 = a crew has decided. None: a detector that cannot tell.
+        """
+        return None
+
+    def movement(self, row: int) -> tuple[Floats, Evidence]:
+        """What is normal of ``row`` now, (k,), and its evidence beside what was normal first, (k,) each."""
+        raise NotImplementedError
+
+    def settle(self, row: int) -> None:
+        """A crew's word: what has become normal of ``row`` is so, whatever it was first."""
+
 
 def grown(array: NDArray[Any], capacity: int, fill: float | int | np.float32 = 0) -> NDArray[Any]:
     """``array`` with its first axis enlarged to ``capacity``; new rows hold ``fill``.

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.base import Evidence
 from detectors.batch import Batch
 from detectors.compiled import compiled
 from pipeline.records import Floats, Ints, State
@@ -68,6 +69,20 @@ class Change:
     index: int
     raised: bool
     episode: Episode
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What is normal of a machine has moved (``begun``) at ``since``, or has no more, at ``time`` (ms UTC).
+
+    ``value`` (k,) and ``evidence`` say what is normal now, and was first; None when it has ended.
+    """
+
+    begun: bool
+    since: int
+    time: int
+    value: Floats | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,44 +7,48 @@ import numpy as np
 from detectors.decision.limits import LimitTransition
 from detectors.quality.quality import QualityTransition
 from pipeline.cause import Cause
-from pipeline.condition import Change, Episode
+from pipeline.condition import Change, Episode, Move
 from pipeline.layout import Layout
-from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, alarm_id
+from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, Floats, alarm_id
 
-#: Sensors with a smaller share of the score than this are not named.
-MIN_SHARE = 0.02
+#: Sensors with a smaller share of the score than this are not named, nor those that are off by fewer standard
+#: deviations than this; one is named always.
+MIN_SHARE, MIN_DEVIATION = 0.02, 3.0
 MOST_NAMED = 8
 #: A sensor fault blinds the watch over a machine; it does not stop the machine.
 QUALITY_SEVERITY = 2
+#: What has moved and stays there wants a word, not a hurry.
+MOVED_SEVERITY = 1
 
 
 def severity(score: float, threshold: float) -> int:
     """1 (low) .. 4 (urgent): how much rarer than the threshold asks such a score is in health.
 
-    >>> severity(0.999, 0.999), severity(0.9999, 0.999), severity(0.99999, 0.999)
+    >>> severity(0.999, 0.999), severity(0.99999, 0.999), severity(0.9999999, 0.999)
     (2, 3, 4)
     """
-    rarer = (1.0 - threshold) / max(1.0 - score, 1e-12)
-    return 2 + int(rarer >= 9.999) + int(rarer >= 99.99)
+    rarer = (1.0 - threshold) / max(1.0 - score, 1e-15)
+    return 2 + int(rarer >= 99.99) + int(rarer >= 9999.0)
 
 
 def contributions(episode: Episode, sensors: Layout) -> tuple[Contribution, ...]:
     """The sensors that raised an episode, the largest share first."""
-    total = float(episode.share.sum())
+    return _named(episode.share, episode.value, episode.expected, episode.deviation, sensors)
+
+
+def _named(
+    parts: Floats, value: Floats, expected: Floats, deviation: Floats, sensors: Layout
+) -> tuple[Contribution, ...]:
+    total = float(parts.sum())
     if total <= 0:
         return ()
-    share = episode.share / total
+    share = parts / total
     order = np.argsort(-share, kind="stable")[:MOST_NAMED]
+    far = ~(np.abs(deviation) < MIN_DEVIATION)  # what is not known may be
+    named = [j for j in order.tolist() if share[j] >= MIN_SHARE and far[j]] or order[:1].tolist()
     return tuple(
-        Contribution(
-            sensors[j],
-            float(share[j]),
-            _known(episode.value[j]),
-            _known(episode.expected[j]),
-            _known(episode.deviation[j]),
-        )
-        for j in order.tolist()
-        if share[j] >= MIN_SHARE
+        Contribution(sensors[j], float(share[j]), _known(value[j]), _known(expected[j]), _known(deviation[j]))
+        for j in named
     )
 
 
@@ -69,6 +73,29 @@ def condition_event(
         threshold=threshold,
         severity=severity(episode.peak, threshold),
         contributions=contributions(episode, sensors),
+    )
+
+
+def moved_event(
+    machine: str, machine_class: str, sensors: Layout, move: Move, threshold: float
+) -> AlarmEvent:
+    """What is normal of a machine has moved and waits for a verdict; or it is back, or a verdict is there."""
+    told: tuple[Contribution, ...] = ()
+    if move.value is not None and move.evidence is not None:
+        found = move.evidence
+        told = _named(found.contributions, move.value, found.expected, found.deviation, sensors)
+    return AlarmEvent(
+        id=alarm_id(machine, AlarmKind.MOVED, "", move.since),
+        machine=machine,
+        machine_class=machine_class,
+        kind=AlarmKind.MOVED,
+        phase=AlarmPhase.RAISED if move.begun else AlarmPhase.CLEARED,
+        onset=move.since,
+        time=move.time,
+        score=threshold,
+        threshold=threshold,
+        severity=MOVED_SEVERITY,
+        contributions=told,
     )
 
 

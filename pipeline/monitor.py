@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from detectors.decision.commissioning import FleetCommissioning
 from detectors.decision.drift import FleetPageHinkley
 from detectors.decision.ensemble import combine
 from detectors.decision.limits import FleetLimits, LimitTransition
+from detectors.decision.recurrence import FleetRecurrence
 from detectors.decision.restart import FleetRestart
 from detectors.health.health import FleetHealth
 from detectors.health.prognosis import FleetPrognosis, PrognosisResult
@@ -25,7 +26,8 @@ from detectors.health.wear import FleetWear
 from detectors.quality.quality import FleetQuality, QualityTransition
 from detectors.registry import build
 from detectors.seeds import machine_seed
-from pipeline.condition import Change, Episode, Readings, Rule, advance, busy
+from detectors.table import Column, FleetTable
+from pipeline.condition import Change, Episode, Move, Readings, Rule, advance, busy
 from pipeline.learning.feedback import FleetFeedback
 from pipeline.learning.learning import GuardedLearning
 from pipeline.learning.undo import FleetUndo
@@ -57,6 +59,7 @@ class Found:
     quality: list[QualityTransition]
     limits: list[LimitTransition]
     prognoses: list[PrognosisResult]
+    moves: list[tuple[int, Move]] = field(default_factory=list)
 
 
 #: Machines in one monitor. Its arrays are copied when they grow: that has to stay a matter of a moment.
@@ -104,6 +107,8 @@ class Monitor:
         self.learning = GuardedLearning(width, settings.learning.block, len(self.detectors))
         self.feedback = FleetFeedback(width, len(self.detectors))
         self.undo = FleetUndo()
+        self.recurrence = FleetRecurrence()
+        self.moves = FleetTable({"since": Column((), -1)})
         self.stages: dict[str, FleetState] = {
             "quality": self.quality,
             "limits": self.limits,
@@ -116,6 +121,8 @@ class Monitor:
             "feedback": self.feedback,
             "undo": self.undo,
             "budget": self.budget,
+            "recurrence": self.recurrence,
+            "moves": self.moves,
             **{f"detector{i}": stage for i, stage in enumerate(self.detectors)},
             **{f"calibrator{i}": stage for i, stage in enumerate(self.calibrators)},
             **{f"drift{i}": stage for i, stage in enumerate(self.drifts)},
@@ -231,16 +238,12 @@ class Monitor:
         row = int(batch.rows[0])
         kept = [detector.dump(row) for detector in self.detectors]  # their filters go on with what they score
         raws = [detector.score(batch) for detector in self.detectors]
-        scores = np.stack(
-            [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
-        )
-        score, shares = combine(self.budget.apply(batch, scores), self.weights)
-        score = self.commissioning.hold(batch, score)
-        high = np.flatnonzero(score >= self.rule.clear)
+        score, decision, shares = self._judge(batch, raws)
+        high = np.flatnonzero(decision >= self.rule.clear)
         evidence = _evidence(raws, shares, high, batch.x.shape)
         for detector, state in zip(self.detectors, kept, strict=True):
             detector.load(row, state)
-        suspect = np.where(score >= self.rule.threshold, State.SUSPECT, State.NORMAL).astype(np.uint8)
+        suspect = np.where(decision >= self.rule.threshold, State.SUSPECT, State.NORMAL).astype(np.uint8)
         health = np.full(len(batch), np.nan)
         return Found(score, health, suspect, evidence.contributions, [], [], [], [])
 
@@ -250,15 +253,10 @@ class Monitor:
         batch = Batch(batch.rows, batch.counts, batch.time, np.where(checked.ok, batch.x, np.nan))
         raws = [detector.score(batch) for detector in self.detectors]
         raw = np.stack([r.raw for r in raws], axis=1)
-        scores = np.stack(
-            [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
-        )
-        decisive = _decisive(raws, scores)
-        score = self.commissioning.hold(batch, combine(scores, self.weights)[0])
-        decision, shares = combine(self.budget.apply(batch, decisive), self.weights)
-        decision = self.commissioning.hold(batch, decision)
+        score, decision, shares = self._judge(batch, raws)
         high = np.flatnonzero(decision >= self.rule.clear)
         evidence = _evidence(raws, shares, high, batch.x.shape)
+        self._tell_moves(batch, found)
         state = self._alarms(batch, at, decision, shares, evidence, found)
         found.score[at], found.state[at] = score, state
         found.contributions[at[high]] = evidence.contributions[high]
@@ -274,13 +272,47 @@ class Monitor:
             learnt = Batch(batch.rows, batch.counts, batch.time, np.where(uncertain, np.nan, batch.x))
         released = self.learning.add(learnt, raw, doubtful)
         ended = self.learning.ended(batch)
-        self.budget.settle(batch.rows[ended], batch.time[(batch.starts + batch.counts - 1)[ended]])
+        last = batch.time[(batch.starts + batch.counts - 1)[ended]]
+        self.budget.settle(batch.rows[ended], last)
+        self.recurrence.settle(batch.rows[ended], last)
         if released is not None:
             for i, calibrator in enumerate(self.calibrators):
                 raw_of = np.ascontiguousarray(released.raw[:, i])
                 self._notice_drift(i, released.batch, raw_of)
                 calibrator.learn(released.batch, raw_of)
             self._learn(released.batch)
+
+    def _judge(self, batch: Batch, raws: list[RawScores | DeferredScores]) -> tuple[Floats, Floats, Floats]:
+        """Joined scores (n,), those that alarms go by, and who raised them (n, d).
+
+        The budget and what was taken for usual since are in the latter only.
+        """
+        scores = np.stack(
+            [c.score(batch, r.raw) for c, r in zip(self.calibrators, raws, strict=True)], axis=1
+        )
+        score, _ = combine(scores, self.weights)
+        decision, shares = combine(self.budget.apply(batch, _decisive(raws, scores)), self.weights)
+        return self.commissioning.hold(batch, score), self.commissioning.hold(batch, decision), shares
+
+    def _tell_moves(self, batch: Batch, found: Found) -> None:
+        """Tell of machines whose normal has moved, or has no more. The first detector that can tell does."""
+        told = self.moves["since"]
+        for detector in self.detectors:
+            moved = detector.moved(batch.rows)
+            if moved is None:
+                continue
+            for column in np.flatnonzero((moved[0] >= 0) != (told[batch.rows] >= 0)).tolist():
+                if not batch.counts[column]:
+                    continue
+                row, (since, seen, back) = int(batch.rows[column]), (int(one[column]) for one in moved)
+                if since >= 0:
+                    value, evidence = detector.movement(row)
+                    found.moves.append((row, Move(True, since, seen, value, evidence)))
+                else:
+                    time = back if back >= 0 else int(batch.time[batch.starts[column]])
+                    found.moves.append((row, Move(False, int(told[row]), time)))
+                told[row] = since
+            return
 
     def _notice_drift(self, i: int, batch: Batch, raw: Floats) -> None:
         """When healthy readings have come to score higher, let detector ``i``'s calibration catch up soon.
@@ -300,10 +332,11 @@ class Monitor:
         for column in busy(self.state, batch, score, self.rule):
             row = int(batch.rows[column])
             here = slice(batch.starts[column], batch.starts[column] + batch.counts[column])
+            off_delay = self.recurrence.off_delay(row, self.rule.off_delay)
             states, episode, changes = advance(
                 State(int(self.state[row])),
                 self.episodes.get(row),
-                self.rule,
+                self.rule if off_delay == self.rule.off_delay else replace(self.rule, off_delay=off_delay),
                 Readings(
                     batch.time[here],
                     score[here],
@@ -323,6 +356,7 @@ class Monitor:
                 place = int(batch.starts[column]) + change.index
                 if change.raised:
                     self.budget.count(row, shares[place])
+                self.recurrence.count(row, int(batch.time[place]), change.raised)
                 found.changes.append((row, Change(int(at[place]), change.raised, change.episode)))
         return state
 
@@ -346,6 +380,11 @@ class Monitor:
                 if verdict.kind is VerdictKind.FALSE_ALARM:
                     detector.accept(row)
                 detector.learn(lesson.batch)
+        for detector in self.detectors:
+            if verdict.kind is VerdictKind.FAULT:
+                detector.reject(row, verdict.start)
+            elif verdict.kind is not VerdictKind.SENSOR_FAULT:
+                detector.settle(row)
         if lesson.sensitivity < 0:
             self.budget.debit(row)
         elif lesson.sensitivity > 0:

@@ -13,7 +13,14 @@ from pipeline.admission.admission import Admission, Arrival, Item
 from pipeline.admission.roster import Machine, WarmUp
 from pipeline.admission.rows import stacked
 from pipeline.condition import Change
-from pipeline.events import condition_event, limit_event, quality_event, silence_event, tells_of_silence
+from pipeline.events import (
+    condition_event,
+    limit_event,
+    moved_event,
+    quality_event,
+    silence_event,
+    tells_of_silence,
+)
 from pipeline.layout import Layout, align, strangers, union
 from pipeline.monitor import Monitor
 from pipeline.records import (
@@ -293,6 +300,10 @@ class Pipeline:
         by_row = {run.machine.row: run.machine for run in group}
         for row, change in found.changes:
             by_row[row].tell(self._condition(by_row[row], monitor, change, time), results)
+        for row, move in found.moves:
+            machine, threshold = by_row[row], monitor.settings.alarm.threshold
+            event = moved_event(machine.name, machine.machine_class, monitor.sensors, move, threshold)
+            machine.tell(event, results)
         for transition in found.quality:
             machine = by_row[transition.row]
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)

@@ -151,6 +151,7 @@ class AlarmKind(StrEnum):
     CONDITION = "condition"  # the machine behaves unlike its healthy self
     QUALITY = "quality"  # a sensor cannot be trusted
     LIMIT = "limit"  # a fixed limit was crossed (for example an ISO 20816-3 zone)
+    MOVED = "moved"  # what is normal has moved and stays there: nobody has said yet whether that is right
 
 
 class AlarmPhase(StrEnum):

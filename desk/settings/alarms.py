@@ -149,7 +149,7 @@ class RouteSettings(Section):
     )
     classes: list[str] = Field(default_factory=list, description="machine classes; none = all")
     priority: Literal["low", "medium", "high", "urgent"] = Field("low", description="and above")
-    kinds: list[Literal["condition", "quality", "limit"]] = Field(
+    kinds: list[Literal["condition", "quality", "limit", "moved"]] = Field(
         default_factory=list, description="none = all"
     )
     crews: list[str] = Field(

@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from detectors.base import FleetDetector, RawScores, State
+from detectors.base import Evidence, FleetDetector, RawScores, State
 from detectors.baseline.learn import learn
 from detectors.baseline.score import score
 from detectors.baseline.state import Growth, Models, Watch
-from detectors.batch import Batch
+from detectors.batch import Batch, Floats, Ints
 from detectors.table import FleetTable, KernelTable
 
 _DAY = 86_400_000
@@ -90,6 +90,49 @@ class FleetBaseline(FleetDetector):
     def accept(self, row: int) -> None:
         """What is learned next is healthy: many readings are a baseline of their own, few join the latest."""
         self._growth["accepting"][row] = True
+
+    def reject(self, row: int, since: int) -> None:
+        """What was taken beside the first baseline since then was a fault: it is none any more."""
+        if self._watch["moved"][row] < since:
+            return
+        models, growth = self._models.columns, self._growth.columns
+        models.used[row] = min(int(models.used[row]), 1)
+        if growth.place[row] > 0:
+            growth.place[row], growth.done[row] = 0, True
+        self._watch["standing"][row] = self._watch["over"][row] = 0
+        self._close(row)
+
+    def settle(self, row: int) -> None:
+        """Where normal has moved, the latest baseline is the first from now on."""
+        if self._watch["moved"][row] < 0:
+            return
+        models, growth = self._models.columns, self._growth.columns
+        latest = int(models.used[row]) - 1
+        if latest > 0:
+            for column in (models.center, models.scale, models.whitener, models.levels):
+                column[row, [0, latest]] = column[row, [latest, 0]]
+            if growth.place[row] == latest:
+                growth.place[row] = 0
+        self._close(row)
+
+    def _close(self, row: int) -> None:
+        self._watch["moved"][row] = self._watch["returned"][row] = -1
+        self._watch["home"][row] = 0
+
+    def moved(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """(m,) since when ``rows`` are beside their first baseline, when that was seen, when it ended."""
+        return self._watch["moved"][rows], self._watch["seen"][rows], self._watch["returned"][rows]
+
+    def movement(self, row: int) -> tuple[Floats, Evidence]:
+        """The latest baseline's centre (k,); as evidence the first one's, and how many scales lie between."""
+        models = self._models.columns
+        latest = max(int(models.used[row]) - 1, 0)
+        first, scale = models.center[row, 0].copy(), models.scale[row, 0]
+        known = scale > 0
+        off = np.full(self.width, np.nan)
+        off[known] = (models.center[row, latest] - first)[known] / scale[known]
+        parts = np.where(known, np.square(off), 0.0)
+        return models.center[row, latest].copy(), Evidence(parts, first, off)
 
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""

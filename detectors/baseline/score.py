@@ -40,8 +40,10 @@ _YOUNG, _ELSEWHERE, _FAR, _SENSORS = _DAY, 0.65, 10.0, 3
 _COMMISSIONING = 2 * _DAY
 #: What stands for so long, or as long as the machine was seen before, in so many readings at least, without
 #: having grown, is a baseline of its own.
-_STANDS, _STANDS_READINGS, _GROWS = 2 * 3_600_000, 64, log(1.5)
+_STANDS, _STANDS_READINGS, _GROWS = 2 * 3_600_000, 64, log(1.25)
 _SMOOTHED = 1.0 / 16.0
+#: With so many readings in a row near its first baseline a machine is back at it.
+_BACK = 64
 #: How far one excursion that ended by itself can raise the threshold, in logs: of a baseline that grows, and
 #: of a fixed one; how soon the latter is halved; and how much is added.
 _LENIENT, _LENIENT_FIXED, _HALVED, _BEYOND = 2.0, 0.5, 5 * _DAY, 0.1
@@ -70,6 +72,7 @@ def score(
     all_center, all_scale, all_whitener, all_levels = (
         models.center, models.scale, models.whitener, models.levels,
     )  # fmt: skip
+    moved, home, returned = watch.moved, watch.home, watch.returned
     lenience, lenient, phases, done = watch.lenience, watch.lenient, watch.phases, growth.done
     stop = 0
     for m in range(len(rows)):
@@ -100,6 +103,10 @@ def score(
                 )
                 if far[a] - all_levels[row, a, 2] < over:
                     best, over = a, far[a] - all_levels[row, a, 2]
+            if moved[row] >= 0:
+                home[row] = home[row] + 1 if far[0] <= all_levels[row, 0, 2] else 0
+                if home[row] >= _BACK:
+                    moved[row], returned[row] = -1, time[i]
             if lenience[row] > 0.0 and done[row]:
                 lenience[row] *= exp(-_HALF * (time[i] - lenient[row]) / _HALVED)
                 lenient[row] = time[i]
@@ -265,7 +272,12 @@ def _take_beside(watch: Watch, models: Models, growth: Growth, row: int, time: i
     growth.due[row] = 1.41421356 * growth.learned[row]
     if known[0]:
         models.used[row] = growth.place[row] + 1
-    watch.moved[row] = time
+    # what goes where it never was may well do so again, and as far
+    watch.lenience[row] = max(watch.lenience[row], _LENIENT_FIXED)
+    watch.lenient[row] = time
+    if watch.moved[row] < 0:
+        watch.moved[row], watch.seen[row] = watch.onset[row], time
+    watch.home[row] = 0
 
 
 @compiled

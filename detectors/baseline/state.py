@@ -78,4 +78,7 @@ class Watch(NamedTuple):
     lenience: Annotated[Floats, Column((), 0.0)]  # the threshold is raised by so much, in logs, …
     lenient: Annotated[Ints, Column((), 0)]  # … as of this time
     phases: Annotated[Floats32, Column((PHASES,), _SINGLE)]  # the same at this time of the day
-    moved: Annotated[Ints, Column((), -1)]  # when a baseline was last taken beside the others
+    moved: Annotated[Ints, Column((), -1)]  # since when it is beside its first baseline; −1 = it is not
+    seen: Annotated[Ints, Column((), -1)]  # when that was found
+    home: Annotated[Ints, Column((), 0)]  # readings in a row that are near the first baseline again
+    returned: Annotated[Ints, Column((), -1)]  # when it was last back; −1 = a crew has decided

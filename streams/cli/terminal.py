@@ -18,7 +18,12 @@ from streams.settings import Settings
 
 SEVERITIES = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
 _COLOURS = {1: "cyan", 2: "yellow", 3: "dark_orange", 4: "red"}
-_KINDS = {AlarmKind.CONDITION: "ALARM", AlarmKind.QUALITY: "SENSOR", AlarmKind.LIMIT: "LIMIT"}
+_KINDS = {
+    AlarmKind.CONDITION: "ALARM",
+    AlarmKind.QUALITY: "SENSOR",
+    AlarmKind.LIMIT: "LIMIT",
+    AlarmKind.MOVED: "MOVED",
+}
 
 #: Seconds between lines of progress where there is no terminal: in a replay, and live.
 _SAY, _SAY_LIVE = 10.0, 60.0
