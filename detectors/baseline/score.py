@@ -40,7 +40,7 @@ _YOUNG, _ELSEWHERE, _FAR, _SENSORS = _DAY, 0.65, 10.0, 3
 _COMMISSIONING = 2 * _DAY
 #: What stands for so long, or as long as the machine was seen before, in so many readings at least, without
 #: having grown, is a baseline of its own.
-_STANDS, _STANDS_READINGS, _GROWS = 2 * 3_600_000, 64, log(1.25)
+_STANDS, _STANDS_READINGS, _GROWS = 2 * 3_600_000, 64, log(1.15)
 _SMOOTHED = 1.0 / 16.0
 #: With so many readings in a row near its first baseline a machine is back at it.
 _BACK = 64

@@ -116,7 +116,7 @@ def test_a_word_settles_what_has_moved_or_rejects_it() -> None:
 def test_a_growing_fault_does_not_become_usual() -> None:
     detector = made(4)
     x = sensors(3000)
-    x[2000:, 1] += np.exp(np.linspace(np.log(4), np.log(36), 1000))
+    x[2000:, 1] += np.exp(np.linspace(np.log(4), np.log(20), 1000))
     found = watched(detector, x)
     assert np.mean(found[2050:] >= THRESHOLD) > 0.95
 
