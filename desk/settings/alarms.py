@@ -59,6 +59,13 @@ class DeskSettings(Section):
             ) from None
         return name
 
+    @model_validator(mode="after")
+    def _reached(self) -> DeskSettings:
+        """Links lead to the port that is set, where nothing else is said of how people reach the desk."""
+        if "url" not in self.model_fields_set and self.port:
+            self.url = f"http://127.0.0.1:{self.port}"
+        return self
+
     @field_validator("url")
     @classmethod
     def _url(cls, url: str) -> str:

@@ -169,7 +169,7 @@ def _application(routes: Sequence[BaseRoute], guard: AccessGuard, names: set[str
             Middleware(SecurityHeaders, more=strict),
             # A photo as a phone takes it; forms stay small.
             Middleware(BodyLimit, larger={"/attach": MOST_PHOTO + 100_000}),
-            Middleware(KnownHosts, names=names),
+            Middleware(KnownHosts, names=names, setting="desk.access.hosts"),
         ],
         exception_handlers={HTTPException: guard.wrong},
     )

@@ -91,8 +91,9 @@ class KnownHosts:
     browser (DNS rebinding). An address in figures cannot be pointed elsewhere, so each is let in.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, names: Iterable[str], setting: str = "page.hosts") -> None:
+        """``setting`` is where a name is added."""
+        self.app, self.setting = app, setting
         self.names = {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,8 +102,8 @@ class KnownHosts:
             await self.app(scope, receive, send)
             return
         answer = PlainTextResponse(
-            "This name is not known here. Use the machine's address, or add the name to page.hosts "
-            "(YEJI_PAGE__HOSTS) and start again.\n",
+            f"This name is not known here. Use the machine's address, or add the name to {self.setting} "
+            f"(YEJI_{self.setting.upper().replace('.', '__')}) and start again.\n",
             status_code=421,
         )
         await answer(scope, receive, send)

@@ -484,3 +484,14 @@ def test_a_huge_body_is_not_taken(plant: Plant, path: str):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = client.post(path, content=parts(), headers=form)
     assert answer.status_code in (401, 413)  # 401: it was turned away before it was read
+
+
+def test_a_port_alone_gives_links_that_lead_there(tmp_path: Path):
+    assert Settings(desk={"port": 9000}).desk.url == "http://127.0.0.1:9000"
+    assert Settings(desk={"port": 9000, "url": "https://desk.example"}).desk.url == "https://desk.example"
+    assert Settings(desk={"port": 0}).desk.url == Settings().desk.url == "http://127.0.0.1:8011"
+
+
+def test_a_foreign_name_is_told_the_desks_own_setting(plant: Plant):
+    answer = plant.client().get("/", headers={"host": "desk.elsewhere"})
+    assert (answer.status_code, "desk.access.hosts (YEJI_DESK__ACCESS__HOSTS)" in answer.text) == (421, True)
