@@ -19,6 +19,7 @@ install: $(VENV)/.dev ## install for development, without running anything
 test: $(VENV)/.dev ## everything that must hold: lint, types, tests on real services, coverage
 	bash deploy/ci/prepare
 	$(MAKE) --no-print-directory lint
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m streams.prepare # so that no process of a test waits for the compiler
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -W ignore -m "not slow and not compiler and not services" tests/detectors \
 	    --cov --cov-report=
 	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(ARGS)
