@@ -4,7 +4,7 @@ A kernel is a function of arrays and numbers, decorated with `compiled`. It read
 it computes: for each machine, for each reading. Why compiled: docs/decisions/compiled-kernels.md.
 
 * Arithmetic is IEEE 754's, in the order that is written (no ``fastmath``), so that results are the same bits
-  on every processor and in every split of the readings. Dividing by 0 gives inf or NaN, as in NumPy.
+  on every processor and in every split of the readings. Dividing by 0 returns inf or NaN, as in NumPy.
 * The interpreter's lock is free while a kernel runs: other threads go on.
 * Machine code is kept in a folder of the user's (`cache_folder`), apart for each state of the sources, and so
   compiled once. Where no folder can be written, each process compiles for itself.

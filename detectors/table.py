@@ -116,7 +116,7 @@ class KernelTable(FleetTable, Generic[_Columns]):
     >>> table.columns.mean.shape, table.columns.seen is table["seen"]
     ((4, 2), True)
 
-    ``columns`` is made anew by `resize`; nobody may keep it beyond. A kernel takes the arrays that it needs
+    ``columns`` is made again by `resize`; nobody may keep it beyond. A kernel takes the arrays that it needs
     out of it before its loops (``mean = of.mean``): within, each look-up counts references, and costs 100 ns.
     """
 

@@ -224,6 +224,7 @@ GROUPS = {
         "notify",
     ],
     "Understand": [
+        "glossary",
         "architecture",
         "detection",
         "bench",

@@ -135,7 +135,7 @@ def advance(
 ) -> tuple[list[State], Episode | None, list[Change]]:
     """Walk one machine's readings through the table.
 
-    Gives the state after each reading, the running episode (None when NORMAL), and the alarms raised
+    Returns the state after each reading, the running episode (None when NORMAL), and the alarms raised
     and cleared on the way.
     """
     states: list[State] = []

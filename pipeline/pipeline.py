@@ -68,7 +68,7 @@ class Pipeline:
         self._machines, self._changed = self._admission.machines, self._admission.changed
         self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
         self._priors: dict[str, Prior] = {}
-        #: Machines whose snapshot no longer fits the settings, and why: they learn anew.
+        #: Machines whose snapshot no longer fits the settings, and why: they learn again.
         self.relearning: dict[str, str] = {}
 
     @property
@@ -458,7 +458,7 @@ class Pipeline:
         for event in list(machine.open.values()):
             machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
-    # -- machines that are gone, renamed, or whose topic was made anew
+    # -- machines that are gone, renamed, or whose topic was made again
 
     def retire(self, machine: str, time: int) -> Results:
         """Let go of a machine for good at ``time`` (ms UTC): its open alarms are cleared."""
@@ -496,7 +496,7 @@ class Pipeline:
         return True
 
     def rewind(self, machine: str, applied: int = -1, partition: int = -1) -> None:
-        """The machine's last message is ``applied`` from now on: its topic begins anew, or is another."""
+        """The machine's last message is ``applied`` from now on: its topic begins again, or is another."""
         known = self._machines[machine]
         known.applied, known.partition = applied, partition
 
@@ -563,7 +563,7 @@ class Pipeline:
         """Take up a machine's state where `dump` left it; give its name.
 
         Raises `SnapshotError` when the bytes cannot be read. When they can but no longer fit the settings
-        (other detectors, another class), the machine keeps its place in the topic and learns anew: see
+        (other detectors, another class), the machine keeps its place in the topic and learns again: see
         `relearning`.
         """
         snapshot = unpack(data)

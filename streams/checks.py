@@ -109,7 +109,7 @@ def influx_checks(settings: InfluxSettings, *, create: bool = False) -> Iterator
 
 
 def grafana_check(settings: GrafanaSettings) -> Finding:
-    """Grafana is checked when there is a login for it: without one nothing of ours talks to it."""
+    """Grafana is checked when there is a login for it: without credentials no process of Yeji uses it."""
     headers, auth = {}, None
     if settings.token is not None:
         headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}

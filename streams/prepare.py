@@ -40,7 +40,10 @@ def _different(settings: Settings) -> Iterator[tuple[ClassSettings, int]]:
     """Classes with different detectors, and widths that choose different ones."""
     seen: set[tuple[str, ...]] = set()
     for class_settings in settings.classes.values():
-        for width in (4, 1):  # the wider first: sensors are compared from three on
+        for width in (
+            4,
+            1,
+        ):  # sensors are compared with each other from three on, which needs the wider kernels
             kinds = tuple(sorted(detector.kind for detector in class_settings.detectors_for(width)))
             if kinds not in seen:
                 seen.add(kinds)

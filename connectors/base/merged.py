@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from connectors.base.contract import Item, Source
 
-#: So many items wait at most.
+#: This many items wait at most.
 _WAITING = 64
 
 

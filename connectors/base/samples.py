@@ -52,7 +52,7 @@ class Samples:
         return bool(self._machines)
 
     def frames(self) -> list[Frame]:
-        """What was gathered, rows in order of time; begins anew."""
+        """What was gathered, rows in order of time; begins again."""
         machines, self._machines = self._machines, {}
         return [_frame(machine, columns) for machine, columns in machines.items()]
 

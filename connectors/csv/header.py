@@ -11,7 +11,7 @@ from connectors.csv.times import recognise
 from connectors.csv.words import missing
 
 UNNAMED = "column-"
-#: So many lines may stand above the header.
+#: This many lines may stand above the header.
 _MOST_ABOVE = 100
 
 

@@ -194,7 +194,7 @@ class _Roles:
         self.notes: list[str] = []
 
     def layout(self, delimiter: str) -> Layout:
-        """All of it."""
+        """The layout, found or given."""
         sensor, value = self._long()
         machine = self._named(self.options.machine_column, "--machine-column")
         time, times = self._time({sensor, value, machine})

@@ -122,7 +122,7 @@ class CsvSource(Source):
         yield from sorted_frames(frames)
 
     def _rows(self, file: CsvFile) -> Iterator[Frame | Rejection]:
-        # Times go on within a file: each reading of it begins anew.
+        # Times go on within a file: each reading of it begins again.
         layout = replace(file.layout, times=file.layout.times.fresh())
         file = replace(file, layout=layout)
         names = MachineNames(file, self.options)
@@ -145,7 +145,7 @@ class CsvSource(Source):
 
 
 def _codec(encoding: str) -> str:
-    """The encoding of the bytes that `opened` gives."""
+    """The encoding of the bytes that `opened` returns."""
     return "utf-8" if encoding.startswith("utf") else encoding
 
 

@@ -17,7 +17,7 @@ _MOST = 1 << 16
 
 
 class Names(Protocol):
-    """Gives a machine its full name."""
+    """The full name of a machine."""
 
     def of(self, cell: str | None) -> str:
         """The name of the machine that ``cell`` stands for."""

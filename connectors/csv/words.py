@@ -1,4 +1,4 @@
-"""The names by which a CSV file's columns are recognised, as `plain` gives them; English and Korean."""
+"""The names by which a CSV file's columns are recognised, as `plain` returns them; English and Korean."""
 
 from __future__ import annotations
 

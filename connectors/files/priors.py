@@ -24,7 +24,7 @@ def read_prior(path: Path) -> Prior:
 
 
 def write_prior(path: Path, prior: Prior) -> int:
-    """Write a package, whole or not at all; gives its size in bytes."""
+    """Write a package, whole or not at all; returns its size in bytes."""
     data = pack(prior)
     write_whole(path, data)
     return len(data)

@@ -63,7 +63,7 @@ class Grafana:
         )
 
     def version(self) -> str:
-        """Grafana's version, as its health check gives it."""
+        """Grafana's version, as its health check returns it."""
         return str(self._call("its health", lambda: self._face.api.GET("/health")).get("version", "?"))
 
     def folder(self, uid: str) -> Json | None:

@@ -27,7 +27,7 @@ from pipeline.records import Frame, Message, Reason, Rejection
 from pipeline.settings import SettingsError
 from pipeline.wire.readings import reject
 
-#: So many rejections of one request are told in its answer.
+#: This many rejections of one request are told in its answer.
 _TOLD = 20
 
 

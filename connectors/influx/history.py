@@ -25,7 +25,7 @@ _LEAST_STEP = 1000
 
 
 class InfluxHistory(History):
-    """The last ``days`` of one bucket; ``clock`` gives ms UTC. Raises `HistoryUnavailableError`.
+    """The last ``days`` of one bucket; ``clock`` returns ms UTC. Raises `HistoryUnavailableError`.
 
     What an alarm's sensors contributed is kept there as text alone: it stands in ``detail``.
     """
@@ -38,7 +38,7 @@ class InfluxHistory(History):
         refresh: float = 5.0,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        """``refresh``: seconds after which open pages ask anew."""
+        """``refresh``: seconds after which open pages ask again."""
         self._flux = FluxReader(settings)
         self._days, self._refresh, self._clock = days, refresh, clock
         self._lock = Lock()

@@ -25,7 +25,7 @@ def lay_out(
     times: Bytes,
     whole: int,
 ) -> int:
-    """Write ``head key=value,key=value… time`` of each of n points to ``out``; gives its length.
+    """Write ``head key=value,key=value… time`` of each of n points to ``out``; returns its length.
 
     ``head_of`` (n,) says which of the heads is each point's; heads and keys stand one after the other and end
     at ``head_ends`` and ``key_ends`` (k,). ``values`` holds k·n texts, a column after the other, ``times`` n;

@@ -19,7 +19,7 @@ from pipeline.machine import LEVELS, parse_machine
 from pipeline.records import AlarmEvent, Floats, Ints, Prognosis, Rejection, Scored, State
 from pipeline.wire.alerts import encode_cause
 
-#: So many readings are made lines of at once: their pieces stay in the processor's cache, twice as fast.
+#: This many readings are made lines of at once: their pieces stay in the processor's cache, twice as fast.
 _AT_ONCE = 1000
 
 #: Fields of a reading that are not a sensor's, and the one name that InfluxDB drops.
@@ -150,7 +150,7 @@ def rejected_lines(rejections: Iterable[Rejection]) -> Iterator[bytes]:
     """Rejections with times in **nanoseconds**: the arrival's ms, and the offset below it.
 
     Many messages are rejected in one millisecond for one reason. The offset in the last six digits, and
-    the partition as a tag, keep them apart, and the same message gives the same point again.
+    the partition as a tag, keep them apart, and the same message returns the same point again.
     """
     counts: dict[tuple[str, str, int, int], list[Rejection]] = {}
     for one in rejections:

@@ -22,7 +22,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-#: So many bytes may one batch unfold to. A topic of frames takes messages of 16 MB.
+#: This many bytes may one batch unfold to. A topic of frames takes messages of 16 MB.
 BATCH_BYTES = 32 << 20
 #: After so many bytes of one partition the rest of a fetch is fetched again, when there is room.
 FETCH_BYTES = 8 << 20

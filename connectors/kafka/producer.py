@@ -18,7 +18,7 @@ from connectors.kafka.topics import FRAME_BYTES
 from pipeline.records import Frame, Message, Rejection
 from pipeline.wire.readings import encode_frame
 
-#: So many bytes may wait for their acknowledgement before `send` waits too.
+#: This many bytes may wait for their acknowledgement before `send` waits too.
 IN_FLIGHT = 16 << 20
 
 
@@ -59,7 +59,7 @@ class FrameProducer:
             ) from error
 
     def send(self, item: Frame | Message | Rejection) -> int:
-        """Send one item; gives how many readings went. Waits while too much is on its way.
+        """Send one item; returns how many readings went. Waits while too much is on its way.
 
         Frames are cut into messages of at most ``readings`` readings. Raises `KafkaError` when an earlier
         message could not be delivered.

@@ -1,4 +1,4 @@
-"""How each Kafka client of ours is told where the brokers are, whom to trust, and how to log in."""
+"""How each Kafka client of Yeji is told where the brokers are, whom to trust, and how to log in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class KafkaUnreachableError(KafkaError):
 
 
 def brokers(settings: KafkaSettings) -> list[str]:
-    """The brokers, one a string.
+    """The brokers, one per string.
 
     >>> brokers(KafkaSettings(brokers="a:9092, b:9092"))
     ['a:9092', 'b:9092']

@@ -22,7 +22,7 @@ class TokenError(Exception):
 
 
 def from_file(path: Path) -> str:
-    """The token in ``path``, read anew each time. Raises `TokenError`."""
+    """The token in ``path``, read again each time. Raises `TokenError`."""
     try:
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:

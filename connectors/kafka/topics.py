@@ -106,7 +106,7 @@ def wanted(settings: KafkaSettings) -> list[TopicSpec]:
             n,
             {
                 "cleanup.policy": "compact",
-                # Each checkpoint writes machines anew: small segments, compacted early, keep recovery short.
+                # Each checkpoint writes machines again: small segments, compacted early, keep recovery short.
                 "segment.bytes": str(64 << 20),
                 "min.cleanable.dirty.ratio": "0.2",
                 "max.message.bytes": str(FRAME_BYTES),

@@ -18,7 +18,7 @@ from pipeline.settings import SettingsError
 
 #: The connection that a message came over and its number there: what `MqttConnection.acknowledge` takes.
 Token = tuple[int, int]
-#: So many messages may be unacknowledged at once (MQTT 5).
+#: This many messages may be unacknowledged at once (MQTT 5).
 _UNACKNOWLEDGED = 65_535
 
 
@@ -28,7 +28,7 @@ class MqttConnection:
     ``on_message`` is called in the connection's own thread with the message and its token (None at QoS 0);
     ``on_state`` with whether it is connected, and what is wrong. ``will`` is the topic and payload of our
     death, ``birth`` what is published retained at QoS 1 once connected. Without ``keeps`` each
-    connection begins anew, and the broker keeps nothing for us meanwhile. Raises `SettingsError`.
+    connection begins again, and the broker keeps nothing for us meanwhile. Raises `SettingsError`.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from pipeline.records import Frame
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage
 
-#: So many topics' latest payloads are remembered, to know what comes again.
+#: This many topics' latest payloads are remembered, to know what comes again.
 _REMEMBERED = 200_000
 #: Arrivals of a topic that come faster than one a ms are told apart by up to so many ms ahead of the clock.
 _AHEAD = 1000

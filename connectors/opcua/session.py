@@ -16,7 +16,7 @@ from connectors.opcua.paths import parse_path
 from connectors.opcua.settings import OpcUaSettings
 
 APPLICATION_URI = "urn:yeji:connect"
-#: So many monitored items are asked for in one request.
+#: This many monitored items are asked for in one request.
 _ITEMS = 500
 _HAS_PROPERTY = ua.NodeId(ua.Int32(ua.ObjectIds.HasProperty))
 _DEPTH = 6

@@ -30,7 +30,7 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A kind of machine. ``readings`` gives one array (n,) a sensor, in the order of ``sensors``."""
+    """A kind of machine. ``readings`` returns one array (n,) a sensor, in the order of ``sensors``."""
 
     kind: str
     sensors: tuple[Sensor, ...]

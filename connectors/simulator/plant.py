@@ -19,7 +19,7 @@ from pipeline.records import Floats, Frame, Ints
 BLOCK = 4096
 #: A loose contact holds or fails for so many ms.
 _CONTACT = 150_000
-#: So many blocks are kept, as (machine, block).
+#: This many blocks are kept, as (machine, block).
 _KEPT = 256
 
 

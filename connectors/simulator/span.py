@@ -30,7 +30,7 @@ class Span:
         return np.random.Generator(np.random.Philox(key=seed_of(self.seed, "noise", self.block)))
 
     def noise(self, scale: float = 1.0) -> Floats:
-        """White noise, (n,). Each call gives the next series, so the order of calls is part of a model."""
+        """White noise, (n,). Each call returns the next series, so the order of calls is part of a model."""
         return scale * self._rng.standard_normal(len(self.time))
 
     def slow(self, name: str, spacing: int, scale: float = 1.0) -> Floats:

@@ -21,7 +21,7 @@ from pipeline.records import Message, Reason, Rejection
 from pipeline.wire.readings import reject
 from pipeline.wire.times import EARLIEST, LATEST
 
-#: So many messages of a node wait for its rebirth at most.
+#: This many messages of a node wait for its rebirth at most.
 _HELD = 256
 
 

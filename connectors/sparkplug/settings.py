@@ -13,7 +13,7 @@ from pipeline.settings import Section
 
 
 class RebirthSettings(Section):
-    """When edge nodes are asked to send their births anew."""
+    """When edge nodes are asked to send their births again."""
 
     first: float = Field(
         10.0, gt=0, description="seconds until a node is asked a second time; doubled each time"

@@ -13,10 +13,10 @@ from pipeline.records import Floats, Ints, Scored, State
 
 #: A chunk of this level is never merged again.
 FULL = 3
-#: So many chunks of one level become one of the next: each reading is written anew three times at most.
+#: This many chunks of one level become one of the next: each reading is written again three times at most.
 FANOUT = 16
 
-#: The columns of a chunk, in the order in which `Chunk.blobs` gives and `decode` takes them.
+#: The columns of a chunk, in the order in which `Chunk.blobs` returns and `decode` takes them.
 COLUMNS = 'time, score, health, state, "values", contributions'
 
 

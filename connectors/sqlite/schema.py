@@ -117,7 +117,7 @@ def open_writer(path: Path, patience: float = 30.0) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open ``path`` read-only. Raises as `open_writer`, and `StoreError` when there is no such file."""
+    """Open ``path`` read-only. Raises `StoreError` when there is none, or it is of another version."""
     if not path.is_file():
         raise StoreError(f"{path} is no file. Start `yeji run` first, or correct the path (--data).")
     db = sqlite3.connect(

@@ -24,7 +24,7 @@ class JsonLinesSource(Source):
     is plain (docs/mapping.md).
 
     ``name`` stands as the topic of what is rejected, its line number as the offset of a line that is too
-    long. The messages have no offset: a stream begins anew with each process.
+    long. The messages have no offset: a stream begins again with each process.
     """
 
     def __init__(

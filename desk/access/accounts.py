@@ -42,7 +42,7 @@ class Key:
 
 
 class Accounts:
-    """Who may sign in. ``clock`` gives ms UTC; ``record`` takes what happens, for the journal.
+    """Who may sign in. ``clock`` returns ms UTC; ``record`` takes what happens, for the journal.
 
     ``by`` is who does it: an administrator, or the account's owner.
     """

@@ -43,7 +43,7 @@ class Passkey:
 
 
 class Passkeys:
-    """Passkeys of accounts, for the desk at address ``url``. ``clock`` gives ms UTC."""
+    """Passkeys of accounts, for the desk at address ``url``. ``clock`` returns ms UTC."""
 
     def __init__(self, store: AccessStore, accounts: Accounts, url: str, clock: Callable[[], int]) -> None:
         self.store, self.accounts, self.clock = store, accounts, clock
@@ -88,7 +88,7 @@ class Passkeys:
         return options_to_json(options), self._question("register", options.challenge, account)
 
     def register(self, account: Account, token: str, answer: str, name: str) -> list[str]:
-        """Keep the key that the browser made. Gives new recovery codes with the first second factor.
+        """Keep the key that the browser made. Returns new recovery codes with the first second factor.
 
         Raises `AccessError`.
         """

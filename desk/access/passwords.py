@@ -13,7 +13,7 @@ from zxcvbn import zxcvbn
 LEAST = 10
 #: More would let a stranger keep the processor busy.
 MOST = 200
-#: So many guesses of what people choose find a common password (NIST SP 800-63B, 3.1.1.2).
+#: This many guesses of what people choose find a common password (NIST SP 800-63B, 3.1.1.2).
 GUESSES = 10**8
 #: zxcvbn looks at the beginning; what is that long is judged by it.
 _LOOKED_AT = 64

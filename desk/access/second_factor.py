@@ -35,7 +35,7 @@ class Factors:
 
 
 class SecondFactors:
-    """TOTP (RFC 6238) and recovery codes of accounts. ``clock`` gives ms UTC."""
+    """TOTP (RFC 6238) and recovery codes of accounts. ``clock`` returns ms UTC."""
 
     def __init__(self, store: AccessStore, clock: Callable[[], int]) -> None:
         self.store, self.clock = store, clock
@@ -62,7 +62,7 @@ class SecondFactors:
         return secret, pyotp.TOTP(secret).provisioning_uri(name=account.name, issuer_name="Yeji")
 
     def confirm_totp(self, account: Account, code: str) -> list[str]:
-        """The app works: it counts from now on. Gives the recovery codes. Raises `AccessError`."""
+        """The app works: it counts from now on. Returns the recovery codes. Raises `AccessError`."""
         if not self._check(account, code, confirmed=False):
             raise AccessError("second.wrong")
         with self.store.writing() as db:

@@ -114,7 +114,7 @@ class Sessions:
             self.accounts.tell(Action.SIGN_OUT, session.account)
 
     def end_of(self, account: Account, *, id: str = "", but: str = "", by: str = "") -> int:
-        """End the session ``id`` of ``account``, or (no id) all of them ``but`` one; gives how many."""
+        """End the session ``id`` of ``account``, or (no id) all of them ``but`` one; returns how many."""
         with self.store.writing() as db:
             ended = [one.id for one in self.all(account) if (one.id == id if id else True) and one.id != but]
             db.executemany("DELETE FROM sessions WHERE token=?", [(bytes.fromhex(one),) for one in ended])

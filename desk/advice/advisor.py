@@ -26,7 +26,7 @@ from pipeline.wire.units import shown_unit
 SURE, PROBABLE = 0.6, 0.4
 #: Causes that ask for the same checks as another.
 SILENT = {"silence": "gap", "silent": "gap"}
-#: So many checks are shown before the rest.
+#: This many checks are shown before the rest.
 FIRST = 3
 
 
@@ -75,7 +75,7 @@ class Advice:
 
 
 class Advisor:
-    """Gives advice. ``catalogues`` gives those that hold for a machine, as its plant has changed them."""
+    """Advises. ``catalogues`` returns those that hold for a machine, as its plant has changed them."""
 
     def __init__(
         self, settings: PipelineSettings, catalogues: Callable[[str], Mapping[str, Catalogue]]

@@ -19,7 +19,7 @@ from pipeline.records import AlarmEvent, VerdictKind
 from pipeline.spreading.examples import Example, decode_examples, encode_examples, features
 
 KIND = "modes"
-#: So many versions are kept; older ones are forgotten.
+#: This many versions are kept; older ones are forgotten.
 KEPT = 50
 
 
@@ -127,7 +127,7 @@ class ModeBook:
     def adopt(
         self, tenant: str, machine_class: str, examples: Sequence[Example], *, by: str, note: str
     ) -> int:
-        """Begin with what was learned elsewhere; own verdicts come on top. Gives the new version."""
+        """Begin with what was learned elsewhere; own verdicts come on top. Returns the new version."""
         key = f"{tenant}/{machine_class}"
         with self.desk.store.writing() as t:
             merged = _merged(_latest(t, key), examples)
@@ -137,7 +137,7 @@ class ModeBook:
         return version
 
     def _heard(self, entries: list[Entry]) -> None:
-        """A fault was confirmed, or a verdict on one was changed: learn anew."""
+        """Learn again after a fault is confirmed, or a verdict on one is changed, in ``entries``."""
         keys: dict[str, str] = {}
         for entry in entries:
             if entry.verdict is not None and entry.verdict.alarm is not None:

@@ -27,7 +27,7 @@ class UnsureError(ChannelError):
 
 
 class DeferredError(ChannelError):
-    """The other side does not take this letter for now; others it may take at once."""
+    """The other side does not take this notification for now; others it may take at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Sent:
 class Channel(ABC):
     """One way out. Used from one thread at a time."""
 
-    #: Sending the same letter again does no harm: the other side knows it by its id.
+    #: Sending the same notification again does no harm: the other side knows it by its id.
     repeatable: ClassVar[bool]
     #: Whether it also wants to know when an alarm is over: systems do, people look at the desk.
     wants_end: ClassVar[bool]

@@ -1,4 +1,4 @@
-"""The post office: takes letters out of the outbox and sends them, each once, or known to be unsent."""
+"""The dispatcher: takes notifications out of the outbox and sends them, each once, or known to be unsent."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from pipeline.cause import Cause, because
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, alarm_id
 
 log = structlog.get_logger(__name__)
-#: An urgent letter that may have gone out or not is sent again so often at most.
+#: An urgent notification that may have gone out or not is sent again so often at most.
 _MOST_AGAIN = 3
 
 
 class Dispatcher:
-    """Delivers one desk's letters by its channels.
+    """Delivers one desk's notifications by its channels.
 
-    A letter is marked as being sent before it is, and as sent after. If the desk is cut off in between,
-    `recover` sends it again where the receiver knows letters by their id, and gives it up as unsent, saying
-    why, where it might arrive twice. Only an urgent alarm's is sent again even there, for twice is better
-    than never; it keeps its Message-ID. A channel that fails is left alone for a while that doubles; after
-    ``notify.dead`` failures in a row it raises an alarm of its own. One address that does not take a letter
-    for now gets it later, by itself, and holds up nobody.
+    A notification is marked as being sent before it is, and as sent after. If the desk is cut off in between,
+    `recover` sends it again where the receiver knows notifications by their id, and gives it up as unsent,
+    saying why, where it might arrive twice. Only an urgent alarm's is sent again even there, for twice is
+    better than never; it keeps its Message-ID. A channel that fails is left alone for a while that doubles;
+    after ``notify.dead`` failures in a row it raises an alarm of its own. One address that takes nothing for
+    now gets it later, by itself, and holds up nobody.
     """
 
     def __init__(self, desk: Desk, channels: Mapping[str, Channel]) -> None:
@@ -49,7 +49,7 @@ class Dispatcher:
         self.settings = desk.settings.notify
 
     def recover(self) -> int:
-        """Settle what was being sent when the last desk was cut off; gives how many. Call at the start."""
+        """Settle what was being sent when the last desk was cut off; returns how many. Call at the start."""
         found = 0
         for channel in self.channels.values():
             with self.desk.store.writing() as t:
@@ -62,7 +62,7 @@ class Dispatcher:
         return found
 
     def deliver(self, name: str) -> int:
-        """Send what waits for channel ``name``, until nothing does or it fails; gives how many."""
+        """Send what waits for channel ``name``, until nothing does or it fails; returns how many."""
         channel, settled = self.channels[name], 0
         while (notification := self._claim(channel)) is not None:
             now = self.desk.clock()

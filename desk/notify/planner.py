@@ -28,7 +28,7 @@ class Planner:
         self.zone = ZoneInfo(desk.settings.desk.timezone)
 
     def run(self) -> int:
-        """Write the letters that are due now, in one transaction; gives how many. Again changes nothing."""
+        """Write the notifications that are due; returns how many. Again changes nothing."""
         if not self.desk.settings.notify.crews:
             return 0
         now = self.desk.clock()
@@ -69,7 +69,7 @@ class Planner:
         for channel in self.desk.settings.notify.crews[one.crew].channels:
             over = channel not in self.wants_end
             own = all(point.machine == f"{OWN}/notify/channel/{channel}" for point in one.points)
-            # A dead channel does not carry the news of its own death.
+            # A channel does not report its own failure: a dead one does not carry the news of its death.
             self._put(t, writer, one, channel, now, standing, "folded" if own else state, over=over or own)
         return 1
 

@@ -1,4 +1,4 @@
-"""E-mail over SMTP, step by step, so that it is known at which step a letter stayed behind."""
+"""E-mail over SMTP, step by step, so that it is known at which step a notification stayed behind."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from pipeline.cause import Cause
 
 
 class EmailChannel(Channel):
-    """Sends each letter to all addresses of a channel in one SMTP transaction.
+    """Sends each notification to all addresses of a channel in one SMTP transaction.
 
-    The Message-ID is the letter's id. What some addresses refuse, for now or for good, goes to the others at
-    once; those that refuse it for now are named in `Sent.later`, and get a letter of their own.
+    The Message-ID is the notification's id. What some addresses refuse, for now or for good, goes to the
+    others at once; those that refuse it for now are named in `Sent.later`, and get one of their own.
     """
 
     repeatable = False

@@ -1,4 +1,4 @@
-"""Letters to systems: a signed webhook in Alertmanager's format, and Alertmanager itself."""
+"""Notifications to systems: a signed webhook in Alertmanager's format, and Alertmanager itself."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from desk.rules.routing import Kind
 from desk.settings.alarms import ChannelSettings
 from pipeline.machine import LEVELS
 
-#: Answers that say "this letter, never": its form or size. All others somebody may mend.
+#: Answers that say "this notification, never": its form or size. All others somebody may mend.
 _NEVER = (400, 413, 415, 422)
 _encode = msgspec.json.Encoder().encode
 
 
 class HttpChannel(Channel):
-    """Posts JSON. The receiver knows a letter by its id, so that a second try does no harm."""
+    """Posts JSON. The receiver knows a notification by its id, so that a second try does no harm."""
 
     repeatable = True
     wants_end = True
@@ -74,13 +74,13 @@ class AlertmanagerChannel(HttpChannel):
     """Prometheus Alertmanager's own API (v2): it knows an alert by its labels."""
 
     def send(self, notification: Notification, now: int) -> Sent:
-        """Post the letter's alarms; those that last hold for a week unless they end before."""
+        """Post the notification's alarms; those that last hold for a week unless they end before."""
         alerts = [alertmanager_alert(one, until=now + 7 * 86_400_000) for one in notification.alerts]
         return self._post(f"{self.url.rstrip('/')}/api/v2/alerts", _encode(alerts), {})
 
 
 def webhook_body(notification: Notification) -> dict[str, Any]:
-    """Alertmanager's webhook payload, version 4, with the letter's own text beside it."""
+    """Alertmanager's webhook payload, version 4, with the notification's own text beside it."""
     ended = notification.kind is Kind.ENDED
     alerts = [
         {

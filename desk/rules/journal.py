@@ -197,7 +197,7 @@ def verify(
     """Check the whole chain of (seq, body, hash); give the number of entries and the last hash.
 
     ``expected_heads`` are hashes noted earlier outside of the store: each must still stand in the chain,
-    or the journal was cut short or written anew. Raises `JournalError`.
+    or the journal was cut short or written again. Raises `JournalError`.
     """
     previous, count = GENESIS, 0
     missing = set(expected_heads) - {GENESIS}

@@ -74,7 +74,7 @@ def kpis(
 ) -> Kpis:
     """Measure the ``entries`` (in order) of ``start`` .. ``end`` (event time); others are ignored.
 
-    ``priorities`` gives the priority of points whose raise lies before the period. ``stale`` is counted by
+    ``priorities`` returns the priority of points whose raise lies before the period. ``stale`` is counted by
     the caller, who knows what stands.
     """
     announced: list[tuple[int, str, str]] = []

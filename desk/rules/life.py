@@ -2,7 +2,7 @@
 
 A point is one thing that can alarm on one machine. Its life has regions that move on their own, as in
 OPC UA Part 9: what is announced, latching, shelving, suppression by design, and service. Each table below
-gives, for every state of its region and every event that the region listens to, the next state or the
+returns, for every state of its region and every event that the region listens to, the next state or the
 reason why the event is refused.
 """
 
@@ -182,7 +182,7 @@ MUTED: dict[tuple[Announced, Event], Announced | Refusal] = {
     (_A.UNACKNOWLEDGED, _E.CLOSE): _A.UNACKNOWLEDGED,
 }
 
-#: what muting makes of what was announced; when the last mute ends, what is left is announced anew
+#: announced → announced, when the point is muted; what remains is announced when the last mute ends
 MUTING: dict[Announced, Announced] = {
     _A.NORMAL: _A.NORMAL,
     _A.UNACKNOWLEDGED: _A.UNACKNOWLEDGED,

@@ -11,7 +11,7 @@ from pipeline.records import ID_NAMESPACE
 
 
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One alarm of a letter, for systems that read it. Times in ms UTC."""
+    """One alarm of a notification, for systems that read it. Times in ms UTC."""
 
     id: str
     point: str
@@ -35,7 +35,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.
     ``to`` are the addresses that are still to have it, () = all of the channel's; ``copy_of`` is the id of
-    the letter that the others had.
+    the notification that the others had.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     copy_of: str = ""
 
     def only_to(self, address: str) -> Notification:
-        """The same letter for one address that did not take it."""
+        """The same notification for one address that did not take it."""
         first = self.copy_of or self.id
         id = str(uuid.uuid5(ID_NAMESPACE, f"copy\n{first}\n{address}"))
         return msgspec.structs.replace(self, id=id, to=(address,), copy_of=first)

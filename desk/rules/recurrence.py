@@ -9,7 +9,7 @@ import msgspec
 from pipeline.priority import Priority, priority_of
 from pipeline.records import AlarmEvent, AlarmKind
 
-#: So many episodes of a point are kept, and none older than a week before the last (ms, event time).
+#: This many episodes of a point are kept, and none older than a week before the last (ms, event time).
 KEPT = 20
 WITHIN = 7 * 86_400_000
 #: Raises less than this after one another (ms) are one episode: what chatters does not thereby come often.

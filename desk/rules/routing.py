@@ -1,6 +1,6 @@
 """Who is to be told what, now: routes, shifts, quiet hours, escalation, reminders, floods and budgets.
 
-`plan` is a function of what stands on the desk, what was told already, and the time. Every letter's id
+`plan` is a function of what stands on the desk, what was told already, and the time. Every notification's id
 follows from its occasion, so planning again, after a crash too, never makes a second one.
 """
 
@@ -55,7 +55,7 @@ class Trigger:
     step: str = ""  # which reminder, which escalation, which ten minutes of a flood
 
     def id(self, channel: str) -> str:
-        """The id of the letter by ``channel``: the same occasion always has the same."""
+        """The id of the notification by ``channel``: the same occasion always has the same."""
         first = self.points[0]
         about = "" if self.kind in BUNDLES else f"{first.id}\n{first.announced}"
         return str(
@@ -96,8 +96,8 @@ def plan(
 ) -> Plan:
     """What is to be told at ``now``.
 
-    ``standing`` are the points on the desk; ``done`` says whether a letter with that id exists already;
-    ``told`` gives each crew's last hour; more than ``flood`` alarms in ten minutes are a flood.
+    ``standing`` are the points on the desk; ``done`` says whether a notification with that id exists already;
+    ``told`` returns each crew's last hour; more than ``flood`` alarms in ten minutes are a flood.
     """
     made = Plan()
     wanted: dict[str, list[Trigger]] = {}

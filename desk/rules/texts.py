@@ -23,9 +23,9 @@ from pipeline.records import Contribution, Verdict
 from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
 
-#: So many sensors are named; the rest weighs little.
+#: This many sensors are named; the rest weighs little.
 MOST_SENSORS = 5
-#: So many alarms of a bundle are given to systems, the most urgent first; the rest is counted.
+#: This many alarms of a bundle are given to systems, the most urgent first; the rest is counted.
 MOST_ALERTS = 200
 
 
@@ -43,7 +43,7 @@ class Writer:
     advise: Callable[[AlarmView, int, str], Advice | None] = field(default=lambda *_: None)
 
     def write(self, trigger: Trigger, alarms: list[AlarmView], channel: str, now: int) -> Notification:
-        """The letter for ``occasion`` by ``channel``; ``alarms`` are its points as they are shown."""
+        """The notification for ``occasion`` by ``channel``; ``alarms`` are its points as they are shown."""
         crew = self.settings.notify.crews[trigger.crew]
         base = self.settings.desk.url
         single = trigger.kind not in BUNDLES

@@ -71,7 +71,7 @@ class AlertReader:
         self._assigned = partitions
 
     def read(self, timeout: float = 1.0) -> int:
-        """Take in what there is, waiting ``timeout`` seconds for the first; gives the number of messages."""
+        """Take in what there is, waiting ``timeout`` seconds for the first; returns how many messages."""
         if time.monotonic() >= self._look_again:
             self._assign()
         if not self._assigned:

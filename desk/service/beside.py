@@ -15,7 +15,7 @@ from desk.service.desk import Desk
 from pipeline.records import AlarmEvent, Results, Verdict
 
 log = structlog.get_logger(__name__)
-#: So many of the store's latest alarms are given to the desk when a run begins.
+#: This many of the store's latest alarms are given to the desk when a run begins.
 _LATEST = 10_000
 _DAY = 86_400_000
 

@@ -61,7 +61,7 @@ class Desk:
 
     Methods that a person calls take a `Scope` first and raise `NotFoundError` for what lies outside of it,
     and `desk.rules.desk.RefusedError` for acts that have no place in the alarm's state; both say what
-    to tell the person. ``alarm`` is an `AlarmEvent.id`. Times are ms UTC; ``clock`` gives the desk's own.
+    to tell the person. ``alarm`` is an `AlarmEvent.id`. Times are ms UTC; ``clock`` returns the desk's own.
     """
 
     def __init__(self, path: Path, settings: SettingsWithDesk, clock: Callable[[], int] = now_ms) -> None:
@@ -92,7 +92,7 @@ class Desk:
     def take_in(
         self, events: Iterable[AlarmEvent], offsets: Mapping[tuple[str, int], int] | None = None
     ) -> list[Entry]:
-        """Take in alarm events, any of which may have come before; gives the new journal entries.
+        """Take in alarm events, any of which may have come before; returns the new journal entries.
 
         ``offsets``, (topic, partition) → last offset of these events, are kept in the same transaction.
         """

@@ -68,7 +68,7 @@ class KafkaOutlet:
 
 
 def pass_on(desk: Desk, outlet: VerdictOutlet) -> int:
-    """Send the verdicts that have not gone out, the oldest first; gives how many went.
+    """Send the verdicts that have not gone out, the oldest first; returns how many went.
 
     At least once: a verdict is known by its id, and taking it twice changes nothing.
     """

@@ -60,7 +60,7 @@ class Measurer:
     sink: InfluxSink
 
     def __call__(self) -> None:
-        """Measure and write. Raises `SinkUnavailableError`; the next call measures anew."""
+        """Measure and write. Raises `SinkUnavailableError`; the next call measures again."""
         # The full minute: two desks' or two calls' points of one minute are one.
         end = self.desk.clock() // 60_000 * 60_000
         lines: list[bytes] = []

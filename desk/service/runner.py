@@ -22,7 +22,7 @@ from desk.service.feedback import VerdictOutlet, pass_on
 from desk.store.outbox import prune
 
 log = structlog.get_logger(__name__)
-#: Letters are kept for so long after they were settled (ms).
+#: Notifications are kept for so long after they were settled (ms).
 _KEEP_LETTERS = 30 * 86_400_000
 
 
@@ -62,7 +62,7 @@ class DeskRunner:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begin. Letters that a desk was cut off with are settled first."""
+        """Begin. Notifications that a desk was cut off with are settled first."""
         self.dispatcher.recover()
         self._begin("desk", self._work, 1.0)
         for name in self.channels:

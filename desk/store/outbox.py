@@ -1,4 +1,4 @@
-"""The outbox: letters that are to be sent, are being sent, were sent, or are known not to have been."""
+"""The outbox: notifications that are to be sent, are being sent, were sent, or are known not to have been."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _read_cause = msgspec.json.Decoder(Cause).decode
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A letter and what became of it: waiting, sending, sent, unsent or folded (into a summary)."""
+    """A notification and what became of it: waiting, sending, sent, unsent or folded (into a summary)."""
 
     notification: Notification
     state: str
@@ -53,7 +53,7 @@ def _cause_text(cause: Cause | None) -> str:
 
 
 def is_done(t: Transaction, id: str) -> bool:
-    """Whether a letter with this id was made."""
+    """Whether a notification with this id was made."""
     return t.db.execute("SELECT 1 FROM outbox WHERE id = ?", (id,)).fetchone() is not None
 
 
@@ -77,7 +77,7 @@ def told(t: Transaction, crew: str, now: int) -> NotificationHistory:
 
 
 def put(t: Transaction, notification: Notification, trigger: Trigger, *, state: str, over: bool) -> None:
-    """Write a letter into the outbox, unless it is there."""
+    """Write a notification into the outbox, unless it is there."""
     first: Point | None = None if trigger.kind in BUNDLES else trigger.points[0]
     t.db.execute(
         "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
@@ -114,7 +114,7 @@ def mark_over(t: Transaction, point: str, announced: int, channel: str) -> None:
 
 
 def put_copy(t: Transaction, original: str, copy: Notification, next: int) -> None:
-    """Write a letter for one address that did not take ``original``, to be tried at ``next``."""
+    """Write a notification for one address that did not take ``original``, to be tried at ``next``."""
     t.db.execute(
         "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
         "point, announced, over, detail, body, next) SELECT ?, channel, crew, kind, 'waiting', made, 1, "
@@ -124,7 +124,7 @@ def put_copy(t: Transaction, original: str, copy: Notification, next: int) -> No
 
 
 def next_waiting(t: Transaction, channel: str, now: int) -> tuple[Notification, int] | None:
-    """The letter that has waited longest of those to be tried by ``now``, and how often it was tried."""
+    """The notification that has waited longest of those to be tried by ``now``, and how often it was."""
     row = t.db.execute(
         "SELECT body, attempts FROM outbox WHERE channel = ? AND state = 'waiting' AND next <= ? "
         "ORDER BY made, id LIMIT 1",
@@ -134,7 +134,7 @@ def next_waiting(t: Transaction, channel: str, now: int) -> tuple[Notification, 
 
 
 def put_off(t: Transaction, notification: str, *, next: int, cause: Cause, unsure: bool = False) -> None:
-    """Let a letter wait until ``next``; ``unsure`` when it may have gone out."""
+    """Let a notification wait until ``next``; ``unsure`` when it may have gone out."""
     t.db.execute(
         "UPDATE outbox SET state = 'waiting', next = ?, cause = ?, unsure = unsure + ? WHERE id = ?",
         (next, _cause_text(cause), unsure, notification),
@@ -142,13 +142,13 @@ def put_off(t: Transaction, notification: str, *, next: int, cause: Cause, unsur
 
 
 def tries(t: Transaction, notification: str) -> tuple[int, int]:
-    """How often a letter was tried, and after how many of these it may have gone out."""
+    """How often a notification was tried, and after how many of these it may have gone out."""
     row = t.db.execute("SELECT attempts, unsure FROM outbox WHERE id = ?", (notification,)).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def interrupted(t: Transaction, channel: str) -> list[Notification]:
-    """Letters that were being sent when a desk was cut off."""
+    """Notifications that were being sent when a desk was cut off."""
     query = "SELECT body FROM outbox WHERE channel = ? AND state = 'sending'"
     return [_notification(body) for (body,) in t.db.execute(query, (channel,))]
 
@@ -156,7 +156,7 @@ def interrupted(t: Transaction, channel: str) -> list[Notification]:
 def mark(
     t: Transaction, notification: str, state: str, *, at: int | None = None, cause: Cause | None = None
 ) -> None:
-    """Move a letter on; ``at`` when this settles it. Going to "sending" counts as a try."""
+    """Move a notification on; ``at`` when this settles it. Going to "sending" counts as a try."""
     t.db.execute(
         "UPDATE outbox SET state = ?, settled = ?, cause = ?, detail = '', attempts = attempts + ? "
         "WHERE id = ?",
@@ -187,7 +187,7 @@ def keep_channel(t: Transaction, channel: str, state: ChannelState) -> None:
 def posted(
     t: Transaction, scope: Scope, *, point: str | None = None, states: Iterable[str] = (), limit: int = 200
 ) -> list[Posted]:
-    """Letters about machines within ``scope``, the newest first. Only `EVERYTHING` sees bundles."""
+    """Notifications about machines within ``scope``, the newest first. Only `EVERYTHING` sees bundles."""
     where, values = scope.sql("machine")
     conditions, parameters = [where], [*values]
     if point is not None:
@@ -209,9 +209,9 @@ def posted(
 
 
 def prune(t: Transaction, before: int) -> int:
-    """Remove letters that were settled before ``before``; the journal keeps that they were told.
+    """Remove notifications that were settled before ``before``; the journal keeps that they were told.
 
-    Those of alarms that still stand stay: they are how it is known that these were told. Gives how many.
+    Those of alarms that still stand stay: they are how it is known that these were told. Returns how many.
     """
     return t.db.execute(
         "DELETE FROM outbox WHERE settled < ? AND state IN ('sent', 'unsent', 'folded') AND over = 1 "
@@ -221,5 +221,5 @@ def prune(t: Transaction, before: int) -> int:
 
 
 def counts(t: Transaction) -> dict[str, int]:
-    """How many letters are in each state."""
+    """How many notifications are in each state."""
     return dict(t.db.execute("SELECT state, count(*) FROM outbox GROUP BY state"))

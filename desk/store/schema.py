@@ -188,7 +188,7 @@ _STEPS: tuple[str, ...] = (
     """,
 )
 
-#: The version whose projections have other columns than those before: such a file's are made anew.
+#: The version whose projections have other columns than those before: such a file's are made again.
 PROJECTED = 5
 
 #: The desk's store. A long log is cut back once it is written.

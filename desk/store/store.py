@@ -92,7 +92,7 @@ class DeskStore:
                 self._reader.execute("COMMIT")
 
     def rebuild(self) -> int:
-        """Make everything that follows from the journal anew; gives the number of entries."""
+        """Make everything that follows from the journal again; returns the number of entries."""
         with self.writing() as t:
             for table in PROJECTIONS:
                 t.db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names

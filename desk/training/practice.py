@@ -21,7 +21,7 @@ from desk.training.lesson import Lesson, lessons
 from desk.training.progress import Attempt, Progress
 from desk.training.scenario import alarm_of, events_of
 
-#: So many practice desks are kept open.
+#: This many practice desks are kept open.
 _OPEN = 16
 _MINUTE = 60_000
 

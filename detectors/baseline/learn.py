@@ -14,7 +14,7 @@ from detectors.compiled import compiled
 _GROWTH = 1.41421356
 #: What is left of a raised threshold when a baseline has grown by √2.
 _FORGIVEN = 0.7
-#: So many readings that a crew calls healthy are a baseline of their own.
+#: This many readings that a crew calls healthy are a baseline of their own.
 _MANY = 32
 
 

@@ -44,7 +44,7 @@ def run(
     """Score and learn ``x`` (machines, n, width), learning after every ``block`` readings of a machine.
 
     ``cuts`` chooses how many readings each machine has in each call of `score`, never across a block; None
-    = whole blocks. Gives raw (machines, n), contributions, expected and deviation (machines, n, width).
+    = whole blocks. Returns raw (machines, n), contributions, expected and deviation (machines, n, width).
     """
     machines, n, _ = x.shape
     raw = np.full((machines, n), np.nan)

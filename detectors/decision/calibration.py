@@ -22,7 +22,7 @@ from detectors.compiled import compiled
 _SHARES = np.array([0.25, 0.5, 0.7, 0.8, 0.85, 0.9])
 _KNOTS = -np.log1p(-_SHARES)
 _LARGEST_SCORE = 1 - 1e-15
-#: Readings after which a machine's quantiles and tail are worked out anew.
+#: Readings after which a machine's quantiles and tail are worked out again.
 _STRETCH = 16
 _REACH = 8.0
 
@@ -78,7 +78,7 @@ class FleetCalibrator(FleetState):
     def learn(self, batch: Batch, raw: Floats) -> None:
         """Take in raw scores (n,) of healthy readings that the detector has not learned yet.
 
-        None counts as farther out than ``_REACH`` times the tail's scale: one wild reading stretches nothing.
+        Scores are clipped at ``_REACH`` scales of the tail, so that one outlier cannot stretch it.
         """
         _learn(self._of, batch.rows, batch.starts, batch.counts, raw, self.thin, self.least, self.shape)
 

@@ -1,4 +1,4 @@
-"""A machine's first time: what it does then is learned, and nobody is woken."""
+"""Commissioning of a machine: it is learned, and scores stay under the alarm threshold."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class FleetPageHinkley(KernelTable[_Sums]):
     """Watches values that should have the mean ``usual``, and tells when they have come to lie higher.
 
     Deviations over ``slack`` add up; when they reach ``limit`` above their lowest sum, that is a drift, and
-    the test begins anew.
+    the test begins again.
 
     >>> test = FleetPageHinkley(usual=1.0, slack=0.25, limit=5.0)
     >>> test.resize(1); test.reset(0, seed=0)

@@ -22,7 +22,7 @@ from detectors.scaling import FleetMinMaxScaler
 
 
 class FleetHalfSpaceTrees(FleetDetector):
-    """``MinMaxScaler | HalfSpaceTrees``: isolation by how few readings share a reading's corner of the space.
+    """``MinMaxScaler | HalfSpaceTrees``: a score from the mass of the leaves that a reading falls in.
 
     ``window_size``: readings that a window's masses count. River's default is 250; here 128, so that the
     first half of a class's warm-up fills one. Until a machine's first window is full its score is NaN.

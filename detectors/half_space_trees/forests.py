@@ -30,7 +30,7 @@ _Key = tuple[int, tuple[int, ...]] | tuple[bytes, bytes]  # seed and columns, or
 def draw_tree(rng: random.Random, columns: Sequence[int], height: int) -> tuple[list[int], list[float]]:
     """One tree as `river.tree.padded.make_padded_tree` draws it, from the same random numbers.
 
-    Gives each inner node's sensor column and threshold; place 0 is not used.
+    Returns each inner node's sensor column and threshold; place 0 is not used.
     """
     feature, threshold = [0] * 2**height, [0.0] * 2**height
     limits = dict.fromkeys(columns, (0.0, 1.0))

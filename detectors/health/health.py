@@ -34,7 +34,7 @@ class FleetHealth(FleetState):
     def update(self, batch: Batch, score: Floats, state: NDArray[np.uint8], wear: Floats) -> Floats:
         """Health (n,) after each reading.
 
-        ``score`` (n,), NaN = not known; ``state`` (n,); ``wear`` (n,) as `FleetWear.update` gives it.
+        ``score`` (n,), NaN = not known; ``state`` (n,); ``wear`` (n,) as `FleetWear.update` returns it.
         """
         health = np.empty(len(batch))
         _update(self.surprise, batch.rows, batch.starts, batch.counts, score, wear, self.weight, health)

@@ -61,7 +61,7 @@ class _Trends(NamedTuple):
     one2: Annotated[Floats, Column(_LINES)]
     t2: Annotated[Floats, Column(_LINES)]
     tt2: Annotated[Floats, Column(_LINES)]
-    # errors of foretelling: squares, products of neighbours, weight, the last one
+    # errors of prediction: squares, products of neighbours, weight, the last one
     square: Annotated[Floats, Column((2,))]
     product: Annotated[Floats, Column((2,))]
     weight: Annotated[Floats, Column()]
@@ -74,7 +74,7 @@ class FleetPrognosis(KernelTable[_Trends]):
     The mean health over each ``every`` readings goes into lines fitted with different memories. The
     longest memory speaks whose level and slope agree with all shorter ones (Lepski 1991): a steady trend
     is measured over its whole length, one that bends over its latest part. The noise, and how much it
-    resembles itself from value to value, is taken from the errors of foretelling the next value.
+    resembles itself from value to value, is taken from the errors of predicting the next value.
 
     There are two such sets. Of health itself: wear that goes on evenly. Of the logarithm of damage: wear
     that grows in proportion to itself, as cracks and spalls do. Most real wear is between them. So the
@@ -208,7 +208,7 @@ def _shift(one: Floats, t: Floats, tt: Floats, j: int, keep: float, u: float) ->
 
 @compiled
 def _judge(of: _Trends, row: int, ahead: float, health: float) -> None:
-    """How far off the lines of the judging memory were in foretelling ``health``."""
+    """Errors of the lines of the judging memory in predicting ``health``."""
     known = of.values[row] >= 3
     level_var, cross, slope_var = _doubt(of, row, _JUDGE)
     doubt = level_var + 2.0 * ahead * cross + ahead * ahead * slope_var

@@ -61,7 +61,7 @@ class _Wear(NamedTuple):
 
 
 class FleetWear(KernelTable[_Wear]):
-    """Slow reference of machines with ``width`` sensors; `update` gives each one's distance from it."""
+    """Slow reference of machines with ``width`` sensors; `update` returns each one's distance from it."""
 
     def __init__(self, width: int) -> None:
         super().__init__(_Wear, width=width)

@@ -39,7 +39,7 @@ class FleetMspc(FleetDetector):
       independence as long as little is known, of full rank by its floor σ² (probabilistic PCA, Tipping &
       Bishop 1999). ``C^(−½) z`` squared splits raw into the sensors' parts (Garthwaite & Koch 2016).
 
-    Bounded: an error counts in learning with at most ``bound`` times its usual size. A missing value gives
+    Bounded: an error counts in learning with at most ``bound`` times its usual size. A missing value returns
     no evidence; a sensor that was constant as long as it was learned has no scale, and gives none either.
     """
 

@@ -59,7 +59,7 @@ def learn_times(of: Sensors, rows: Ints, counts: Ints, time: Ints) -> None:
 def silent(of: Sensors, rows: Ints, now: int) -> Ints:
     """(m,) for how many ms nothing came of each row that is silent at ``now``; 0 = it is not.
 
-    Silent is who let pass twenty of its usual time steps, three of its longest, and a minute.
+    A machine is silent after 20 of its usual intervals, 3 of its longest ones, and one minute.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = of.pace_weight[rows] / of.pace[rows]

@@ -21,7 +21,7 @@ class SensorDrift(KernelTable[Model]):
     """Learns how sensors go together, and finds the one that no longer does.
 
     With C the correlations of healthy readings z (standardised, shrunk a little) and u = C⁻¹z, sensor j is
-    u_j / √(C⁻¹)_jj standard deviations off what the others foretell, and takes that squared out of
+    u_j / √(C⁻¹)_jj standard deviations off what the others predict, and takes that squared out of
     zᵀC⁻¹z when it is replaced (reconstruction: Dunia & Qin 1998). On slow means, it drifts when it is off
     by ``1.5``, and by twice what it ever was off in health, and this accounts for most of the joint
     deviation: then the others agree. A deviation that came at a jump is not drift, but perhaps a fault of

@@ -11,11 +11,11 @@ from detectors.batch import Bools, Floats, Ints
 from detectors.compiled import compiled
 from detectors.table import Column
 
-#: The model is worked out anew after so many learned readings, and older ones are forgotten beyond.
+#: The model is worked out again after so many learned readings, and older ones are forgotten beyond.
 _REFRESH, _MEMORY = 64, 32768.0
 _LEAST = 200.0  # readings before there is a model
 _RIDGE = 1e-3
-#: Only a sensor that its neighbours foretell so well can be said to drift (explained share of variance).
+#: Only a sensor that its neighbours predict so well can be said to drift (explained share of variance).
 REDUNDANT = 0.97
 SLOW = 1.0 / 128.0
 _FADE = 1.0 - 1.0 / 2048.0  # of the usual, a stretch
@@ -54,7 +54,7 @@ def standard(value: float, mean: float, scale: float) -> float:
 
 @compiled
 def off_the_others(precision: Floats, z: Floats, off: Floats) -> float:
-    """Fill ``off`` (k,), how far each is off what the others foretell; give the joint deviation zᵀC⁻¹z."""
+    """Fill ``off`` (k,), how far each is off what the others predict; give the joint deviation zᵀC⁻¹z."""
     total = 0.0
     for j in range(len(z)):
         u = 0.0
@@ -135,7 +135,7 @@ def _learn_usual(of: Model, row: int) -> None:
 
 @compiled
 def _refresh(of: Model, row: int) -> None:
-    """Work out the model anew."""
+    """Work out the model again."""
     number, sums, product = of.number, of.sum[row], of.product[row]
     if number[row] > _MEMORY:
         number[row] *= 0.5

@@ -32,7 +32,7 @@ class LifeEstimate:
 
 @dataclass
 class ConformalBands:
-    """How far off predictions were on unseen runs, by how long they said (Mondrian conformal prediction,
+    """Residuals on unseen runs, by the remaining life that was predicted (Mondrian conformal prediction,
     Vovk et al. 2005).
 
     A run's readings resemble each other, so runs are what is exchangeable: each run weighs the same in
@@ -86,7 +86,7 @@ class RemainingLife:
     Feed it with `learn_run`, one run to failure after the other: the history first, later those that
     crews' verdicts end. From the first `LEAST_RUNS` on it predicts. Each further run is predicted before
     it is learned, which widens or narrows the intervals, and is then learned online; when the runs have
-    grown by half, the directions of wear are found anew.
+    grown by half, the directions of wear are found again.
 
     ``cap``      remaining life at and beyond which machines are not told apart
     ``coverage`` share of intervals that shall hold the truth

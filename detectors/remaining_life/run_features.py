@@ -29,7 +29,7 @@ class Run:
 def means(x: Floats, span: float, total: Floats | None = None, seen: int = 0) -> tuple[Floats, Floats]:
     """Exponentially weighted means over ``span`` readings of the readings so far: exact from the first.
 
-    ``total`` (k,) and ``seen`` are where an earlier call left off. Gives the means (n, k) and the new total.
+    ``total`` (k,) and ``seen`` are where an earlier call left off. Returns means (n, k) and the new total.
 
     >>> first, total = means(np.array([[4.0], [4.0]]), 3.0)
     >>> then, _ = means(np.array([[10.0]]), 3.0, total, seen=2)

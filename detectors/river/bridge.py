@@ -56,7 +56,7 @@ def to_river(detector: FleetDetector, row: int, sensors: Sequence[str]) -> Any:
 
 
 def from_river(detector: FleetDetector, row: int, model: Any, sensors: Sequence[str]) -> None:
-    """Let ``row`` go on from a River model: what `to_river` gives, or the same pipeline made elsewhere.
+    """Let ``row`` go on from a River model: what `to_river` returns, or the same pipeline made elsewhere.
 
     ``sensors`` names the columns. ValueError when the fleet's parameters or sensors are not the model's;
     nothing is changed then.

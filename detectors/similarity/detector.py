@@ -75,7 +75,7 @@ class FleetSimilarity(FleetDetector):
         self._of.reset(row, seed)
 
     def dump(self, row: int) -> State:
-        """All of it."""
+        """The state of ``row``, as `load` takes it."""
         return self._of.dump(row)
 
     def load(self, row: int, state: State) -> None:

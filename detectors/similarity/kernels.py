@@ -130,7 +130,7 @@ def _usual(of: Memory, row: int, spread: Floats) -> Floats:
 def _expect(
     x: Floats, state: Floats, spread: Floats, axes: Floats, sharp: float, distance: Floats, out: Floats
 ) -> int:
-    """``out`` (k,): what the states say of a reading (k,), with load; gives the nearest state, -1 = none.
+    """``out`` (k,): what the states say of a reading (k,), with load; returns the nearest state, -1 = none.
 
     ``distance`` (states,) becomes the squared distances from the states.
     """

@@ -28,9 +28,9 @@ from detectors.base import State as Saved
 from detectors.batch import Batch, Bools, Floats
 from pipeline.records import State, Verdict, VerdictKind
 
-#: So many readings of one machine wait for a verdict at most.
+#: This many readings of one machine wait for a verdict at most.
 MOST = 256
-#: So many verdicts are remembered a machine: one that comes again is one of the latest.
+#: Ids of verdicts that are kept per machine, so that one that comes again is known.
 REMEMBERED = 64
 _SPANS = 16
 _ALARM = np.uint8(State.ALARM)

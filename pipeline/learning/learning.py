@@ -163,9 +163,9 @@ class GuardedLearning(FleetState):
 def _next_round(
     count: Ints, rows: Ints, starts: Ints, counts: Ints, block: int, taken: Ints, here: Ints, at: Ints
 ) -> int:
-    """Take each machine's readings up to the end of its block: ``here`` (m,) so many, ``at`` these places.
+    """Add readings to each machine's block up to its end: ``here`` (m,) counts, ``at`` their places.
 
-    ``taken`` (m,) says how many were taken before, and is moved on. Gives how many there are in all.
+    ``taken`` (m,) says how many were taken before, and is moved on. Returns how many there are in all.
     """
     n = 0
     for m in range(len(rows)):

@@ -43,7 +43,7 @@ def restored(
 ) -> tuple[Machine, str]:
     """The machine as `saved` left it, in a row of its class and layout's monitor.
 
-    When its model does not fit the settings any more (other detectors, another class), it learns anew, and
+    When its model does not fit the settings any more (other detectors, another class), it learns again, and
     the text says why; else that is empty. Raises `SnapshotError` for one with neither a model nor a warm-up.
     """
     machine_class = settings.class_of(snapshot.machine) or next(reversed(settings.classes))

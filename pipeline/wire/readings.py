@@ -20,7 +20,7 @@ from pipeline.wire.quality import Quality
 from pipeline.wire.times import EARLIEST, LATEST, epoch_ms, to_ms
 from pipeline.wire.waveform import WaveformError, waveform_sensors
 
-#: So many sensors of one message are named one by one; a message must not become many times its own size.
+#: This many sensors of one message are named one by one; a message must not become many times its own size.
 MAX_REJECTIONS = 16
 #: Longer names of machines are not looked at.
 _MAX_MACHINE = 5 * 63 + 4
@@ -89,7 +89,7 @@ def reject(
 
 
 def _shown(text: str, most: int) -> str:
-    r"""``text`` without what is no character or no printable one.
+    r"""``text`` with characters that cannot be printed escaped.
 
     >>> _shown("a\n\ud800\u00fc", 80)
     'a\\n\\ud800ü'
@@ -101,7 +101,7 @@ def _shown(text: str, most: int) -> str:
 def decode(message: Message, limits: Limits = Limits()) -> tuple[Frame | None, list[Rejection]]:
     """Read one message: a frame or a single reading.
 
-    Gives the frame (None when nothing can be used) and what was rejected. Never raises for bad input:
+    Returns the frame (None when nothing can be used) and what was rejected. Never raises for bad input:
     a column with a wrong value loses that value, the rest of the frame is used.
 
     >>> frame, _ = decode(Message(b'{"machine":"a/b/c/d/e","time":1700000000000,"sensors":{"t":21.5}}', 0))
@@ -362,7 +362,7 @@ def _time_problem(times: list[Any], usable: np.ndarray[Any, np.dtype[np.bool_]])
 
 
 def _column(cells: list[Any]) -> tuple[Floats, list[tuple[Reason, str, int]]]:
-    """One sensor's values; what is no finite number becomes missing and is told."""
+    """One sensor's values; those that are not finite become NaN and are reported."""
     problems: list[tuple[Reason, str, int]] = []
     wrong = [cell for cell in cells if type(cell) is not float and type(cell) is not int and cell is not None]
     if wrong:

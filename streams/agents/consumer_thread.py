@@ -54,7 +54,7 @@ class NameWatch:
     """Notices that the group takes this member for gone although its heartbeats are answered.
 
     The broker lets the newest member of a name (``group.instance.id``) in and forgets the one before, which
-    then joins anew: two members of one name would take the partitions from each other for ever.
+    then joins again: two members of one name would take the partitions from each other for ever.
     """
 
     def __init__(self, name: str, session: float, taken: Any) -> None:

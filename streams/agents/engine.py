@@ -47,15 +47,15 @@ class Dumped:
 class Restored:
     """What came back of a partition.
 
-    ``rewind``: the offset to go back to for the machines ``behind``. ``anew``: how many machines' snapshots
-    are of a topic that is gone. ``leaving``: machines whose messages go to another partition now.
+    ``rewind``: the offset to go back to for the machines ``behind``. ``replaced``: how many snapshots are
+    of a topic that is gone. ``leaving``: machines whose messages go to another partition now.
     """
 
     machines: int
     slots: dict[str, int]
     rewind: int | None = None
     behind: frozenset[bytes] = frozenset()
-    anew: int = 0
+    replaced: int = 0
     leaving: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -168,7 +168,7 @@ class Engine:
         return dict(Counter(self._pipeline.partition_of(machine) for machine in self._pipeline.names()))
 
     def rewind(self, partition: int) -> None:
-        """The partition's topic begins anew: its machines keep their models, and take what comes."""
+        """The partition's topic begins again: its machines keep their models, and take what comes."""
         for machine in self._pipeline.names():
             if self._pipeline.partition_of(machine) == partition:
                 self._pipeline.rewind(machine, -1, partition)
@@ -238,7 +238,7 @@ class Engine:
         ``frames`` is the topic that is there now, ``end`` the offset of the partition's next message: the
         offset of a snapshot of another topic, or beyond the end, stands for nothing here.
         """
-        anew = 0
+        replaced = 0
         leaving: dict[str, int] = {}
         slots: dict[str, int] = {}
         behind: dict[str, int] = {}
@@ -260,7 +260,7 @@ class Engine:
                 other = bool(frames and stored.topic and stored.topic != frames.id)
                 if frames is not None and end is not None and (other or stored.offset >= end):
                     self._pipeline.rewind(machine, -1, partition)
-                    anew += 1
+                    replaced += 1
                 elif age:
                     behind[machine] = stored.offset + 1
                 if frames is not None and 0 < stored.partitions < frames.partitions:
@@ -270,7 +270,7 @@ class Engine:
                 break
             else:
                 log.error(
-                    "No snapshot of this machine can be used; its model is made anew from all readings that "
+                    "No snapshot of this machine can be used; its model is made again from all readings that "
                     "the topic still holds.",
                     machine=machine,
                     partition=partition,
@@ -281,7 +281,7 @@ class Engine:
             slots,
             min(behind.values()) if behind else None,
             frozenset(machine.encode() for machine in behind),
-            anew,
+            replaced,
             leaving,
         )
 

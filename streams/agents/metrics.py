@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pipeline.records import Results
 
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-#: So many machines, those whose clocks are the furthest off, have a skew in the metrics.
+#: Machines with a skew in the metrics: those whose clocks are the furthest off.
 SKEWED = 20
 
 

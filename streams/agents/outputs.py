@@ -35,7 +35,7 @@ class Producer(Protocol):
         timestamp: float | None,
         headers: Any,
     ) -> Any:
-        """Schedule a message; gives a future of its delivery."""
+        """Schedule a message; returns a future of its delivery."""
 
 
 async def send_all(producer: Producer, records: Iterable[Record]) -> None:

@@ -27,8 +27,8 @@ class PartitionState:
     asked for again. ``dropped``: records came before the partition was ready, and must come again.
     ``generation``: counts how often it became ready; records fetched before the last time are not taken.
     ``unacknowledged``: first offsets of fetches that some agent is not done with; nothing from the lowest of
-    them on may be committed. ``topic_id``: of the topic that the offsets are of; ``anew``: it was deleted,
-    and another has its name.
+    them on may be committed. ``topic_id``: of the topic that the offsets are of;
+    ``replaced``: it was deleted, and another has its name.
     """
 
     topic: str
@@ -44,7 +44,7 @@ class PartitionState:
     sought: int = -1
     dropped: bool = False
     generation: int = 0
-    anew: bool = False
+    replaced: bool = False
     topic_id: str = ""
     poison: dict[int, str] = field(default_factory=dict)
     unacknowledged: Counter[int] = field(default_factory=Counter)

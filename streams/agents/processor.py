@@ -94,7 +94,7 @@ class BatchProcessor:
             await self._topology.refresh()
             await self._find_leaving()
         for tp, partition in list(self._partitions.items()):
-            if partition.anew and partition.drained:
+            if partition.replaced and partition.drained:
                 await self._begin_anew(consumer, tp, partition)
             if partition.phase is not Phase.READY:
                 await self._prepare(consumer, tp, partition)
@@ -119,13 +119,13 @@ class BatchProcessor:
             self._slots.update(restored.slots)
             self._leaving.update(restored.leaving)
             self._say_lost(tp, committed, restored.machines)
-            if restored.anew:
+            if restored.replaced:
                 log.warning(
                     "Models are of a topic that was deleted: they go on with the one that is there now, from "
                     "its beginning or its committed offset.",
                     topic=tp.topic,
                     partition=tp.partition,
-                    machines=restored.anew,
+                    machines=restored.replaced,
                 )
             partition.resume, partition.behind = -1, frozenset()
             if restored.rewind is not None and (committed is None or restored.rewind < committed):
@@ -172,17 +172,17 @@ class BatchProcessor:
             if tp.topic == self._settings.kafka.frames:
                 await self._engine.run(self._engine.rewind, tp.partition)
             partition.begin(0, None)
-            partition.anew, partition.topic_id = False, self._topology.id_of(tp.topic)
+            partition.replaced, partition.topic_id = False, self._topology.id_of(tp.topic)
         await consumer.seek_wait({tp: 0})
 
     async def _check_anew(self, tp: TP, partition: PartitionState) -> None:
-        """Offsets went backwards: the topic may have been deleted and made anew while we read it."""
+        """Offsets went backwards: the topic may have been deleted and made again while we read it."""
         if partition.topic_id == self._topology.id_of(tp.topic):
             await self._topology.refresh()
         now = self._topology.id_of(tp.topic)
         if partition.topic_id and now and partition.topic_id != now:
             _say_anew(tp, partition.expected)
-            partition.anew = True
+            partition.replaced = True
 
     async def room(self) -> None:
         """Return when the records that wait are few enough; until then Kafka keeps the rest."""
@@ -198,9 +198,13 @@ class BatchProcessor:
             if partition.phase is not Phase.READY:
                 partition.dropped = True  # `prepare` seeks back
                 continue
-            if partition.expected is not None and some[0].offset < partition.expected and not partition.anew:
+            if (
+                partition.expected is not None
+                and some[0].offset < partition.expected
+                and not partition.replaced
+            ):
                 await self._check_anew(tp, partition)
-            if partition.anew:
+            if partition.replaced:
                 continue  # `prepare` begins at its beginning
             if partition.expected is not None:
                 if some[0].offset > partition.expected and partition.sought != partition.expected:
@@ -525,7 +529,7 @@ def _deletions(topic: str, machine: str, partition: int) -> list[Record]:
 
 def _say_anew(tp: TP, offset: int | None) -> None:
     log.warning(
-        "The topic was deleted and made anew: its offsets begin anew, and all that it holds is taken.",
+        "The topic was deleted and made again: its offsets begin again, and all that it holds is taken.",
         topic=tp.topic,
         partition=tp.partition,
         offset_before=offset,

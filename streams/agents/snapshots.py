@@ -26,7 +26,7 @@ class Stored:
     """One snapshot as the topic holds it; ``offset`` is that of the last message in the state.
 
     ``topic`` is the id of the topic that the offset is of ("" = an older Yeji wrote it): a topic that was
-    made anew has another one, and its offsets begin anew. ``partitions``: how many it had (0 = not known).
+    made again has another one, and its offsets begin again. ``partitions``: how many it had (0 = not known).
     """
 
     machine: str

@@ -111,7 +111,7 @@ def show(
 
 
 def rebuild(data: _Data = None) -> None:
-    """Make the desk's state anew from its journal; open desks go on with it."""
+    """Make the desk's state again from its journal; open desks go on with it."""
     from desk.service.desk import desk_path
     from desk.store.store import DeskStore
     from streams.settings import load_settings

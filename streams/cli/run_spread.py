@@ -32,7 +32,7 @@ def write_package(
     tenant: str | None,
     least: int,
 ) -> Iterator[str]:
-    """Write ``to``; gives lines to print."""
+    """Write ``to``; returns lines to print."""
     examples: tuple[Example, ...] = ()
     if tenant is not None:
         desk = Desk(desk_path(settings), settings)
@@ -83,7 +83,7 @@ def _from_kafka(settings: Settings) -> list[bytes]:
 
 
 def adopt(settings: Settings, package: Path, tenant: str | None, by: str) -> Iterator[str]:
-    """Put a package to use here; gives lines to print."""
+    """Put a package to use here; returns lines to print."""
     prior = _read(package)
     if prior.machine_class not in settings.classes:
         raise CommandError(

@@ -186,7 +186,7 @@ def must_be_set(settings: Settings, machine_class: str) -> None:
 
 
 def write(settings: Settings, book: TuningBook, machine_class: str, changes: dict[str, Any]) -> Path:
-    """Put the changes at work into `tuned.toml`; gives its path."""
+    """Put the changes at work into `tuned.toml`; returns its path."""
     path = tuned_path(settings)
     write_tuned(path, {**read_tuned(path), machine_class: changes})
     return path

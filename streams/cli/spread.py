@@ -57,7 +57,7 @@ def import_(
     data: _Data = None,
     by: Annotated[str, typer.Option(help="who does it", show_default="the user's name")] = "",
 ) -> None:
-    """Let new machines of the class begin with a package, once workers and `yeji run` start anew."""
+    """Let new machines of the class begin with a package, once workers and `yeji run` start again."""
     from streams.cli.run_spread import adopt
     from streams.settings import load_settings
 

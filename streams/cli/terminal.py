@@ -28,7 +28,7 @@ _KINDS = {
 #: Seconds between lines of progress where there is no terminal: in a replay, and live.
 _SAY, _SAY_LIVE = 10.0, 60.0
 
-#: So many contributing sensors are named in an alarm.
+#: This many contributing sensors are named in an alarm.
 _NAMED = 3
 
 

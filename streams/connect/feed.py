@@ -63,7 +63,7 @@ class Acknowledgements:
 class Feed:
     """Carries the items of the source that ``open_source`` makes to ``forwarder``, until `stop`.
 
-    A source that raises is made and begun anew after a while; ``say`` is told.
+    A source that raises is made and begun again after a while; ``say`` is told.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ from connectors.spool.settings import SpoolSettings
 from connectors.spool.spool import Spool
 from pipeline.records import Reason, Rejection
 
-#: So many bytes of live records may wait for their acknowledgement, and so many for the spool's disk.
+#: This many bytes of live records may wait for their acknowledgement, and so many for the spool's disk.
 IN_FLIGHT = 16 << 20
 _TICK = 0.05
 #: Seconds between attempts to write a spool whose disk refuses.

@@ -9,7 +9,7 @@ from pipeline.records import Frame, Message, Rejection
 
 Item = Message | Frame | Rejection
 
-#: So many bytes of a message count as one reading: a guess that only bounds memory.
+#: This many bytes of a message count as one reading: a guess that only bounds memory.
 _BYTES_A_READING = 100
 
 
@@ -60,7 +60,7 @@ class BoundedQueue:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """No more is wanted: `put` refuses, `take` gives what there still is, then None."""
+        """No more is wanted: `put` refuses, `take` returns what there still is, then None."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

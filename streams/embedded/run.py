@@ -28,7 +28,7 @@ _LISTEN = 1.0
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A source that can go on where it stood: it gives the same items every time."""
+    """A source that can go on where it stood: it returns the same items every time."""
 
     name: str
 
@@ -119,7 +119,7 @@ class EmbeddedRun:
     With ``keep_state`` models live on in the store: they are taken up from it first, and saved every
     ``save_every`` seconds and at the end, together with the position of a `Resumable` source. A source
     that is not told how far it was read (standard input) simply goes on. Without ``keep_state`` (a file's
-    replay) it starts afresh, gives the same results each time, and writes each of them over itself.
+    replay) it starts afresh, returns the same results each time, and writes each of them over itself.
     """
 
     def __init__(

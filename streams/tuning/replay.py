@@ -1,6 +1,6 @@
 """What other settings would have done: a machine's history replayed with them, against what crews found.
 
-The pipeline gives the same results for the same readings, however they come; so a replay of the readings
+The pipeline returns the same results for the same readings, however they come; so a replay of the readings
 that came after a proposal is what the proposal would have said had it run beside ("in the shadow").
 """
 

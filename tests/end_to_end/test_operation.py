@@ -63,7 +63,7 @@ def test_frames_made_anew_under_a_running_worker(stage: Stage, expected: Expecte
     stage.create()
     stage.produce(messages[150:])
     stage.wait_until_written(len(expected.reading), worker)
-    stage.wait(lambda: "The topic was deleted and made anew" in worker.log.read_text(), [worker])
+    stage.wait(lambda: "The topic was deleted and made again" in worker.log.read_text(), [worker])
     assert worker.terminate() == 0, worker.log.read_text()
     expected.check(stage, once=False)
 

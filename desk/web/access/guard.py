@@ -270,7 +270,7 @@ class AccessGuard:
         return self.show(visit, "wrong.html", status=status, title=title, text="", detail=words)
 
     def wrong(self, request: Request, error: Exception) -> Response:
-        """For an address that is none of ours."""
+        """Answer an address that does not exist (404), and errors of requests."""
         status = getattr(error, "status_code", 500)
         if request.url.path.startswith("/api/"):
             return problem(status, "There is no such call; see /api/v1/openapi.json.")

@@ -24,7 +24,7 @@ class OwnAccount:
         self.asked_cookie = guard.cookie_name("yeji-new-passkey")
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         viewer, act = Role.VIEWER, self.guard.act
         return [
             self.guard.page("/me", self.me),

@@ -8,7 +8,7 @@ from threading import Lock
 
 from desk.access.store import new_token
 
-#: So many sessions' secrets are held at most.
+#: This many sessions' secrets are held at most.
 _SESSIONS = 200
 
 

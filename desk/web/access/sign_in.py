@@ -44,7 +44,7 @@ class SignIn:
         guard.entrance = {"oidc": oidc, "passkeys": passkeys.possible}
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         both = ["GET", "POST"]
         return [
             Route("/sign-in", self.sign_in, methods=both, name="public sign-in"),

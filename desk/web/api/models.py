@@ -1,4 +1,4 @@
-"""What the desk's API takes and gives: the source of its OpenAPI document."""
+"""What the desk's API takes and returns: the source of its OpenAPI document."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Watch(Listeners):
 
 
 class Changes(Watch):
-    """Tells everybody when ``version`` gives something else than before."""
+    """Tells everybody when ``version`` returns something else than before."""
 
     def __init__(self, version: Callable[[], object], every: float = 1.0) -> None:
         super().__init__(every)

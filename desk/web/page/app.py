@@ -24,7 +24,7 @@ from desk.web.page.machine import MachinePage
 from desk.web.page.views import choose, fleet_view
 
 STATIC = Path(__file__).parents[1] / "kit" / "static"
-#: So many machines are drawn unless all are asked for: the worst.
+#: This many machines are drawn unless all are asked for: the worst.
 FLEET_SHOWN = 120
 PAST_STEP = 50
 NAVIGATION = (("/", "fleet"), ("/alarms", "alarms"), ("/rejected", "rejected"))

@@ -27,7 +27,7 @@ class AdvicePages:
         self.guard, self.desk = guard, desk
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         one = "/advice/{catalogue}/{key}"
         return [
             self.guard.page("/advice", self.all),

@@ -21,7 +21,7 @@ from pipeline.records import AlarmKind, VerdictKind
 
 #: Hours that one may shelve for; "" = until the condition ends.
 SHELVES = ("0.5", "2", "8", "")
-#: So many different boards are kept.
+#: This many different boards are kept.
 _KEPT = 64
 #: Ages are shown; they may be so old themselves.
 _MINUTE = 60_000

@@ -54,7 +54,7 @@ class AlarmPages:
         }
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         acts = [
             self.guard.act(f"/alarms/{{id}}/{name}", self._act(name, act), role)
             for name, (role, act) in self.acts.items()

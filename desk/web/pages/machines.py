@@ -26,7 +26,7 @@ class MachinePages:
         self.charts = MachinePage(history, desk.settings, guard.render) if history else None
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         return [
             self.guard.page("/fleet", self.fleet),
             self.guard.act("/machines/{machine:path}/down", self.down, Role.ENGINEER),

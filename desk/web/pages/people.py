@@ -25,7 +25,7 @@ class PeoplePages:
         self.shown = ShownOnce()
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         return [
             self.guard.page("/people", self.everyone, Role.ADMIN),
             self.guard.act("/people", self.add, Role.ADMIN, fresh=True),

@@ -31,7 +31,7 @@ class ReportPages:
         self.guard, self.desk = guard, desk
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         return [
             self.guard.page("/report", self.report),
             self.guard.page("/kpis", self.kpis),

@@ -9,7 +9,7 @@ from desk.access.accounts import AccessError
 
 
 def parse_local(text: str, zone: str) -> int:
-    """What `<input type=datetime-local>` gives, as ms UTC.
+    """What `<input type=datetime-local>` returns, as ms UTC.
 
     >>> parse_local("2026-01-31T14:00", "Asia/Seoul")
     1769835600000

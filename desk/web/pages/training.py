@@ -41,7 +41,7 @@ class TrainingPages:
         }
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         return [
             self.guard.page("/training", self.all),
             self.guard.page("/training/certificate", self.certificate),
@@ -120,7 +120,7 @@ class TrainingPages:
     # -- acts
 
     def start(self, visit: Visit) -> Response:
-        """Begin a lesson, or begin it anew."""
+        """Begin a lesson, or begin it again."""
         self.training.begin(visit.account.name, self._lesson(visit))
         return self.guard.back(visit, "done.lesson")
 

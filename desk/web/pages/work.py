@@ -22,7 +22,7 @@ class WorkPages:
         self.guard, self.desk, self.history = guard, desk, history
 
     def routes(self) -> list[BaseRoute]:
-        """All of them."""
+        """Routes of these pages."""
         return [
             self.guard.page("/windows", self.planned),
             self.guard.act("/windows", self.plan, Role.ENGINEER),
