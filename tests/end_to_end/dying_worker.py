@@ -55,8 +55,8 @@ def main() -> None:
     elif point == "committed":
         commit = BulkConsumer.commit_offsets
 
-        async def committed(self: Any, offsets: Any) -> bool:
-            done = await commit(self, offsets)
+        async def committed(self: Any, offsets: Any, notes: Any) -> bool:
+            done = await commit(self, offsets, notes)
             reached()
             return done
 
