@@ -177,7 +177,9 @@ class AccessGuard:
                 **self.entrance,
             )
         if request.headers.get("hx-request"):  # a page that updates itself: its script knows what is begun
-            return Response("Sign in first.\n", 401, headers={"Cache-Control": "no-store"})
+            return Response(
+                status_code=204, headers={"HX-Trigger": "signed-out", "Cache-Control": "no-store"}
+            )
         place = f"{self.signed_out}?back={quote(address if request.method == 'GET' else '/', safe='')}"
         return RedirectResponse(place, 303)
 

@@ -296,7 +296,8 @@ def test_a_session_ends_by_idling_and_by_age(plant: Plant):
 def test_a_page_that_updates_itself_is_told_that_nobody_is_signed_in(plant: Plant):
     """Its script goes to the sign-in, unless somebody is writing on it."""
     answer = plant.client().get("/", headers={"HX-Request": "true"})
-    assert (answer.status_code, "hx-redirect" in answer.headers) == (401, False)
+    assert (answer.status_code, answer.headers["hx-trigger"]) == (204, "signed-out")
+    assert "hx-redirect" not in answer.headers
 
 
 def test_changing_or_disabling_an_account_ends_its_sessions(plant: Plant):

@@ -92,7 +92,7 @@ def test_one_tap_acknowledges(open_desk: OpenDesk, plant: Plant):
     card(page).get_by_role("button", name="Acknowledge").tap()
     expect(page.get_by_role("status").filter(has_text="Acknowledged.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you 1")
-    expect(page.get_by_role("region", name="Being seen to")).to_contain_text("press-1")
+    expect(card(page)).to_contain_text("Acknowledged by kim")
     assert standing(plant).acknowledged_by == "kim"
 
 
@@ -121,8 +121,10 @@ def test_shelve_with_a_reason_and_bring_back(open_desk: OpenDesk, plant: Plant):
     shelve.tap()
     expect(page.get_by_role("status").filter(has_text="Shelved.")).to_be_visible()
     assert standing(plant).state is AlarmState.SHELVED_TIMED
-    page.get_by_text("Shelved, suppressed, out of service").tap()
+    page.get_by_role("link", name="Muted 1").tap()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Shelved, suppressed, out of service")
     card(page).get_by_role("button", name="Bring it back").tap()
+    page.get_by_role("link", name="Standing").tap()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Waiting for you 2")
 
 

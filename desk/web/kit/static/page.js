@@ -73,8 +73,7 @@
   });
 
   // A session that ended takes nothing along that somebody is writing: sending it asks them to sign in again.
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status !== 401) return;
+  document.addEventListener("signed-out", () => {
     if (document.querySelector("main form[data-edited]")) return;
     location.assign("/sign-in?" + new URLSearchParams({ back: location.pathname + location.search }));
   });
