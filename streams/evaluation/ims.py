@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.settings import ClassSettings, DetectorSettings
+from pipeline.settings import AlarmSettings, ClassSettings, DetectorSettings, LearningSettings
 from streams.evaluation.draw import trace_plot
 from streams.evaluation.nulls import always_on, random, timer
 from streams.evaluation.plain_river import river_methods
@@ -63,8 +63,12 @@ def run(path: Path, watch: Watch) -> Report:
 
 
 def preset() -> ClassSettings:
-    """What an unconfigured machine gets, with the detector for machines whose level matters."""
-    return ClassSettings(detectors=[DetectorSettings(kind="mspc")])
+    """The detector for machines whose level matters, after a warm-up of two days."""
+    return ClassSettings(
+        detectors=[DetectorSettings(kind="mspc")],
+        learning=LearningSettings(warmup=300),
+        alarm=AlarmSettings(min_readings=3),
+    )
 
 
 def _cells(outcomes: list[Outcome]) -> list[Cell]:
