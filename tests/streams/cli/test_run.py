@@ -116,7 +116,7 @@ def test_a_file_is_replayed_scored_alarmed_and_changes_nothing_the_second_time(h
     output = done.stdout.decode()
     assert done.returncode == 0, done.stderr.decode()
     assert "4 sensors, times in 'datetime'" in output
-    assert "ignored: anomaly" in output
+    assert "labels, no sensors: anomaly" in output
     assert re.search(r"readings +500 in .* a second", output)
     assert re.search(r"machines +1 *\n", output)
     assert re.search(r"rejected +2 csv-row", output)

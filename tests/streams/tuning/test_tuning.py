@@ -143,9 +143,13 @@ def test_versions_are_kept_promoted_and_rolled_back(tmp_path):
     with pytest.raises(TuningError, match="no version 9; it has 1, 2, 3"):
         book.promote("press", 9, at=8, by="Lee")
     with store.reading() as r:
-        steps = [(e.by, e.why) for e in r.entries(EVERYTHING) if e.action is Action.TUNE]
-    assert steps[0] == ("Kim", "version 1 proposed")
-    assert ("Lee", "version 3 active: rolled back to") in steps
+        steps = [
+            (e.by, e.version, e.role, e.cause and e.cause.code)
+            for e in r.entries(EVERYTHING)
+            if e.action is Action.TUNE
+        ]
+    assert steps[0] == ("Kim", 1, "proposed", None)
+    assert ("Lee", 3, "active", "tuning.rolled-back-to") in steps
     store.close()
 
 
