@@ -54,6 +54,7 @@ class AlertReader:
 
     def _assign(self) -> None:
         """Take up every partition of the topic where the store stands; ones that are new are found so too."""
+        self._consumer.topics()  # asks the brokers; what the client remembers may be minutes old
         partitions = set(self._consumer.partitions_for_topic(self.topic) or ())
         self._look_again = time.monotonic() + (_LOOK if partitions else 1.0)
         if not partitions:
