@@ -20,13 +20,13 @@ test: $(VENV)/.dev ## everything that must hold: lint, types, tests on real serv
 	bash deploy/ci/prepare
 	$(MAKE) --no-print-directory lint
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m streams.prepare # so that no process of a test waits for the compiler
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -W ignore -m "not slow and not compiler and not services" tests/detectors \
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -W ignore -m "not slow and not compiler and not services and not soak" tests/detectors \
 	    --cov --cov-report=
 	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(ARGS)
 
 check: $(VENV)/.dev ## the quick part: lint, types and the tests that need no service, in random order
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q -m "not services and not browser and not slow" $(ARGS)
+	$(BIN)/pytest -q -m "not services and not browser and not slow and not soak" $(ARGS)
 
 lint: $(VENV)/.dev ## ruff's rules and format, mypy's types, and that what is imported is declared
 	$(BIN)/ruff check .

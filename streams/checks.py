@@ -16,7 +16,7 @@ from connectors.base.sinks import open_sinks
 from connectors.grafana.settings import GrafanaSettings
 from connectors.influx.settings import InfluxSettings
 from connectors.influx.sink import InfluxSink
-from connectors.kafka.security import KafkaError
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import Topics, TopicState
 from pipeline.settings import SettingsError

@@ -15,7 +15,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError as ClientError
 
 from connectors.influx.settings import InfluxSettings
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from streams.checks import Finding, all_checks
 from streams.settings import Settings

@@ -10,7 +10,8 @@ from kafka.errors import KafkaError as ClientError
 
 from connectors.base.clock import now_ms
 from connectors.kafka.broadcast import broadcast
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from pipeline.snapshots.snapshot import Snapshot
 from pipeline.wire.commands import CommandKind, MachineCommand, encode_command

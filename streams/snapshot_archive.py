@@ -13,8 +13,9 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.partitioning import partition_after
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import FRAME_BYTES, topic_shapes
 from pipeline.snapshots.snapshot import Snapshot, SnapshotError, unpack

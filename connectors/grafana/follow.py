@@ -13,7 +13,8 @@ from kafka.structs import OffsetAndMetadata
 
 from connectors.grafana.annotate import annotate
 from connectors.grafana.client import Grafana, GrafanaError
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from pipeline.wire.alerts import WireError, decode_alert
 

@@ -20,7 +20,8 @@ from kafka.admin import (
 from kafka.errors import KafkaError as ClientError
 from pydantic import Field, ValidationError, model_validator
 
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from pipeline.settings import Section
 

@@ -10,8 +10,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.outgoing import Record
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import FRAME_BYTES
 

@@ -11,8 +11,9 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.outgoing import rejected_records
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import FRAME_BYTES
 from pipeline.records import Frame, Message, Rejection

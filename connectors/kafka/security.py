@@ -9,16 +9,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.tokens import AsyncTokens, ClientCredentials, SyncTokens, TokenError, from_file
-
-
-class KafkaError(Exception):
-    """Kafka cannot be used as set up; the message says what to do."""
-
-
-class KafkaUnreachableError(KafkaError):
-    """No broker answers; waiting may mend it."""
 
 
 def brokers(settings: KafkaSettings) -> list[str]:

@@ -13,7 +13,8 @@ from kafka.errors import KafkaError as ClientError
 from connectors.base.contract import Item, Source, SourceStatus
 from connectors.base.gather import gathered
 from connectors.kafka.avro import AvroError, AvroReader
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.topic_settings import KafkaTopicSettings
 from connectors.mapping.mapping import Mapping
 from pipeline.records import Frame, Message, Reason

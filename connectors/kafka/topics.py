@@ -18,7 +18,8 @@ from kafka.errors import (
 )
 from kafka.errors import KafkaError as ClientError
 
-from connectors.kafka.security import KafkaError, KafkaUnreachableError, client_options
+from connectors.kafka.errors import KafkaError, KafkaUnreachableError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 
 #: What waiting does not mend.

@@ -10,7 +10,8 @@ import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError as ClientError
 
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from desk.service.desk import Desk
 from pipeline.records import AlarmEvent

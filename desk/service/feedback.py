@@ -9,7 +9,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
 from connectors.kafka.broadcast import broadcast
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from desk.service.desk import Desk
 from pipeline.records import Verdict

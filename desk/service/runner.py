@@ -11,7 +11,7 @@ import structlog
 
 from connectors.base.contract import SinkUnavailableError
 from connectors.files.whole import InUseError, alone_with
-from connectors.kafka.security import KafkaError
+from connectors.kafka.errors import KafkaError
 from connectors.sqlite.files import StoreError
 from desk.notify.channels import build_channels
 from desk.notify.dispatcher import Dispatcher

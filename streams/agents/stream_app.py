@@ -20,8 +20,8 @@ from faust.app.base import BootStrategy
 from connectors.base.contract import Sink, SinkSettingsError, SinkUnavailableError
 from connectors.base.sinks import open_sinks
 from connectors.files.priors import adopted_priors
+from connectors.kafka.errors import KafkaUnreachableError
 from connectors.kafka.outgoing import Record
-from connectors.kafka.security import KafkaUnreachableError
 from connectors.kafka.topics import require_topics
 from detectors.compiled import kept
 from pipeline.pipeline import Pipeline

@@ -15,7 +15,8 @@ import structlog
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError as ClientError
 
-from connectors.kafka.security import KafkaError, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import TopicShape, topic_shapes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.base.contract import SinkUnavailableError
-from connectors.kafka.security import KafkaError
+from connectors.kafka.errors import KafkaError
 from connectors.sqlite.files import StoreError
 from pipeline.settings import SettingsError
 from streams.agents.errors import WorkerError

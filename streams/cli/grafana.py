@@ -16,7 +16,7 @@ FOLDER = Path("deploy/grafana/dashboards")
 def _told() -> Iterator[None]:
     """What is wrong with Grafana or Kafka ends the command with its message alone."""
     from connectors.grafana.client import GrafanaError
-    from connectors.kafka.security import KafkaError
+    from connectors.kafka.errors import KafkaError
     from streams.cli.errors import CommandError
 
     try:

@@ -17,8 +17,8 @@ import msgspec
 
 from connectors.base.clock import now_ms
 from connectors.kafka.delivery import Done, RecordTooLargeError
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.outgoing import Record, rejected_records
-from connectors.kafka.security import KafkaError
 from connectors.spool.segment import SpoolRecord
 from connectors.spool.settings import SpoolSettings
 from connectors.spool.spool import Spool

@@ -21,7 +21,7 @@ from tests.end_to_end.expected import Expected, expect
 from tests.end_to_end.recording import MACHINES, START, Sent, record
 from tests.end_to_end.stage import Stage
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from local_services import KafkaNode
 from tests.survival.episode import LIVENESS, Episode, mix
 from tests.survival.faults import FAULTS
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.soak, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, TopicPartition
 
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.producer import FrameProducer, cut
-from connectors.kafka.security import KafkaError
 from connectors.kafka.settings import KafkaSettings
 from pipeline.records import Frame, Message, Reason, Rejection
 from pipeline.wire.readings import decode

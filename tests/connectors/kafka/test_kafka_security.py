@@ -17,7 +17,8 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from connectors.kafka.acls import apply_acls, missing_acls, read_acls
-from connectors.kafka.security import KafkaError, async_options, client_options
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import async_options, client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.tokens import ClientCredentials, TokenError
 from connectors.kafka.topics import Topics, require_topics

@@ -9,7 +9,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from connectors.kafka.security import KafkaError, client_options, login
+from connectors.kafka.errors import KafkaError
+from connectors.kafka.security import client_options, login
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import Topics, TopicState, require_topics, topic_shapes, wanted
 

@@ -15,7 +15,7 @@ import pytest
 from kafka import KafkaProducer
 
 from connectors.kafka.avro import AvroError, AvroReader, RegistryError
-from connectors.kafka.security import KafkaError
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.topic_settings import KafkaTopicSettings
 from connectors.kafka.topic_source import KafkaTopicSource
 from pipeline.records import Reason

@@ -4,7 +4,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewPartitions
 
-from connectors.kafka.security import KafkaError
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.settings import KafkaSettings
 from desk.rules.finding import Finding
 from desk.rules.scope import EVERYTHING

@@ -12,8 +12,8 @@ from typing import Literal
 import pytest
 
 from connectors.kafka.delivery import Done, RecordTooLargeError
+from connectors.kafka.errors import KafkaError
 from connectors.kafka.outgoing import Record
-from connectors.kafka.security import KafkaError
 from connectors.spool.settings import SpoolSettings
 from connectors.spool.spool import Spool
 from streams.connect.forwarder import Forwarder
