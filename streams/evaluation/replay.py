@@ -8,7 +8,7 @@ from detectors.batch import Bools
 from pipeline.condition import Readings, Rule, advance
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, AlarmPhase, Frame, State
-from pipeline.settings import AlarmSettings, ClassSettings
+from pipeline.settings import AlarmSettings, ClassSettings, IntakeSettings
 from streams.evaluation.recording import Outcome, Recording
 from streams.settings import Settings
 
@@ -19,7 +19,9 @@ _FRAME = 256
 
 def replay(recording: Recording, preset: ClassSettings) -> Outcome:
     """What the pipeline, set up with ``preset``, finds in ``recording`` in one pass."""
-    pipeline = Pipeline(Settings.model_construct(classes={"bench": preset}))  # not the user's own settings
+    # Not the user's own settings; and no row waits for what a recording cannot bring.
+    settings = Settings.model_construct(classes={"bench": preset}, intake=IntakeSettings(wait=0))
+    pipeline = Pipeline(settings)
     score = np.full(len(recording), np.nan)
     alarm = np.zeros(len(recording), dtype=bool)
     raised: dict[str, int] = {}

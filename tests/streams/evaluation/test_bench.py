@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame
-from pipeline.settings import AlarmSettings
+from pipeline.settings import AlarmSettings, IntakeSettings
 from streams.cli import make_app
 from streams.evaluation.nulls import best_clock, null_methods
 from streams.evaluation.plain_river import half_space_trees, plain_river
@@ -63,9 +63,9 @@ def test_says_which_file_and_line_cannot_be_read(tmp_path: Path, text: str, says
 def test_replay_is_the_pipelines_own_result_and_catches_the_event() -> None:
     one = recording(900, [(600, 700)])
     found = replay(one, preset(one))
-    results = Pipeline(Settings.model_construct(classes={"bench": preset(one)})).process(
-        [Frame(MACHINE, one.time, one.sensors, one.values)]
-    )
+    whole = IntakeSettings(wait=0)  # no row waits for what a recording cannot bring
+    settings = Settings.model_construct(classes={"bench": preset(one)}, intake=whole)
+    results = Pipeline(settings).process([Frame(MACHINE, one.time, one.sensors, one.values)])
     assert np.array_equal(found.score, np.concatenate([s.score for s in results.scored]), equal_nan=True)
     assert np.isnan(found.score[:400]).all()
     assert np.isfinite(found.score[400:]).all()
