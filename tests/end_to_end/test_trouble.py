@@ -171,7 +171,7 @@ def test_damaged_snapshots(stage: Stage, expected: Expected) -> None:
     log = last.log.read_text()
     assert "Its checksum does not fit" in log
     assert "It was written in version 32767" in log
-    assert "its model is made anew from all readings" in log
+    assert "its model is made again from all readings" in log
     expected.check(stage, once=False)
 
 

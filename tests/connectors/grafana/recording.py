@@ -174,7 +174,7 @@ def record(begin: int) -> Recording:
     for worker in ("one", "two"):
         for at in range(0, COUNT, 2):
             made.stats.append(
-                WorkerStats(worker, int(time[at]), 3000, 30, 0, 2, 5, 80.5, 20.5, 40.0, 12.0, 210.0)
+                WorkerStats(worker, int(time[at]), 3000, 30, 0, 2, 0, 5, 80.5, 20.5, 40.0, 12.0, 210.0)
             )
     return made
 
@@ -196,7 +196,7 @@ def by_the_pipeline() -> Recording:
     made.results = Pipeline(plant.settings()).process([*plant.messages(frames), *bad])
     made.desk = desk_lines(plant.START)
     made.stats = [
-        WorkerStats("one", plant.START + at * 5000, 1000, 10, 0, 3, 0, 9.5, 2.5, 4.0, 7.0, 180.0)
+        WorkerStats("one", plant.START + at * 5000, 1000, 10, 0, 3, 0, 0, 9.5, 2.5, 4.0, 7.0, 180.0)
         for at in range(800)
     ]
     return made

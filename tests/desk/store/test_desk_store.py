@@ -395,7 +395,7 @@ def test_an_emptied_journal_is_found(desk):
 def test_a_changed_verdict_is_found(desk):
     event = raised(PRESS)
     desk.take_in([event])
-    verdict = desk.close_alarm(GGM, event.id, by="Kim", kind=VerdictKind.FALSE_ALARM)
+    verdict = desk.close_alarm(GGM, event.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert check_journal(desk.store.path, [])[0] == desk.head()
     changed = msgspec.msgpack.encode(replace(verdict, kind=VerdictKind.FAULT))
     opened_up(desk).execute("UPDATE verdicts SET body = ?", (changed,))
