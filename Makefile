@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCAL  := PYTHONPATH=deploy/local $(BIN)/python -m local_services
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint soak audit docs services services-stop services-status services-fetch lock env clean
+.PHONY: help install run test coverage check lint soak audit docs services services-stop services-status services-fetch lock env clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -20,9 +20,11 @@ test: $(VENV)/.dev ## everything that must hold: lint, types, tests on real serv
 	bash deploy/ci/prepare
 	$(MAKE) --no-print-directory lint
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m streams.prepare # so that no process of a test waits for the compiler
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+coverage: $(VENV)/.dev ## after `make test`: add what kernels run as plain Python, and report again
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -W ignore -m "not slow and not compiler and not services and not soak" tests/detectors \
-	    --cov --cov-report=
-	$(BIN)/pytest --cov --cov-append --cov-report=term-missing:skip-covered $(ARGS)
+	    --cov --cov-append --cov-report=term-missing:skip-covered
 
 check: $(VENV)/.dev ## the quick part: lint, types and the tests that need no service, in random order
 	$(MAKE) --no-print-directory lint
