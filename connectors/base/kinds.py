@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from pipeline.settings import SettingsError
 
@@ -18,6 +20,7 @@ class Kind(Protocol):
 
 
 _K = TypeVar("_K", bound=Kind)
+_S = TypeVar("_S", bound=BaseModel)
 
 
 def kinds_of(group: str, wanted: type[_K], own: Iterable[_K]) -> Mapping[str, _K]:
@@ -38,3 +41,16 @@ def kinds_of(group: str, wanted: type[_K], own: Iterable[_K]) -> Mapping[str, _K
             raise SettingsError(f"{where} is no {wanted.__name__} with a name of its own.")
         kinds[one.kind] = one
     return kinds
+
+
+def settings_by_kind(value: Any, base: type[_S], known: Mapping[str, type[_S]]) -> _S:
+    """The settings in ``value`` by its ``kind``, one of ``known``; settings of ``base`` stay as they are.
+
+    Raises ValueError when the kind is not known.
+    """
+    if isinstance(value, base):
+        return value
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in known:
+        raise ValueError(f"kind {kind!r} is not known; write one of {', '.join(sorted(known))}")
+    return known[kind].model_validate(value)

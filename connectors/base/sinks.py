@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from connectors.base.contract import Sink
-from connectors.base.kinds import kinds_of
+from connectors.base.kinds import kinds_of, settings_by_kind
 from connectors.base.sink_settings import SinkSettings
 from connectors.influx.settings import InfluxSinkSettings
 from connectors.sqlite.settings import SqliteSinkSettings
@@ -67,13 +67,7 @@ def sink_kinds() -> Mapping[str, SinkKind]:
 
 def sink_settings_of_kind(value: Any) -> SinkSettings:
     """The settings of a sink as its ``kind`` has them. Raises ValueError when the kind is not known."""
-    if isinstance(value, SinkSettings):
-        return value
-    kind = value.get("kind") if isinstance(value, dict) else None
-    kinds = sink_kinds()
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"kind {kind!r} is not known; write one of {', '.join(sorted(kinds))}")
-    return kinds[kind].settings.model_validate(value)
+    return settings_by_kind(value, SinkSettings, {name: kind.settings for name, kind in sink_kinds().items()})
 
 
 def open_sink(name: str, settings: HasSinks) -> Sink:

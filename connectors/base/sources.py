@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from connectors.base.contract import Source
-from connectors.base.kinds import kinds_of
+from connectors.base.kinds import kinds_of, settings_by_kind
 from connectors.base.source_settings import SourceSettings
 from connectors.folder.settings import FolderSettings
 from connectors.http.settings import HttpSettings
@@ -74,13 +74,9 @@ def source_kinds() -> Mapping[str, SourceKind]:
 
 def settings_of_kind(value: Any) -> SourceSettings:
     """The settings of a source as its ``kind`` has them. Raises ValueError when the kind is not known."""
-    if isinstance(value, SourceSettings):
-        return value
-    kind = value.get("kind") if isinstance(value, dict) else None
-    kinds = source_kinds()
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"kind {kind!r} is not known; write one of {', '.join(sorted(kinds))}")
-    return kinds[kind].settings.model_validate(value)
+    return settings_by_kind(
+        value, SourceSettings, {name: kind.settings for name, kind in source_kinds().items()}
+    )
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
