@@ -105,3 +105,9 @@ def test_the_first_line_says_what_it_is_for(name: str) -> None:
     text = MODULES[name].read_text(encoding="utf-8")
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), name
+
+
+def test_no_script_hides_a_package() -> None:
+    """``python benchmarks/x.py`` puts benchmarks/ first on the path: a connectors.py there hides ours."""
+    scripts = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
+    assert not scripts & (set(ORDER) | sys.stdlib_module_names)
