@@ -1,7 +1,7 @@
 """How many readings a second each connector takes from a real other side, and what bounds it.
 
-`python -m benchmarks.connector_rates [mqtt sparkplug opcua http modbus]`. The other side is a process of its own
-on the same machine (mosquitto, an asyncua server, a pymodbus server); what is brought counts as durable.
+`python -m benchmarks.connector_rates [mqtt sparkplug opcua http modbus]`. The other side is a process of its
+own on the same machine (mosquitto, an asyncua server, a pymodbus server); what is brought counts as durable.
 "A CPU second" is of our process alone: on cores that are shared it travels better than readings a second.
 """
 
