@@ -89,7 +89,7 @@ def through_the_store(events: list[AlarmEvent], folder: Path, batch: int) -> Non
     for name in ("new", "again"):
         began, wall, head = time.process_time(), time.perf_counter(), desk.head()
         for k in range(0, len(events), batch):
-            desk.take_in(events[k : k + batch], {("maintenance.alerts", 0): k})
+            desk.receive(events[k : k + batch], {("maintenance.alerts", 0): k})
         spent, wall = time.process_time() - began, time.perf_counter() - wall
         print(
             f"store, {name:5}: {spent:6.1f} s of the processor ({wall:.1f} s in all), "
@@ -185,7 +185,7 @@ def delivery(folder: Path, alarms: int) -> None:
                 alarm_id(machine, raised.kind, "", clock[0]), machine, "press", raised.kind, raised.phase,
                 clock[0], clock[0], 0.9995, 0.999, 3, raised.contributions,
             )  # fmt: skip
-            desk.take_in([event])
+            desk.receive([event])
         desk.tick()
         planner.run()
         for channel in dispatcher.channels:

@@ -54,7 +54,7 @@ def serve(folder: str, standing: int, desks: int, pipe: multiprocessing.connecti
     """The desk's own process: takes alarms in as it is told over ``pipe``."""
     settings = Settings(data=Path(folder), desk={"port": 0})
     desk = Desk(desk_path(settings), settings)
-    desk.take_in(alarm(n % TENANTS, n) for n in range(standing))
+    desk.receive(alarm(n % TENANTS, n) for n in range(standing))
     server = DeskServer(desk)
     accounts, sessions = server.web.accounts, server.web.sessions
     tokens = []
@@ -64,7 +64,7 @@ def serve(folder: str, standing: int, desks: int, pipe: multiprocessing.connecti
     pipe.send((server.start(), tokens))
     while (order := pipe.recv()) is not None:
         event = alarm(*order)
-        desk.take_in([event])
+        desk.receive([event])
         pipe.send((event.machine, time.time()))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     pipe.send((usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))

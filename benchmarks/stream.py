@@ -95,16 +95,21 @@ class Bench:
 
 
 def produce(kafka: KafkaSettings, machines: int, frames: int, size: int) -> int:
-    """Fill the frames topic; how many readings. ``size`` 0 = single readings, not frames."""
+    """Fill the frames topic; how many readings. ``size`` 0 = single readings, not frames.
+
+    One message more a machine, ten seconds later, is not counted: the worker holds a machine's last seconds
+    for stragglers (`intake.wait`), which is latency, not rate.
+    """
     rng = np.random.default_rng(1)
     start = int(time.time() * 1000) - 100 * max(size, 1) * frames
     producer = KafkaProducer(
         bootstrap_servers=kafka.brokers, linger_ms=20, batch_size=1 << 18, max_request_size=1 << 22
     )
-    for number in range(frames):
+    for number in range(frames + 1):
+        later = 10_000 if number == frames else 0
         for machine in range(machines):
             name = f"gwangju/ggm/body/press-line-2/press-{machine:03d}"
-            t = start + (number * max(size, 1) + np.arange(max(size, 1))) * 100
+            t = start + later + (number * max(size, 1) + np.arange(max(size, 1))) * 100
             x = (50 + 10 * np.sin(t / 5000)[:, None] + rng.normal(0, 2, (len(t), 8))).round(3)
             if size:
                 value = encode_frame(Frame(name, t, SENSORS, x))

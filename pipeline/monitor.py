@@ -147,7 +147,7 @@ class Monitor:
         self._reset(row, machine, self.stages)
         return row
 
-    def take_up(self, machine: str, saved: dict[str, Saved]) -> int:
+    def adopt_saved(self, machine: str, saved: dict[str, Saved]) -> int:
         """A row for ``machine`` with what `dump` gave; ValueError or KeyError when it no longer fits."""
         row = self._row()
         # Where it is not needed, no fresh row: with thousands of machines that counts.
@@ -362,9 +362,9 @@ class Monitor:
 
     # -- what crews say
 
-    def take(self, row: int, verdict: Verdict) -> bool:
+    def apply(self, row: int, verdict: Verdict) -> bool:
         """Learn from a verdict on the machine of ``row`` (`pipeline.learning`); False = known already."""
-        lesson = self.feedback.take(row, verdict, self.sensors)
+        lesson = self.feedback.apply(row, verdict, self.sensors)
         if lesson is None:
             return False
         if verdict.kind is VerdictKind.FAULT:  # so it was no false alarm, whoever said so before

@@ -83,7 +83,7 @@ class Pipeline:
         results = Results()
         touched: dict[str, Machine] = {}
         for item in items:
-            arrival = self._admission.take(item, results)
+            arrival = self._admission.admit(item, results)
             if arrival is None:
                 continue
             machine = arrival.machine
@@ -299,19 +299,19 @@ class Pipeline:
             results.scored.append(scored)
         by_row = {run.machine.row: run.machine for run in group}
         for row, change in found.changes:
-            by_row[row].tell(self._condition(by_row[row], monitor, change, time), results)
+            by_row[row].record(self._condition(by_row[row], monitor, change, time), results)
         for row, move in found.moves:
             machine, threshold = by_row[row], monitor.settings.alarm.threshold
             event = moved_event(machine.name, machine.machine_class, monitor.sensors, move, threshold)
-            machine.tell(event, results)
+            machine.record(event, results)
         for transition in found.quality:
             machine = by_row[transition.row]
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            machine.tell(event, results)
+            machine.record(event, results)
         for crossing in found.limits:
             machine = by_row[crossing.row]
             event = limit_event(machine.name, machine.machine_class, monitor.sensors, crossing)
-            machine.tell(event, results)
+            machine.record(event, results)
         for one in found.prognoses:
             machine = by_row[one.row]
             results.prognoses.append(
@@ -343,7 +343,7 @@ class Pipeline:
         """A machine that was silent speaks again."""
         for event in list(machine.open.values()):
             if tells_of_silence(event):
-                machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+                machine.record(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
     def silent(self, now: int) -> Results:
         """Alarms of machines from which nothing has come for long, at ``now`` (ms UTC); each once.
@@ -363,7 +363,7 @@ class Pipeline:
                 one = group[at]
                 event = silence_event(one.name, one.machine_class, one.order.last, int(waited[at]))
                 if event.id not in one.open:
-                    one.tell(event, results)
+                    one.record(event, results)
                     self._changed.add(one.name)
         return results
 
@@ -416,7 +416,7 @@ class Pipeline:
         for transition in transitions:
             machine = by_row[transition.row]
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            machine.tell(event, results)
+            machine.record(event, results)
 
     def _warm_start(self, machine: Machine, results: Results) -> bool:
         """Begin with the reference of its class's prior that fits; False = none does."""
@@ -440,7 +440,7 @@ class Pipeline:
         self._move(machine, monitor, row, int(time[-1]), results)
         for transition in transitions:
             event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            machine.tell(event, results)
+            machine.record(event, results)
         return True
 
     def _move(self, machine: Machine, monitor: Monitor, row: int, time: int, results: Results) -> None:
@@ -449,14 +449,14 @@ class Pipeline:
         machine.monitor, machine.row = monitor, row
         waiting, machine.verdicts = machine.verdicts, ()
         for verdict in waiting:
-            monitor.take(row, verdict)
+            monitor.apply(row, verdict)
         if old is None:
             return
         for name in ("health", "prognosis"):
             monitor.stages[name].load(row, old.stages[name].dump(old_row))
         old.release(old_row)
         for event in list(machine.open.values()):
-            machine.tell(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+            machine.record(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
 
     # -- machines that are gone, renamed, or whose topic was made again
 
@@ -466,7 +466,7 @@ class Pipeline:
         known = self._machines.get(machine)
         if known is not None:
             for event in list(known.open.values()):
-                known.tell(replace(event, phase=AlarmPhase.CLEARED, time=max(time, event.time)), results)
+                known.record(replace(event, phase=AlarmPhase.CLEARED, time=max(time, event.time)), results)
             self.forget(machine)
         return results
 
@@ -475,7 +475,7 @@ class Pipeline:
         oldest = now - round(self.settings.intake.retire * 86_400_000)
         return sorted(one.name for one in self._machines.values() if 0 <= one.order.last < oldest)
 
-    def take_over(self, data: bytes, machine: str, partition: int | None = None) -> bool:
+    def adopt_saved(self, data: bytes, machine: str, partition: int | None = None) -> bool:
         """Let ``machine`` go on with a state from another place; False when it has a model already.
 
         The state may be of another name, whose alarms do not come along. The machine's own place in its
@@ -524,7 +524,7 @@ class Pipeline:
         if machine.monitor is None:
             taken = machine.keep(verdict)
         else:
-            taken = machine.monitor.take(machine.row, verdict)
+            taken = machine.monitor.apply(machine.row, verdict)
         if taken:
             self._changed.add(machine.name)
         return taken

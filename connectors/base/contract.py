@@ -100,7 +100,7 @@ class Sink(ABC):
     def write(self, results: Results) -> None:
         """Return when ``results`` are durable. Raises `SinkUnavailableError`, never loses anything."""
 
-    def take_refused(self) -> list[Refused]:
+    def drain_refused(self) -> list[Refused]:
         """What was refused for good since the last call; the runner keeps it as rejected input."""
         return []
 

@@ -37,7 +37,7 @@ class _Open:
         self.parts.append((time, column, value, uncertain))
         self.rows += len(time)
 
-    def take(self, machine: str, *, all_of_it: bool) -> Frame | None:
+    def pop_frame(self, machine: str, *, all_of_it: bool) -> Frame | None:
         """The readings that are complete: all before the newest time, or all."""
         if not self.rows:
             return None
@@ -87,13 +87,13 @@ class TagRows:
         if self._whole:
             return
         for cell, waiting in self._open.items():
-            frame = waiting.take(names.of(cell), all_of_it=waiting.rows > _MOST)
+            frame = waiting.pop_frame(names.of(cell), all_of_it=waiting.rows > _MOST)
             if frame is not None:
                 yield frame
 
     def rest(self, names: Names) -> Iterator[Frame]:
         """What is still open at the end of the file."""
         for cell, waiting in self._open.items():
-            frame = waiting.take(names.of(cell), all_of_it=True)
+            frame = waiting.pop_frame(names.of(cell), all_of_it=True)
             if frame is not None:
                 yield frame

@@ -2,7 +2,7 @@
 
 influxdb-client's batching writer drops a batch once its retries are used up, so it is not used: `write`
 returns when the server has acknowledged every line, or raises `SinkUnavailableError` and takes the same
-results again later. A line that InfluxDB will never take is put aside in `take_refused`.
+results again later. A line that InfluxDB will never take is put aside in `drain_refused`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class InfluxSink(Sink):
             wait(sent)
         self._refused += [refused for one in sent for refused in one.result()]
 
-    def take_refused(self) -> list[Refused]:
+    def drain_refused(self) -> list[Refused]:
         """Lines that InfluxDB refused for good since the last call, to be reported."""
         refused, self._refused = self._refused, []
         return refused

@@ -56,7 +56,7 @@ class Spool:
         self._segments: list[_Segment] = []
         self._file: AppendFile | None = None
         self._read: tuple[str, int] = ("", 0)  # where reading goes on: a segment and a byte in it
-        #: readings that were dropped because the spool was full, by label, until `take_dropped`
+        #: readings that were dropped because the spool was full, by label, until `drain_dropped`
         self._dropped: Counter[str] = Counter()
         self.dropped_readings = self.damaged_bytes = 0
         self._delivered = self._stored_delivered()
@@ -109,7 +109,7 @@ class Spool:
         """Whether ``size`` more bytes fit without dropping anything."""
         return self.size + size <= self.max_bytes
 
-    def take_dropped(self) -> Counter[str]:
+    def drain_dropped(self) -> Counter[str]:
         """Readings that were dropped since the last call, by label."""
         with self._lock:
             dropped, self._dropped = self._dropped, Counter()

@@ -56,7 +56,7 @@ class Accounts:
     ) -> None:
         self.store, self.settings, self.clock, self.record = store, settings, clock, record
 
-    def tell(self, action: Action, account: Account, by: str = "", address: str = "") -> None:
+    def log_action(self, action: Action, account: Account, by: str = "", address: str = "") -> None:
         """Put into the journal what happened to ``account``."""
         self.record(
             AccessEvent(
@@ -102,7 +102,7 @@ class Accounts:
                 raise AccessError("account.taken") from None
             token = self._link(db, cursor.lastrowid)
         account = self.get(int(cursor.lastrowid or 0))
-        self.tell(Action.ACCOUNT_ADDED, account, by)
+        self.log_action(Action.ACCOUNT_ADDED, account, by)
         return account, token
 
     def change(
@@ -121,7 +121,7 @@ class Accounts:
             if disabled:
                 db.execute("DELETE FROM links WHERE account=?", (id,))
         account = self.get(id)
-        self.tell(Action.ACCOUNT_CHANGED, account, by)
+        self.log_action(Action.ACCOUNT_CHANGED, account, by)
         return account
 
     def external(self, subject: str, name: str, shown: str, role: Role, places: Sequence[str]) -> Account:
@@ -146,9 +146,9 @@ class Accounts:
                 )
         account = self.get(id)
         if row is None:
-            self.tell(Action.ACCOUNT_ADDED, account, SYSTEM)
+            self.log_action(Action.ACCOUNT_ADDED, account, SYSTEM)
         elif (row[1], row[2]) != (role, json.dumps(cleaned)):
-            self.tell(Action.ACCOUNT_CHANGED, account, SYSTEM)
+            self.log_action(Action.ACCOUNT_CHANGED, account, SYSTEM)
         return account
 
     def _administrators(self, db: sqlite3.Connection) -> int:
@@ -194,7 +194,7 @@ class Accounts:
             db.execute("DELETE FROM sessions WHERE account=?", (account.id,))
             db.execute("DELETE FROM links WHERE account=?", (account.id,))
             db.execute("DELETE FROM devices WHERE account=?", (account.id,))
-        self.tell(Action.PASSWORD_SET, account)
+        self.log_action(Action.PASSWORD_SET, account)
 
     def _keep_password(self, id: int, password: str) -> None:
         hashed = hash_password(password)
@@ -218,7 +218,7 @@ class Accounts:
         with self.store.writing() as db:
             db.execute("DELETE FROM links WHERE account=?", (account.id,))
             token = self._link(db, account.id)
-        self.tell(Action.LINK_MADE, account, by)
+        self.log_action(Action.LINK_MADE, account, by)
         return token
 
     def _link(self, db: sqlite3.Connection, account: int | None) -> str:

@@ -55,7 +55,7 @@ class Attempts:
     def failed(self, account: Account | None, address: str) -> None:
         """Put a failure into the journal. What was typed as a name may be a password, and is not kept."""
         if account is not None:
-            self.accounts.tell(Action.SIGN_IN_FAILED, account, address=address)
+            self.accounts.log_action(Action.SIGN_IN_FAILED, account, address=address)
         else:
             self.accounts.record(AccessEvent(Action.SIGN_IN_FAILED, "", "", NOWHERE, address))
 
@@ -102,7 +102,7 @@ class Attempts:
                 locked |= tried + 1 == most
             db.executemany("INSERT INTO attempts VALUES (?,?)", [(subject, now) for subject in subjects])
         if locked and known is not None:
-            self.accounts.tell(Action.SIGN_IN_LOCKED, known, address=address)
+            self.accounts.log_action(Action.SIGN_IN_LOCKED, known, address=address)
 
     def _worked(self, subjects: Mapping[str, int]) -> None:
         """What was right does not count; wrong ones of others at a shared address still do."""

@@ -61,7 +61,7 @@ class Sessions:
                 "VALUES (?,?,?,?,?,?,?,?)",
                 (digest(token), account.id, new_token(), now, now, now, address[:60], agent[:200]),
             )
-        self.accounts.tell(Action.SIGN_IN, account, address=address)
+        self.accounts.log_action(Action.SIGN_IN, account, address=address)
         return token
 
     def find(self, token: str) -> Session | None:
@@ -111,7 +111,7 @@ class Sessions:
         with self.store.writing() as db:
             db.execute("DELETE FROM sessions WHERE token=?", (digest(token),))
         if session is not None:
-            self.accounts.tell(Action.SIGN_OUT, session.account)
+            self.accounts.log_action(Action.SIGN_OUT, session.account)
 
     def end_of(self, account: Account, *, id: str = "", but: str = "", by: str = "") -> int:
         """End the session ``id`` of ``account``, or (no id) all of them ``but`` one; returns how many."""
@@ -119,5 +119,5 @@ class Sessions:
             ended = [one.id for one in self.all(account) if (one.id == id if id else True) and one.id != but]
             db.executemany("DELETE FROM sessions WHERE token=?", [(bytes.fromhex(one),) for one in ended])
         for _ in ended:
-            self.accounts.tell(Action.SESSION_ENDED, account, by)
+            self.accounts.log_action(Action.SESSION_ENDED, account, by)
         return len(ended)

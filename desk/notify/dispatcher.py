@@ -189,7 +189,7 @@ class Dispatcher:
         )
         if failures >= self.settings.dead and state.alarm is None:
             alarm = channel_alarm(channel.name, state, now)
-            self.desk.take_in([alarm])
+            self.desk.receive([alarm])
             with self.desk.store.writing() as t:
                 outbox.keep_channel(t, channel.name, replace(state, alarm=alarm))
 
@@ -202,7 +202,7 @@ class Dispatcher:
             over = replace(
                 state.alarm, phase=AlarmPhase.CLEARED, time=max(self.desk.clock(), state.alarm.time)
             )
-            self.desk.take_in([over])
+            self.desk.receive([over])
         with self.desk.store.writing() as t:
             outbox.keep_channel(t, channel.name, ChannelState())
 

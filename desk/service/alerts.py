@@ -88,7 +88,7 @@ class AlertReader:
                 if record.value is not None:  # None = the log was told to forget this alarm
                     events += self._decoded(record.value, place.partition, record.offset)
         if offsets:
-            self.desk.take_in(events, offsets)
+            self.desk.receive(events, offsets)
         return sum(map(len, found.values()))
 
     def _decoded(self, value: bytes, partition: int, offset: int) -> Iterable[AlarmEvent]:

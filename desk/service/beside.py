@@ -31,7 +31,7 @@ class Verdicts:
         for verdict in verdicts:
             self._queue.put(verdict)
 
-    def take(self) -> list[Verdict]:
+    def drain(self) -> list[Verdict]:
         """Those that wait; called by the run, between batches."""
         taken: list[Verdict] = []
         with suppress(Empty):
@@ -58,7 +58,7 @@ class DeskBeside:
         for alarm in reversed(history.alarms(limit=_LATEST)):
             events += [alarm.event] + ([alarm.cleared] if alarm.cleared else [])
         events.sort(key=lambda event: event.time)
-        self.desk.take_in(events)
+        self.desk.receive(events)
         with self.desk.store.writing() as t:
             t.publish_again(self.desk.clock() - _DAY)
 
@@ -68,7 +68,7 @@ class DeskBeside:
         if not self._waiting:
             return
         try:
-            self.desk.take_in(self._waiting)
+            self.desk.receive(self._waiting)
             self._waiting = []
         except (StoreError, sqlite3.OperationalError) as error:
             log.error("the desk cannot take alarms in, and they wait", why=str(error))

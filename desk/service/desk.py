@@ -89,7 +89,7 @@ class Desk:
 
     # -- what comes from the pipeline
 
-    def take_in(
+    def receive(
         self, events: Iterable[AlarmEvent], offsets: Mapping[tuple[str, int], int] | None = None
     ) -> list[Entry]:
         """Take in alarm events, any of which may have come before; returns the new journal entries.
@@ -344,7 +344,7 @@ class Desk:
         """Bring it back."""
         return self._act(scope, alarm, lambda p, at: act(p, Event.UNSHELVE, at=at, by=by, why=why))
 
-    def take(self, scope: Scope, alarm: str, *, by: str, why: str = "") -> AlarmView:
+    def assign(self, scope: Scope, alarm: str, *, by: str, why: str = "") -> AlarmView:
         """``by`` goes to look; also acknowledges, where that is still asked for."""
         view = self._act(
             scope, alarm, lambda p, at: note(p, Action.TAKE, at=at, by=by, why=why), current=True

@@ -114,7 +114,7 @@ class Training:
                 continue
             clock.at = due if due < attempt.started else None
             try:
-                desk.take_in([event])
+                desk.receive([event])
             finally:
                 clock.at = None
         desk.tick()

@@ -54,7 +54,7 @@ class Admission:
         )
         self._quiet: dict[str, _Since] = {}
 
-    def take(self, item: Item, results: Results) -> Arrival | None:
+    def admit(self, item: Item, results: Results) -> Arrival | None:
         """Lay what is admitted of one item among the rows that wait; what is not is told in ``results``."""
         if isinstance(item, Rejection):
             results.rejections.append(item)
@@ -80,7 +80,7 @@ class Admission:
         if within is None:
             return None
         order = machine.order
-        taken = order.take(within, origin.received, self.timing)
+        taken = order.arrange(within, origin.received, self.timing)
         self.newest = max(self.newest, order.top)
         if taken.left_out:
             self._tell(taken.left_out, len(frame), origin, results)

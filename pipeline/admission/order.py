@@ -147,7 +147,7 @@ class EventOrder:
 
     # -- messages
 
-    def take(self, frame: Frame, received: int, timing: Timing) -> Taken:
+    def arrange(self, frame: Frame, received: int, timing: Timing) -> Taken:
         """Take the rows of a message that came at ``received`` (ms UTC; `NO_ARRIVAL` = not known)."""
         taken = Taken()
         if received != NO_ARRIVAL:

@@ -72,7 +72,7 @@ class Machine:
         self.verdicts = (*self.verdicts, verdict)[-REMEMBERED:]
         return True
 
-    def tell(self, event: AlarmEvent, results: Results) -> None:
+    def record(self, event: AlarmEvent, results: Results) -> None:
         """Add an alarm's begin or end to ``results``, and remember whether it is open."""
         if event.phase is AlarmPhase.RAISED:
             self.open[event.id] = event

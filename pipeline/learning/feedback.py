@@ -99,7 +99,7 @@ class FleetFeedback(FleetState):
                 found |= mine & (batch.time >= start) & (batch.time <= end)
         return found
 
-    def take(self, row: int, verdict: Verdict, sensors: tuple[str, ...]) -> Lesson | None:
+    def apply(self, row: int, verdict: Verdict, sensors: tuple[str, ...]) -> Lesson | None:
         """What ``verdict`` on the machine of ``row`` teaches; None when it was taken before."""
         kept = self._rows.setdefault(row, _Row())
         id = uuid.uuid5(uuid.NAMESPACE_OID, verdict.id).bytes

@@ -64,7 +64,7 @@ def restored(
     try:
         if machine_class != snapshot.machine_class:
             raise ValueError(f"its class was {snapshot.machine_class!r} and is {machine_class!r} now")
-        machine.row = monitor.take_up(machine.name, snapshot.stages)
+        machine.row = monitor.adopt_saved(machine.name, snapshot.stages)
     except (KeyError, ValueError) as error:
         machine.warmup = WarmUp()  # its open alarms are cleared when the new model begins
         return machine, f"{type(error).__name__}: {error}"

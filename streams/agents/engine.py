@@ -155,7 +155,7 @@ class Engine:
                 log.info("A machine is retired.", machine=machine, by=command.by)
         elif here == message.partition or (here == -1 and command.partition == message.partition):
             try:
-                if self._pipeline.take_over(command.snapshot, machine, message.partition):
+                if self._pipeline.adopt_saved(command.snapshot, machine, message.partition):
                     log.info(
                         "A machine goes on with a model of another place.", machine=machine, by=command.by
                     )

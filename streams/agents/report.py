@@ -135,7 +135,7 @@ class Reporter:
             self._touched = False
 
     def _statistics(self) -> WorkerStats:
-        readings, messages, rejected, history = self._tally.take()
+        readings, messages, rejected, history = self._tally.drain()
         return WorkerStats(
             worker=self._name,
             time=now_ms(),

@@ -42,7 +42,7 @@ class Tally:
         """Seconds since the last checkpoint."""
         return None if self.checkpoint_at is None else time.monotonic() - self.checkpoint_at
 
-    def take(self) -> tuple[int, int, int, int]:
+    def drain(self) -> tuple[int, int, int, int]:
         """Readings, messages, rejected readings and those that came late, since the last call."""
         counts = self.readings, self.messages, self.rejected, self.history
         self.readings = self.messages = self.rejected = self.history = 0

@@ -77,7 +77,7 @@ class Writer:
     async def _write_to(self, name: str, results: Results) -> None:
         sink = self._sinks[name]
         await self._until_done(lambda: self._on_thread(name, sink.write, results))
-        refused = sink.take_refused()
+        refused = sink.drain_refused()
         if refused:
             log.error(
                 "A sink refuses results for good; they are in the topic of rejected input.",

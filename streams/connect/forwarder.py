@@ -359,7 +359,7 @@ class Forwarder:
         return True
 
     def _tell_of_dropped(self) -> None:
-        for label, readings in self.spool.take_dropped().items():
+        for label, readings in self.spool.drain_dropped().items():
             detail = (
                 f"{readings} readings were dropped while Kafka was away: the spool of "
                 f"{self.spool.max_bytes:,} bytes was full and keeps the {self.spool.keep}. "

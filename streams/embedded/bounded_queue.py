@@ -24,7 +24,7 @@ class BoundedQueue:
     """A bounded queue of items. `put` waits while ``capacity`` readings lie in it.
 
     >>> h = BoundedQueue(10)
-    >>> h.put(Message(b"x", 0)), h.end(), len(h.take(5) or []), h.take(5)
+    >>> h.put(Message(b"x", 0)), h.end(), len(h.drain(5) or []), h.drain(5)
     (True, None, 1, None)
     """
 
@@ -65,7 +65,7 @@ class BoundedQueue:
             self._stopped = True
             self._changed.notify_all()
 
-    def take(self, most: int, wait: float | None = None) -> list[Item] | None:
+    def drain(self, most: int, wait: float | None = None) -> list[Item] | None:
         """What there is, at least one item and about ``most`` readings; None at the end.
 
         Nothing after ``wait`` seconds in which nothing came.

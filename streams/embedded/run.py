@@ -105,7 +105,7 @@ class Watcher(Protocol):
 class VerdictSource(Protocol):
     """Where verdicts of crews come from, for the models to learn."""
 
-    def take(self) -> Iterable[Verdict]:
+    def drain(self) -> Iterable[Verdict]:
         """Those that came since the last call. Called between batches, by the run's thread."""
         ...
 
@@ -197,7 +197,7 @@ class EmbeddedRun:
         # A replay is never live: there is nothing to listen for.
         silence, wait = SilenceWatch(self.pipeline), _LISTEN if self.keep_state else None
         listened = time.monotonic()
-        while (items := self._queue.take(BATCH, wait)) is not None:
+        while (items := self._queue.drain(BATCH, wait)) is not None:
             self._learn()
             results = self.pipeline.process(items)
             if wait and self._queue.empty and time.monotonic() - listened >= wait:
@@ -236,14 +236,14 @@ class EmbeddedRun:
                 position = Position(self.source.name, self._read, self.source.detail)
         for name, sink in self.sinks.items():
             self._until_done(lambda sink=sink: sink.write(results))  # type: ignore[misc]
-            results.rejections += rejections_of(name, sink.take_refused(), results)
+            results.rejections += rejections_of(name, sink.drain_refused(), results)
         kept = results if self.keep_results else Results()
         self._until_done(lambda: self.store.write(kept, snapshots=snapshots, position=position))
 
     def _learn(self) -> None:
         """Before the batch whose snapshots are to hold it."""
         if self.verdicts is not None:
-            for verdict in self.verdicts.take():
+            for verdict in self.verdicts.drain():
                 self.pipeline.feedback(verdict)
 
     def _until_done(self, write: Callable[[], None]) -> None:

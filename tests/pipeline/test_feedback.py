@@ -143,12 +143,12 @@ def test_a_sensor_fault_teaches_the_other_sensors_only():
     feedback = FleetFeedback(4, 1)
     batch = Batch(np.array([0]), np.array([3]), START + 1000 * np.arange(3), np.ones((3, 4)))
     feedback.withhold(batch, np.ones((3, 1)), np.full(3, State.ALARM, dtype=np.uint8))
-    lesson = feedback.take(0, verdict(VerdictKind.SENSOR_FAULT, 0, 1, sensor="temperature"), SENSORS)
+    lesson = feedback.apply(0, verdict(VerdictKind.SENSOR_FAULT, 0, 1, sensor="temperature"), SENSORS)
     assert len(lesson.batch) == 2
     assert np.isnan(lesson.batch.x[:, 2]).all()
     assert np.isfinite(lesson.batch.x[:, [0, 1, 3]]).all()
     assert (lesson.raw, lesson.sensitivity) == (None, 0)
-    unknown = feedback.take(0, verdict(VerdictKind.SENSOR_FAULT, 2, 3, id="w", sensor="oil"), SENSORS)
+    unknown = feedback.apply(0, verdict(VerdictKind.SENSOR_FAULT, 2, 3, id="w", sensor="oil"), SENSORS)
     assert unknown.batch is None
 
 
@@ -234,9 +234,9 @@ def test_a_verdict_on_a_machine_that_warms_up_is_kept_for_its_first_model():
 def test_only_the_latest_verdicts_are_remembered():
     feedback = FleetFeedback(1, 1)
     for k in range(3 * REMEMBERED):
-        assert feedback.take(0, verdict(VerdictKind.FAULT, 0, 1, id=str(k)), ("a",)) is not None
+        assert feedback.apply(0, verdict(VerdictKind.FAULT, 0, 1, id=str(k)), ("a",)) is not None
     assert len(feedback.dump(0)["taken"]) == REMEMBERED
-    assert feedback.take(0, verdict(VerdictKind.FAULT, 0, 1, id=str(3 * REMEMBERED - 1)), ("a",)) is None
+    assert feedback.apply(0, verdict(VerdictKind.FAULT, 0, 1, id=str(3 * REMEMBERED - 1)), ("a",)) is None
 
 
 @pytest.mark.slow

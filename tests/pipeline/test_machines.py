@@ -59,8 +59,8 @@ def test_a_machine_goes_on_under_its_new_name() -> None:
     pipeline.process([_part(whole, old, 0, 300)])
     data = pipeline.dump(old)
     pipeline.process([Message(encode_frame(_part(whole, new, 300, 310)), 2 * START, offset=7, partition=3)])
-    assert pipeline.take_over(data, new)
-    assert not pipeline.take_over(data, new), "it has a model now"
+    assert pipeline.adopt_saved(data, new)
+    assert not pipeline.adopt_saved(data, new), "it has a model now"
     assert (pipeline.offset_of(new), pipeline.partition_of(new)) == (7, 3)
     assert pipeline.changed() == [new]
     scored = pipeline.process([_part(whole, new, 300, 400)]).scored[0]

@@ -37,10 +37,10 @@ def test_a_row_that_another_machine_left_changes_nothing() -> None:
     found = monitor.process(readings(other, 320, 40, (900.0, 500.0, 500.0)))  # it is in alarm, and leaves so
     assert State.ALARM in found.state
     monitor.release(other)
-    again = monitor.take_up("first", saved)
+    again = monitor.adopt_saved("first", saved)
     assert again == other, "the row that was left"
     new = Monitor(settings, SENSORS)
-    fresh = new.take_up("first", saved)
+    fresh = new.adopt_saved("first", saved)
     for name, stage in monitor.stages.items():
         mine, theirs = stage.dump(again), new.stages[name].dump(fresh)
         assert mine.keys() == theirs.keys()
@@ -60,7 +60,7 @@ def test_what_does_not_fit_gives_its_row_back() -> None:
     room = monitor.room
     del saved["detector0"]
     try:
-        monitor.take_up("second", saved)
+        monitor.adopt_saved("second", saved)
     except KeyError:
         assert monitor.room == room
     else:

@@ -308,7 +308,7 @@ def test_each_value_is_taken_or_told(steps: list[tuple[int, int, str, int]]) -> 
         values = np.array([list(wire["sensors"].values())])
         frame = Frame(M, np.array([wire["time"]]), tuple(wire["sensors"]), values)
         sent += 1
-        outcome: Taken = order.take(frame, m.received, timing)
+        outcome: Taken = order.arrange(frame, m.received, timing)
         told += sum(len(one.rows) for one in outcome.left_out)
         taken += sum(len(one) for one in (outcome.history, outcome.complement) if one is not None)
         released += [int(t) for one in order.release(timing) for t in one.time]

@@ -98,13 +98,13 @@ class OwnAccount:
             codes = self.factors.confirm_totp(visit.account, visit.form.get("code", ""))
         except AccessError as error:
             return self._totp(visit, self.guard.render.texts(visit.request)(error.key))
-        self.accounts.tell(Action.FACTOR_ADDED, visit.account, address=visit.address)
+        self.accounts.log_action(Action.FACTOR_ADDED, visit.account, address=visit.address)
         return self._page(visit, codes=codes)
 
     def remove(self, visit: Visit) -> Response:
         """The password alone from now on."""
         self.factors.remove(visit.account)
-        self.accounts.tell(Action.FACTOR_REMOVED, visit.account, address=visit.address)
+        self.accounts.log_action(Action.FACTOR_REMOVED, visit.account, address=visit.address)
         return self.guard.back(visit, "account.done")
 
     def ask_passkey(self, visit: Visit) -> Response:
@@ -131,13 +131,13 @@ class OwnAccount:
             visit.form.get("answer", ""),
             visit.form.get("name", ""),
         )
-        self.accounts.tell(Action.FACTOR_ADDED, visit.account, address=visit.address)
+        self.accounts.log_action(Action.FACTOR_ADDED, visit.account, address=visit.address)
         return self._page(visit, codes=codes)
 
     def remove_passkey(self, visit: Visit) -> Response:
         """One key less."""
         self.passkeys.remove(visit.account, visit.form.get("id", ""))
-        self.accounts.tell(Action.FACTOR_REMOVED, visit.account, address=visit.address)
+        self.accounts.log_action(Action.FACTOR_REMOVED, visit.account, address=visit.address)
         return self.guard.back(visit, "account.done")
 
     def end_session(self, visit: Visit) -> Response:

@@ -94,9 +94,9 @@ def acknowledge(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.Al
 
 
 @crew.post("/alarms/{id}/take", **_named("takeAlarm"))
-def take(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
+def assign(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """The caller goes to look; also acknowledges."""
-    return there.alarm(there.desk.take(by.scope, id, by=by.by, why=given.why), by.scope)
+    return there.alarm(there.desk.assign(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
 @crew.post("/alarms/{id}/comment", **_named("commentAlarm"))

@@ -52,7 +52,7 @@ class Listeners:
         """What there is now; whatever comes after it is told to those who listen already."""
         return ""
 
-    def tell(self, concerns: Callable[[object], bool] = lambda _: True) -> None:
+    def notify(self, concerns: Callable[[object], bool] = lambda _: True) -> None:
         """Wake every listener whose interest it ``concerns``. Call it on the server's loop."""
         verdicts: dict[object, bool] = {}
         for live_updates, interest in self._listeners.items():
@@ -64,7 +64,7 @@ class Listeners:
     def stop(self) -> None:
         """End every `listen`. Call it on the server's loop."""
         self._stopped = True
-        self.tell()
+        self.notify()
 
     @property
     def stopped(self) -> bool:
@@ -139,4 +139,4 @@ class Changes(Watch):
             now = str(error)
         before, self._known = self._known, now
         if before not in (None, now):
-            self.tell()
+            self.notify()

@@ -35,7 +35,7 @@ class AlarmPages:
         self.alarm_lists = AlarmListCache(desk, guard.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
-            "take": (Role.CREW, lambda scope, id, v: desk.take(scope, id, by=v.by)),
+            "take": (Role.CREW, lambda scope, id, v: desk.assign(scope, id, by=v.by)),
             "comment": (
                 Role.CREW,
                 lambda scope, id, v: desk.comment(

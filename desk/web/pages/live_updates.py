@@ -37,10 +37,10 @@ class LiveUpdates(Watch):
         except Exception:  # the store cannot be read just now: the pages say so themselves when they ask
             return
         if machines:
-            self.tell(lambda scope: isinstance(scope, Scope) and any(map(scope.allows, machines)))
+            self.notify(lambda scope: isinstance(scope, Scope) and any(map(scope.allows, machines)))
         if time.monotonic() - self._told >= REFRESH:
             self._told = time.monotonic()
-            self.tell()
+            self.notify()
 
     def _since(self) -> frozenset[str]:
         """The machines, or places, that entries since the last look are about."""

@@ -83,7 +83,7 @@ class PeoplePages:
         """Somebody lost their phone: no second factor until they set up another."""
         account = self._theirs(visit)
         self.factors.remove(account)
-        self.accounts.tell(Action.FACTOR_REMOVED, account, visit.by, visit.address)
+        self.accounts.log_action(Action.FACTOR_REMOVED, account, visit.by, visit.address)
         return self.guard.back(visit, "account.done")
 
     def sessions(self, visit: Visit) -> Response:

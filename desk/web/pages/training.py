@@ -29,7 +29,7 @@ class TrainingPages:
         self.guard, self.training, self.zone = guard, training, zone
         self.acts: dict[str, Callable[[Visit, Standing], object]] = {
             "acknowledge": lambda v, s: s.desk.acknowledge(EVERYTHING, _alarm(v), by=v.by),
-            "take": lambda v, s: s.desk.take(EVERYTHING, _alarm(v), by=v.by),
+            "take": lambda v, s: s.desk.assign(EVERYTHING, _alarm(v), by=v.by),
             "look": self._look,
             "comment": lambda v, s: s.desk.comment(
                 EVERYTHING, _alarm(v), by=v.by, text=v.form.get("text", "")

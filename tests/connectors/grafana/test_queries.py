@@ -221,7 +221,7 @@ def over(influx: InfluxService, found: Recording) -> Iterator[Player]:
             for one in found.stats:
                 sink.write_stats(one)
             sink.write_lines(b"".join(found.desk), "ms")
-            assert not sink.take_refused()
+            assert not sink.drain_refused()
         start, stop = (
             datetime.fromtimestamp(ms / 1000, UTC) for ms in (found.begin, found.begin + 4_000_000)
         )

@@ -78,7 +78,7 @@ def test_results_come_back_exactly_and_once(influx_bucket: Any) -> None:
     with InfluxSink(settings_of(influx_bucket)) as sink:
         sink.write(results)
         sink.write(results)
-        assert sink.take_refused() == []
+        assert sink.drain_refused() == []
     values = results.scored[0].values
     found = rows(influx_bucket, "reading")
     for column, name in enumerate(("temp", "time_", 'a "b", c＼')):
@@ -106,7 +106,7 @@ def test_sensors_named_as_what_is_found(influx_bucket: Any) -> None:
     sensors = ("score", "state_", "health")
     with InfluxSink(settings_of(influx_bucket)) as sink:
         sink.write(Results([scored(sensors=sensors)]))
-        assert sink.take_refused() == []
+        assert sink.drain_refused() == []
     found = rows(influx_bucket, "reading")
     for column, name in enumerate(("score_", "state__", "health_")):
         values = scored(sensors=sensors).values[:, column].tolist()
@@ -123,7 +123,7 @@ def test_one_bad_line_costs_one_line(influx_bucket: Any, compressed: bool) -> No
     conflict = b"m,machine=x value=1i %d" % (START + 1000)
     lines = [*good[:200], conflict, b"m,machine=x broken", *good[200:]]
     sink.write_lines(b"\n".join(lines) + b"\n", "ms")
-    refused = sink.take_refused()
+    refused = sink.drain_refused()
     sink.close()
     assert [one.line for one in refused] == [conflict, b"m,machine=x broken"]
     assert "field type conflict" in refused[0].reason
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_told_with_the_remedy(influx: Any, changes: dict[str, s
     assert influx.token not in str(caught.value)
     with pytest.raises(SinkUnavailableError):
         sink.write(Results([scored()]))
-    assert sink.take_refused() == []
+    assert sink.drain_refused() == []
     sink.close()
 
 
@@ -200,7 +200,7 @@ def test_a_busy_server_is_asked_again_later(stubborn: Any, status: int) -> None:
     with pytest.raises(SinkUnavailableError, match="are written again") as caught:
         sink.write_lines(b"m v=1 1\n", "ms")
     assert caught.value.retry_after == 7
-    assert sink.take_refused() == []
+    assert sink.drain_refused() == []
     sink.close()
 
 
@@ -208,7 +208,7 @@ def test_a_body_that_is_refused_whole_is_not_cut_up(stubborn: Any) -> None:
     stubborn.status = 422
     sink = InfluxSink(InfluxSettings(url=f"http://127.0.0.1:{stubborn.server_port}", token="t"))
     sink.write_lines(b"m v=1 1\nm v=2 2\nm v=3 3\n", "ms")
-    assert len(sink.take_refused()) == 3
+    assert len(sink.drain_refused()) == 3
     assert stubborn.asked == 1
     sink.close()
 
@@ -233,5 +233,5 @@ def test_whatever_a_proxy_answers_the_lines_are_kept(
     for call in (sink.setup, lambda: sink.write_lines(b"m v=1 1\n", "ms"), sink.create_bucket):
         with pytest.raises(SinkUnavailableError, match=r"127\.0\.0\.1"):
             call()
-    assert sink.take_refused() == []
+    assert sink.drain_refused() == []
     sink.close()

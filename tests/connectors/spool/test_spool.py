@@ -136,10 +136,10 @@ def test_a_full_spool_keeps_the_newest_and_counts_what_it_drops() -> None:
     assert numbers == list(range(numbers[0], 100)), "a stretch without holes up to the last"
     assert spool.size <= 2000
     assert len(numbers) * 85 > 0.8 * 2000, "and not much less than it may hold"
-    dropped = spool.take_dropped()
+    dropped = spool.drain_dropped()
     assert dropped == {"machine-0": 10 * -(-numbers[0] // 2), "machine-1": 10 * (numbers[0] // 2)}
     assert dropped.total() == spool.dropped_readings == 10 * numbers[0]
-    assert not spool.take_dropped(), "told once"
+    assert not spool.drain_dropped(), "told once"
 
 
 def test_a_full_spool_keeps_the_oldest_and_counts_what_it_drops() -> None:
@@ -147,7 +147,7 @@ def test_a_full_spool_keeps_the_oldest_and_counts_what_it_drops() -> None:
     numbers = held(spool)
     assert numbers == list(range(len(numbers)))
     assert spool.size <= 2000 < spool.size + 100
-    assert spool.take_dropped().total() == 10 * (100 - len(numbers))
+    assert spool.drain_dropped().total() == 10 * (100 - len(numbers))
     spool.delivered(spool.waiting)
     assert spool.append(b"again", "m", 1), "there is room again"
 
@@ -158,7 +158,7 @@ def test_what_was_delivered_before_it_was_dropped_is_not_counted_as_dropped() ->
     spool.delivered(5)
     for number in range(20, 100):
         spool.append(b"%06d" % number + bytes(44), "machine-0", 10)
-    assert spool.take_dropped().total() == 10 * (100 - 5 - len(held(spool)))
+    assert spool.drain_dropped().total() == 10 * (100 - 5 - len(held(spool)))
 
 
 def test_a_full_disk_is_an_error_and_nothing_else_is_lost() -> None:

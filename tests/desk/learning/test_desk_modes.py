@@ -35,7 +35,7 @@ def looks(sensor, deviation=8.0):
 
 def alarm(desk, n, sensor, machine=PRESS, deviation=8.0):
     event = raised(machine, onset=n * 1_000_000, contributions=looks(sensor, deviation))
-    desk.take_in([event, cleared(machine, onset=n * 1_000_000)])
+    desk.receive([event, cleared(machine, onset=n * 1_000_000)])
     return event
 
 

@@ -51,7 +51,7 @@ def states(telling):
 def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)), url="https://desk.plant.test")
     old = raised(PRESS, onset=0)
-    desk.desk.take_in([old, cleared(PRESS, onset=0)])
+    desk.desk.receive([old, cleared(PRESS, onset=0)])
     desk.desk.close_alarm(
         TENANT,
         old.id,
@@ -60,7 +60,7 @@ def test_a_letter_says_what_since_when_how_far_off_and_what_was_done_last_time(t
     )
     desk.desk.modes = lambda _: (("bearing-wear", 0.83),)
     event = raised(PRESS, onset=1_767_581_000_000)
-    desk.desk.take_in([event])
+    desk.desk.receive([event])
     assert desk.work() == 1
     [(to, notification)] = mail.box.notifications
     assert to == ["crew@plant.test"]
@@ -88,7 +88,7 @@ def test_korean(telling, mail):
     desk.settings.classes["press"] = ClassSettings.model_validate(
         {"sensors": {"vibration": {"unit": "mm/s", "label_ko": "진동"}}}
     )
-    desk.desk.take_in([raised(PRESS, desk.now)])
+    desk.desk.receive([raised(PRESS, desk.now)])
     desk.work()
     [(_, notification)] = mail.box.notifications
     assert (
@@ -105,7 +105,7 @@ def test_a_channel_down_for_ten_minutes_loses_nothing_and_tells_nothing_twice(te
     mail.stop()
     hook.answer = lambda n: 503
     for k, machine in enumerate(machines):
-        desk.desk.take_in([raised(machine, onset=k)])
+        desk.desk.receive([raised(machine, onset=k)])
         desk.work(30)
         if k == 10:  # the desk itself falls over in the middle
             desk.close()
@@ -144,7 +144,7 @@ def test_a_channel_down_for_ten_minutes_loses_nothing_and_tells_nothing_twice(te
 def test_a_dead_channel_is_told_of_by_the_others_and_not_by_itself(telling, mail, hook):
     desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
     mail.stop()
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     for _ in range(8):
         desk.work(60)
     assert any(OWN in str(b) and "mail failed 5 times" in b["yeji"]["text"] for b in hook.bodies())
@@ -158,12 +158,12 @@ def test_a_dead_channel_is_told_of_by_the_others_and_not_by_itself(telling, mail
 def test_a_signed_webhook_in_alertmanagers_form_and_its_end(telling, hook):
     desk = telling(everyone(hook=by_hook(hook)))
     event = raised(PRESS, onset=1_767_581_000_000)
-    desk.desk.take_in([event])
+    desk.desk.receive([event])
     desk.work()
     desk.desk.acknowledge(TENANT, event.id, by="Kim")
     desk.work(10)
     assert len(hook.requests) == 1, "acknowledged is not over"
-    desk.desk.take_in([cleared(PRESS, onset=1_767_581_000_000, time=event.time + 5)])
+    desk.desk.receive([cleared(PRESS, onset=1_767_581_000_000, time=event.time + 5)])
     desk.work(10)
     desk.work(10)
     firing, resolved = hook.bodies()
@@ -198,7 +198,7 @@ def test_a_signed_webhook_in_alertmanagers_form_and_its_end(telling, hook):
 def test_a_receiver_that_takes_it_and_says_nothing_knows_the_second_try(telling, hook):
     desk = telling(everyone(hook=by_hook(hook)))
     hook.answer = lambda n: 0 if n == 1 else 200
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     for _ in range(3):
         desk.work(10)
     first, second = hook.requests
@@ -212,9 +212,9 @@ def test_a_receiver_that_takes_it_and_says_nothing_knows_the_second_try(telling,
 def test_alertmanager_itself(telling, hook):
     url = f"http://127.0.0.1:{hook.port}"
     desk = telling(everyone(am={"kind": "alertmanager", "url": url}))
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     desk.work()
-    desk.desk.take_in([cleared(PRESS)])
+    desk.desk.receive([cleared(PRESS)])
     event = desk.desk.open_alarms(TENANT)[0]
     desk.desk.acknowledge(TENANT, event.id, by="Kim")
     desk.work(5)
@@ -230,9 +230,9 @@ def test_alertmanager_itself(telling, hook):
 def test_a_letter_that_is_refused_for_good_blocks_no_other(telling, hook):
     desk = telling(everyone(hook=by_hook(hook)), group=0)
     hook.answer = lambda n: 400 if n == 1 else 200
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     desk.work()
-    desk.desk.take_in([raised(OVEN)])
+    desk.desk.receive([raised(OVEN)])
     desk.work(1)
     assert states(desk) == {"unsent": 1, "sent": 1}
     [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
@@ -248,9 +248,9 @@ def test_one_address_that_waits_holds_up_nobody(telling, mail):
     desk = telling(everyone(mail=by_mail(mail, to=five)), group=0)
     mail.box.replies["e@x.test"] = "450 busy"
     first = raised(PRESS, desk.now)
-    desk.desk.take_in([first])
+    desk.desk.receive([first])
     desk.work()
-    desk.desk.take_in([raised(OVEN, desk.now)])
+    desk.desk.receive([raised(OVEN, desk.now)])
     desk.work(1)
     assert [to for to, _ in mail.box.notifications] == [five[:4], five[:4]]
     for _ in range(60):
@@ -270,7 +270,7 @@ def test_one_address_that_waits_holds_up_nobody(telling, mail):
 def test_an_address_that_waits_for_a_day_is_known_to_be_unsent(telling, mail):
     desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))) | {"give_up": 1.0})
     mail.box.replies["b@x.test"] = "450 busy"
-    desk.desk.take_in([raised(PRESS, desk.now)])
+    desk.desk.receive([raised(PRESS, desk.now)])
     for _ in range(20):
         desk.work(300)
     assert states(desk) == {"sent": 1, "unsent": 1}
@@ -282,7 +282,7 @@ def test_an_address_that_waits_for_a_day_is_known_to_be_unsent(telling, mail):
 def test_a_mail_server_that_takes_no_address_for_now_is_a_channel_that_fails(telling, mail):
     desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))))
     mail.box.replies |= {"a@x.test": "450 busy", "b@x.test": "450 busy"}
-    desk.desk.take_in([raised(PRESS, desk.now)])
+    desk.desk.receive([raised(PRESS, desk.now)])
     for _ in range(10):
         desk.work(300)
     assert [one.machine for one in desk.desk.open_alarms(Scope.of(OWN))] == [f"{OWN}/notify/channel/mail"]
@@ -295,14 +295,14 @@ def test_addresses_refused_for_good_are_named(telling, mail):
     desk = telling(everyone(mail=by_mail(mail, to=("a@x.test", "b@x.test"))))
     mail.box.replies["b@x.test"] = "550 nobody here"
     event = raised(PRESS, desk.now)
-    desk.desk.take_in([event])
+    desk.desk.receive([event])
     desk.work()
     assert [to for to, _ in mail.box.notifications] == [["a@x.test"]]
     [posted] = desk.desk.messages(TENANT, event.id)
     assert posted.state == "sent"
     assert "b@x.test (550" in english(posted)
     mail.box.replies["a@x.test"] = "550 gone"
-    desk.desk.take_in([raised(OVEN, desk.now)])
+    desk.desk.receive([raised(OVEN, desk.now)])
     desk.work(60)
     assert states(desk) == {"sent": 1, "unsent": 1}
 
@@ -311,7 +311,7 @@ def test_addresses_refused_for_good_are_named(telling, mail):
 def test_a_letter_that_the_mail_server_does_not_take(telling, mail, reply, state):
     desk = telling(everyone(mail=by_mail(mail)))
     mail.box.data_reply = reply
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     desk.work()
     assert states(desk) == {state: 1}
 
@@ -320,7 +320,7 @@ def test_a_mail_server_that_takes_it_and_says_nothing_is_not_sent_it_again(telli
     desk = telling(everyone(mail=by_mail(mail)))
     mail.box.vanish = True
     event = raised(PRESS)
-    desk.desk.take_in([event])
+    desk.desk.receive([event])
     for _ in range(3):
         desk.work(60)
     assert len(mail.box.notifications) == 1
@@ -334,7 +334,7 @@ def test_an_urgent_one_is_sent_again_with_the_same_id_and_that_is_said(telling, 
     mail.box.vanish = True
     event = limit("trip", desk.now, severity=4)
     desk.settings.classes["press"] = ClassSettings(criticality=4)
-    desk.desk.take_in([event])
+    desk.desk.receive([event])
     desk.work()
     assert states(desk) == {"waiting": 1}
     [unsent] = [e for e in desk.desk.journal(TENANT) if e.action is Action.UNSENT]
@@ -353,7 +353,7 @@ def test_a_server_that_is_always_silent_is_a_dead_channel_and_the_letter_unsent_
     desk = telling(everyone(mail=by_mail(mail)) | {"dead": 3})
     mail.box.vanish = True
     desk.settings.classes["press"] = ClassSettings(criticality=4)
-    desk.desk.take_in([limit("trip", desk.now, severity=4)])
+    desk.desk.receive([limit("trip", desk.now, severity=4)])
     for _ in range(60):
         desk.work(60)
     assert states(desk)["unsent"] == 1
@@ -365,7 +365,7 @@ def test_a_server_that_is_always_silent_is_a_dead_channel_and_the_letter_unsent_
 def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling, mail, hook):
     desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)))
     event = raised(PRESS)
-    desk.desk.take_in([event])
+    desk.desk.receive([event])
     desk.planner.run()
     with desk.desk.store.writing() as t:  # as it is between two steps of `deliver`
         t.db.execute("UPDATE outbox SET state = 'sending', attempts = 1")
@@ -382,7 +382,7 @@ def test_a_desk_cut_off_while_sending_resends_only_where_it_does_no_harm(telling
 def test_a_letter_is_given_up_in_the_end_and_that_is_known(telling, hook):
     desk = telling(everyone(hook=by_hook(hook)) | {"give_up": 1.0})
     hook.answer = lambda n: 500
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     for _ in range(20):
         desk.work(300)
     assert states(desk)["unsent"] == 1
@@ -397,7 +397,7 @@ def test_apprise(telling, hook):
     url = f"json://127.0.0.1:{hook.port}/apprise"
     desk = telling(everyone(chat={"kind": "apprise", "url": url}))
     hook.answer = lambda n: 500 if n == 1 else 200
-    desk.desk.take_in([raised(PRESS, desk.now)])
+    desk.desk.receive([raised(PRESS, desk.now)])
     desk.work()
     assert states(desk) == {"waiting": 1}
     desk.work(60)
@@ -410,7 +410,7 @@ def test_apprise(telling, hook):
 def test_apprise_by_mail(telling, mail):
     url = f"mailto://127.0.0.1:{mail.port}/?from=yeji@plant.test&to=crew@plant.test&mode=insecure"
     desk = telling(everyone(chat={"kind": "apprise", "url": url}))
-    desk.desk.take_in([raised(PRESS)])
+    desk.desk.receive([raised(PRESS)])
     desk.work()
     [(to, notification)] = mail.box.notifications
     assert to == ["crew@plant.test"]
@@ -420,13 +420,13 @@ def test_apprise_by_mail(telling, mail):
 def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling, mail, hook):
     desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
     machines = [f"gwangju/ggm/body/line-{k}/press" for k in range(12)]
-    desk.desk.take_in([raised(machine) for machine in machines])
+    desk.desk.receive([raised(machine) for machine in machines])
     desk.work()
     [(_, notification)] = mail.box.notifications
     assert notification["subject"] == "Alarm flood: 12 alarms"
     assert all(machine in notification.get_content() for machine in machines)
     assert len(hook.bodies()[0]["alerts"]) == 12
-    desk.desk.take_in([cleared(machines[0])])
+    desk.desk.receive([cleared(machines[0])])
     first = next(one for one in desk.desk.open_alarms(TENANT) if one.machine == machines[0])
     desk.desk.acknowledge(TENANT, first.id, by="Kim")
     desk.work(1)
@@ -437,8 +437,8 @@ def test_a_flood_is_one_letter_and_its_alarms_end_one_by_one_for_systems(telling
 
 def test_a_flood_of_thousands_is_a_message_that_receivers_take(telling, hook):
     desk = telling(everyone(hook=by_hook(hook)), group=0)
-    desk.desk.take_in([raised(f"gwangju/ggm/body/line-{k}/press") for k in range(500)])
-    desk.desk.take_in([raised(OVEN, severity=4)])
+    desk.desk.receive([raised(f"gwangju/ggm/body/line-{k}/press") for k in range(500)])
+    desk.desk.receive([raised(OVEN, severity=4)])
     desk.work()
     [body] = hook.bodies()
     assert (len(body["alerts"]), body["truncatedAlerts"]) == (200, 301)
@@ -449,10 +449,10 @@ def test_a_flood_of_thousands_is_a_message_that_receivers_take(telling, hook):
 
 def test_old_letters_are_removed_but_never_those_of_alarms_that_stand(telling, mail, hook):
     desk = telling(everyone(mail=by_mail(mail), hook=by_hook(hook)), group=0)
-    desk.desk.take_in([raised(PRESS), raised(OVEN)])
+    desk.desk.receive([raised(PRESS), raised(OVEN)])
     desk.work()
     desk.desk.acknowledge(TENANT, raised(PRESS).id, by="Kim")
-    desk.desk.take_in([cleared(PRESS)])
+    desk.desk.receive([cleared(PRESS)])
     desk.work(1)
     assert states(desk) == {"sent": 5}
     with desk.desk.store.writing() as t:
@@ -466,7 +466,7 @@ def test_old_letters_are_removed_but_never_those_of_alarms_that_stand(telling, m
 
 def test_related_alarms_are_one_letter_that_counts_them(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)))
-    desk.desk.take_in([raised(PRESS), limit("trip", severity=4)])
+    desk.desk.receive([raised(PRESS), limit("trip", severity=4)])
     desk.work()
     assert len(mail.box.notifications) == 2, "no kind of alarm stands for another"
     assert all("Related alarms: 1" in one.get_content() for _, one in mail.box.notifications)
@@ -476,7 +476,7 @@ def test_a_gateway_of_five_machines_is_one_letter_that_names_them(telling, mail)
     desk = telling(everyone(mail=by_mail(mail)))
     machines = [f"gwangju/ggm/body/line-{k}/press-{k}" for k in range(5)]
     for machine in machines:
-        desk.desk.take_in([silent(machine, desk.now)])
+        desk.desk.receive([silent(machine, desk.now)])
         desk.work()
     desk.work(60)
     [(_, notification)] = mail.box.notifications
@@ -489,7 +489,7 @@ def test_a_letter_says_how_often_it_came_and_that_it_came_late(telling, mail):
     hour, day = 3_600_000, 86_400_000
     for k in range(4):
         value = {"contributions": (Contribution("vibration", 0.9, 3.0, 2.0, 4.0 + k),)}
-        desk.desk.take_in([raised(PRESS, desk.now - 2 * day + k * hour, **value)])
+        desk.desk.receive([raised(PRESS, desk.now - 2 * day + k * hour, **value)])
     desk.work()
     [(_, notification)] = mail.box.notifications
     assert notification["subject"].startswith("Late, since ")
@@ -501,7 +501,7 @@ def test_a_letter_says_how_often_it_came_and_that_it_came_late(telling, mail):
 
 def test_a_subject_cannot_begin_another_header(telling, mail):
     desk = telling(everyone(mail=by_mail(mail)))
-    desk.desk.take_in([raised(PRESS, sensor="x\r\nBcc: all@x.test", detail="a\r\n.\r\nRSET")])
+    desk.desk.receive([raised(PRESS, sensor="x\r\nBcc: all@x.test", detail="a\r\n.\r\nRSET")])
     desk.work()
     [(to, notification)] = mail.box.notifications
     assert (to, notification["bcc"]) == (["crew@plant.test"], None)

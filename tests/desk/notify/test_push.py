@@ -186,7 +186,7 @@ def test_a_phone_is_told_once_in_its_language_of_its_own_places(told: Told):
     told.ask("kim", "gwangju/ggm", language="ko")
     told.ask("rival", "ulsan/rival")
     event = raised(PRESS, severity=4)
-    told.desk.take_in([event])
+    told.desk.receive([event])
     assert told.sender.work() == 1
     assert told.sender.work() == 0
     [(path, message)] = told.messages()
@@ -204,16 +204,16 @@ def test_a_phone_is_told_once_in_its_language_of_its_own_places(told: Told):
 
 def test_what_is_answered_ended_or_less_urgent_is_not_told(told: Told):
     told.ask("kim", "gwangju/ggm", least=Priority.HIGH)
-    told.desk.take_in([raised(PRESS, severity=2)])
+    told.desk.receive([raised(PRESS, severity=2)])
     event = raised("gwangju/ggm/paint/line-1/oven-01", severity=4)
-    told.desk.take_in([event])
+    told.desk.receive([event])
     told.desk.acknowledge(EVERYTHING, event.id, by="kim")
     assert told.sender.work() == 0
 
 
 def test_many_at_once_are_one_message(told: Told):
     told.ask("kim", "gwangju/ggm")
-    told.desk.take_in([raised(f"gwangju/ggm/body/line-{k}/press-{k}", severity=4) for k in range(9)])
+    told.desk.receive([raised(f"gwangju/ggm/body/line-{k}/press-{k}", severity=4) for k in range(9)])
     assert told.sender.work() == 1
     [(_, message)] = told.messages()
     assert message["title"] == "9 new alarms"
@@ -222,11 +222,11 @@ def test_many_at_once_are_one_message(told: Told):
 
 def test_what_stood_before_is_no_news_and_a_restart_tells_nothing_twice(told: Told, tmp_path):
     told.ask("kim", "gwangju/ggm")
-    told.desk.take_in([raised(PRESS, severity=4)])
+    told.desk.receive([raised(PRESS, severity=4)])
     assert told.sender.work() == 1
     again = PushSender(told.desk, told.accounts, told.phones, told.sender.vapid)
     assert again.work() == 0
-    told.desk.take_in([cleared(PRESS)])
+    told.desk.receive([cleared(PRESS)])
     assert again.work() == 0
     again.stop()
 
@@ -235,7 +235,7 @@ def test_what_stood_before_is_no_news_and_a_restart_tells_nothing_twice(told: To
 def test_a_phone_that_its_service_no_longer_knows_is_forgotten(told: Told, status: int):
     told.ask("kim", "gwangju/ggm")
     told.service.status = status
-    told.desk.take_in([raised(PRESS, severity=4)])
+    told.desk.receive([raised(PRESS, severity=4)])
     assert told.sender.work() == 0
     assert told.phones.all() == []
 
@@ -245,7 +245,7 @@ def test_a_service_that_fails_stops_nobody_else_and_is_given_up_at_last(told: To
     told.service.status = 503
     for n in range(_GIVE_UP):
         assert len(told.phones.all()) == 1
-        told.desk.take_in([raised(f"gwangju/ggm/body/line-{n}/press-{n}", severity=4)])
+        told.desk.receive([raised(f"gwangju/ggm/body/line-{n}/press-{n}", severity=4)])
         assert told.sender.work() == 0
     assert told.phones.all() == []
 
@@ -255,7 +255,7 @@ def test_an_account_that_is_gone_is_told_no_more(told: Told):
     told.phones.put(
         Phone(f"{told.service.url}/x", 4711, public(told.browser.key), bytes(16), "en", Priority.LOW)
     )
-    told.desk.take_in([raised(PRESS, severity=4)])
+    told.desk.receive([raised(PRESS, severity=4)])
     assert told.sender.work() == 1
     assert [one.endpoint.rpartition("/")[2] for one in told.phones.all()] == ["kim"]
 

@@ -102,7 +102,7 @@ def alarm(desk, n):
         Contribution("oil_temperature", 0.3, 60, 50, 4.0),
     )
     event = raised(PRESS, onset=n * 1_000_000, contributions=looks)
-    desk.take_in([event, cleared(PRESS, onset=n * 1_000_000)])
+    desk.receive([event, cleared(PRESS, onset=n * 1_000_000)])
     return event, dict(desk.alarm(EVERYTHING, event.id).modes)
 
 
@@ -119,5 +119,5 @@ def test_the_catalogue_names_modes_before_any_verdict_and_verdicts_move_them(des
 
 def test_advice_is_not_given_for_the_desks_own_alarms(desk):
     own = raised(f"{OWN}/notify/channel/mail", contributions=())
-    desk.take_in([own])
+    desk.receive([own])
     assert desk.advice.advise(desk.alarm(EVERYTHING, own.id), 0, "en") is None

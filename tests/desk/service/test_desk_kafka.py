@@ -72,7 +72,7 @@ def test_alarms_come_in_once_across_restarts_and_replays(tmp_path, cluster, send
 def test_verdicts_go_out_keyed_by_machine_and_are_not_lost_while_the_broker_is_away(tmp_path, cluster):
     desk = Desk(tmp_path / "desk.sqlite", Settings(kafka=cluster), lambda: 5)
     event = raised(PRESS)
-    desk.take_in([event])
+    desk.receive([event])
     verdict = desk.close_alarm(
         EVERYTHING, event.id, Finding(VerdictKind.FALSE_ALARM, comment="설비 청소"), by="Kim"
     )

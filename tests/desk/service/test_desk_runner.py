@@ -76,7 +76,7 @@ def test_what_stumbles_is_tried_again(tmp_path, caplog):
     runner = DeskRunner(desk, outlet=outlet, measure=lambda: measured.set() or 1 / 0)
     runner.start()
     assert measured.wait(30)
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     desk.close_alarm(EVERYTHING, raised(PRESS).id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert outlet.came.wait(30), "the other parts go on"
     runner.stop()
@@ -97,7 +97,7 @@ def test_a_crews_word_in_the_same_process_ends_the_false_alarms(tmp_path):
     beside = DeskBeside(desk)
     alarmed = []
     for part in parts(washing(), *(start + 100 for start in AT)):
-        for verdict in verdicts.take():
+        for verdict in verdicts.drain():
             pipeline.feedback(verdict)
         results = pipeline.process([part])
         beside.batch(results)
@@ -131,6 +131,6 @@ def test_what_a_cut_off_run_did_not_bring_is_caught_up(tmp_path):
     beside.catch_up(history)
     assert desk.head() == head
     pass_on(desk, verdicts)
-    assert verdicts.take() == [verdict, verdict], "once more: the models may not have saved it"
+    assert verdicts.drain() == [verdict, verdict], "once more: the models may not have saved it"
     history.close()
     desk.close()

@@ -26,7 +26,7 @@ def test_measures_of_places_and_crews(tmp_path, influx_bucket):
     }
     desk = Desk(tmp_path / "desk.sqlite", Settings(notify=notify), lambda: now[0])
     first = raised(PRESS, NOON)
-    desk.take_in([first, raised(OVEN, NOON), raised(RIVAL, NOON)])
+    desk.receive([first, raised(OVEN, NOON), raised(RIVAL, NOON)])
     now[0] += 90_000
     desk.close_alarm(EVERYTHING, first.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     now[0] += 60_000
@@ -37,7 +37,7 @@ def test_measures_of_places_and_crews(tmp_path, influx_bucket):
     measure = Measurer(desk, sink)
     measure()
     measure()
-    assert sink.take_refused() == []
+    assert sink.drain_refused() == []
     with InfluxDBClient(to.url, influx_bucket.token, org=to.org) as client:
         flux = (
             f'from(bucket: "{to.bucket}") |> range(start: 2026-01-01T00:00:00Z, stop: 2026-02-01T00:00:00Z)'

@@ -69,13 +69,13 @@ def rebuilt(desk):
 
 def test_an_alarm_from_its_raise_to_its_verdict(desk, clock):
     event = raised(PRESS)
-    desk.take_in([event])
+    desk.receive([event])
     [alarm] = desk.open_alarms(GGM)
     assert (alarm.id, alarm.priority, alarm.state) == (event.id, Priority.URGENT, AlarmState.UNACKNOWLEDGED)
     clock.now += 90_000
-    assert desk.take(GGM, event.id, by="Kim").taken_by == "Kim"
+    assert desk.assign(GGM, event.id, by="Kim").taken_by == "Kim"
     assert desk.comment(GGM, event.id, by="Kim", text=" loud ").comments == 1
-    desk.take_in([cleared(PRESS)])
+    desk.receive([cleared(PRESS)])
     assert desk.open_alarms(GGM) == []
     verdict = desk.close_alarm(GGM, event.id, Finding(VerdictKind.FAULT, "bearing-wear"), by="Kim")
     assert (verdict.start, verdict.end, verdict.alarm) == (event.onset, event.onset + 60_000, event.id)
@@ -94,7 +94,7 @@ def test_an_alarm_from_its_raise_to_its_verdict(desk, clock):
 
 def test_a_verdict_on_an_alarm_that_lasts_speaks_of_all_of_it_until_now(desk, clock):
     event = raised(PRESS)
-    desk.take_in([event])
+    desk.receive([event])
     clock.now += 3_600_000
     verdict = desk.close_alarm(GGM, event.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert (verdict.start, verdict.end) == (event.onset, clock.now)
@@ -102,7 +102,7 @@ def test_a_verdict_on_an_alarm_that_lasts_speaks_of_all_of_it_until_now(desk, cl
 
 def test_a_tenant_sees_and_touches_nothing_of_another(desk, clock):
     mine, theirs = raised(PRESS), raised(RIVAL)
-    desk.take_in([mine, theirs])
+    desk.receive([mine, theirs])
     window = desk.open_window(ULSAN, "ulsan/rival/body", start=0, end=clock.now + HOUR, by="Lee", why="x")
     assert [a.machine for a in desk.open_alarms(GGM)] == [PRESS]
     assert desk.machines(GGM) == [PRESS]
@@ -119,7 +119,7 @@ def test_a_tenant_sees_and_touches_nothing_of_another(desk, clock):
         lambda s: desk.acknowledge(s, theirs.id, by="Kim"),
         lambda s: desk.shelve(s, theirs.id, by="Kim", why="x"),
         lambda s: desk.unshelve(s, theirs.id, by="Kim"),
-        lambda s: desk.take(s, theirs.id, by="Kim"),
+        lambda s: desk.assign(s, theirs.id, by="Kim"),
         lambda s: desk.comment(s, theirs.id, by="Kim", text="x"),
         lambda s: desk.out_of_service(s, theirs.id, by="Kim", why="x"),
         lambda s: desk.in_service(s, theirs.id, by="Kim"),
@@ -139,15 +139,15 @@ def test_a_tenant_sees_and_touches_nothing_of_another(desk, clock):
 
 def test_the_same_results_again_change_nothing(desk):
     alarms = [raised(PRESS), cleared(PRESS), raised(OVEN)]
-    desk.take_in(alarms)
+    desk.receive(alarms)
     head = desk.head()
-    desk.take_in(alarms)
-    desk.take_in([])
+    desk.receive(alarms)
+    desk.receive([])
     assert desk.head() == head
 
 
 def test_a_window_suppresses_tells_the_models_and_ends(desk, clock):
-    desk.take_in([raised(PRESS), raised(OVEN)])
+    desk.receive([raised(PRESS), raised(OVEN)])
     window = desk.open_window(
         GGM, "gwangju/ggm/body", start=clock.now, end=clock.now + HOUR, by="Lee", why="yearly"
     )
@@ -155,7 +155,7 @@ def test_a_window_suppresses_tells_the_models_and_ends(desk, clock):
     assert desk.alarm(GGM, raised(OVEN).id).state is AlarmState.UNACKNOWLEDGED
     [verdict] = desk.verdicts(GGM)
     assert (verdict.machine, verdict.kind, verdict.end) == (PRESS, VerdictKind.PLANNED_WORK, window.end)
-    desk.take_in([raised(ROBOT)])
+    desk.receive([raised(ROBOT)])
     assert desk.alarm(GGM, raised(ROBOT).id).reasons == (f"window:{window.id}",)
     clock.now += 1000
     desk.end_window(GGM, window.id, by="Lee")
@@ -166,7 +166,7 @@ def test_a_window_suppresses_tells_the_models_and_ends(desk, clock):
 
 
 def test_a_window_tells_the_models_of_machines_that_never_alarmed_too(desk, clock):
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     desk.fleet = lambda: [PRESS, ROBOT, OVEN, RIVAL]
     desk.open_window(GGM, "gwangju/ggm/body", start=clock.now, end=clock.now + HOUR, by="Lee", why="x")
     assert sorted(one.machine for one in desk.verdicts(EVERYTHING)) == [PRESS, ROBOT]
@@ -174,7 +174,7 @@ def test_a_window_tells_the_models_of_machines_that_never_alarmed_too(desk, cloc
 
 def test_a_parent_that_is_down_suppresses_its_children(desk):
     desk.machine_down(GGM, ROBOT, by="Lee", why="gearbox")
-    desk.take_in([raised(PRESS), raised(ROBOT)])
+    desk.receive([raised(PRESS), raised(ROBOT)])
     assert desk.alarm(GGM, raised(PRESS).id).reasons == (f"down:{ROBOT}",)
     assert desk.alarm(GGM, raised(ROBOT).id).waits
     assert list(desk.down(GGM)) == [ROBOT]
@@ -187,7 +187,7 @@ def test_a_parent_that_is_down_suppresses_its_children(desk):
 
 def test_an_act_on_an_alarm_that_has_come_again_is_refused(desk):
     first, second = raised(PRESS, onset=0), raised(PRESS, onset=100_000)
-    desk.take_in([first, cleared(PRESS, onset=0), second])
+    desk.receive([first, cleared(PRESS, onset=0), second])
     with pytest.raises(RefusedError, match="came-again"):
         desk.acknowledge(GGM, first.id, by="Kim")
     verdict = desk.close_alarm(GGM, first.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
@@ -204,7 +204,7 @@ def test_an_act_on_an_alarm_that_has_come_again_is_refused(desk):
     ],
 )
 def test_verdicts_that_say_too_little(desk, more, says):
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     with pytest.raises(RefusedError, match=says):
         desk.close_alarm(GGM, raised(PRESS).id, Finding(**more), by="Kim")
 
@@ -212,16 +212,16 @@ def test_verdicts_that_say_too_little(desk, more, says):
 def test_subscribers_hear_of_each_change_after_it_is_written(desk):
     heard = []
     desk.subscribe(lambda entries: heard.append((entries[-1].action, desk.head())))
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     desk.acknowledge(GGM, raised(PRESS).id, by="Kim")
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     with pytest.raises(RefusedError):
         desk.acknowledge(GGM, raised(PRESS).id, by="Kim")
     assert heard == [(Action.RAISE, 1), (Action.ACKNOWLEDGE, 2)]
 
 
 def test_two_acknowledge_at_once_and_one_is_told_so(desk):
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     results = []
 
     def acknowledge(name):
@@ -251,7 +251,7 @@ def test_two_acknowledge_at_once_and_one_is_told_so(desk):
     ],
 )
 def test_the_journal_cannot_be_edited_in_place(desk, statement):
-    desk.take_in([raised(PRESS), raised(OVEN)])
+    desk.receive([raised(PRESS), raised(OVEN)])
     with pytest.raises(sqlite3.IntegrityError):
         desk.store._db.execute(statement)
     assert check_journal(desk.store.path, [])[0] == 2
@@ -268,7 +268,7 @@ def test_the_journal_cannot_be_edited_in_place(desk, statement):
     ],
 )
 def test_edits_behind_its_back_are_found(desk, statement):
-    desk.take_in([raised(PRESS), raised(OVEN)])
+    desk.receive([raised(PRESS), raised(OVEN)])
     count, head = check_journal(desk.store.path, [])
     assert count == 2
     db = desk.store._db
@@ -311,9 +311,9 @@ def test_state_follows_from_the_journal_whatever_happened(tmp_path_factory, step
         event = raised(machine, n * 15_000, sensor=sensor, kind=AlarmKind.LIMIT)
         try:
             if what == "raise":
-                desk.take_in([event])
+                desk.receive([event])
             elif what == "clear":
-                desk.take_in([cleared(machine, n * 15_000, sensor=sensor, kind=AlarmKind.LIMIT)])
+                desk.receive([cleared(machine, n * 15_000, sensor=sensor, kind=AlarmKind.LIMIT)])
             elif what == "ack":
                 desk.acknowledge(EVERYTHING, event.id, by="Kim")
             elif what == "shelve":
@@ -337,7 +337,7 @@ def test_entries_are_found_by_the_time_of_the_event_in_whatever_order_they_came(
     times = (1_000_000, 9_000_000, 8_990_000, 20_000_000, 19_000_000)
     for time in times:
         clock.now += 1
-        desk.take_in([raised(PRESS, onset=time, time=time)])
+        desk.receive([raised(PRESS, onset=time, time=time)])
     for since in (0, 1_000_001, 8_990_000, 9_000_000, 19_000_001, 30_000_000):
         for until in (since + 1, 9_000_000, 30_000_001):
             found = [entry.time for entry in desk.journal(EVERYTHING, since=since, until=until)]
@@ -381,7 +381,7 @@ def opened_up(desk):
 
 
 def test_an_emptied_journal_is_found(desk):
-    desk.take_in([raised(PRESS)])
+    desk.receive([raised(PRESS)])
     opened_up(desk).execute("DELETE FROM journal")
     with pytest.raises(JournalError, match="rows too many"):
         check_journal(desk.store.path, [])
@@ -394,7 +394,7 @@ def test_an_emptied_journal_is_found(desk):
 
 def test_a_changed_verdict_is_found(desk):
     event = raised(PRESS)
-    desk.take_in([event])
+    desk.receive([event])
     verdict = desk.close_alarm(GGM, event.id, Finding(VerdictKind.FALSE_ALARM), by="Kim")
     assert check_journal(desk.store.path, [])[0] == desk.head()
     changed = msgspec.msgpack.encode(replace(verdict, kind=VerdictKind.FAULT))

@@ -106,7 +106,7 @@ def test_work_orders_move_from_the_accounts_into_the_journal(tmp_path: Path):
     path = tmp_path / "desk-accounts.sqlite"
     desk = Desk(tmp_path / "desk.sqlite", Settings())
     event = raised(PRESS)
-    desk.take_in([event])
+    desk.receive([event])
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(f"PRAGMA application_id = {access.APPLICATION_ID}")
         migrate(db, access.ACCESS.steps[:1])

@@ -66,7 +66,7 @@ def do_right(training: Training, standing: Standing) -> None:
             case "acknowledge" | "first":
                 desk.acknowledge(EVERYTHING, alarm, by="kim")
             case "take":
-                desk.take(EVERYTHING, alarm, by="kim")
+                desk.assign(EVERYTHING, alarm, by="kim")
             case "look":
                 training.progress.look("kim", standing.lesson.key, goal.alarm, standing.now)
             case "comment":

@@ -162,8 +162,8 @@ def fill(desk: Desk, web: DeskWeb) -> None:
     """Put everything on the desk."""
     press, pump, secret = events()
     old = raised(SECRET, ago=600, sensor="their-sensor")
-    desk.take_in([old])
-    desk.take_in([cleared(old, old.onset + MINUTE), press, pump, secret])
+    desk.receive([old])
+    desk.receive([cleared(old, old.onset + MINUTE), press, pump, secret])
     desk.close_alarm(
         EVERYTHING,
         old.id,

@@ -67,7 +67,7 @@ def test_acknowledge_and_take(plant: Plant):
 
 def test_acknowledge_a_whole_group(plant: Plant):
     other = raised(f"{OURS}/body/line-1/press-2")
-    plant.desk.take_in([other])
+    plant.desk.receive([other])
     lead = next(one for one in plant.desk.open_alarms(EVERYTHING) if one.members)
     assert sum(one.waits for one in (lead, *lead.members)) == 2
     page = plant.client("kim").get("/").text
@@ -130,9 +130,9 @@ def test_a_verdict_that_says_too_little_is_refused(plant: Plant, form: dict[str,
 
 def test_the_next_alarm_says_what_was_found_last_time(plant: Plant):
     act(plant, "close", kind="fault-confirmed", failure_mode="worn-clutch", comment="new lining")
-    plant.desk.take_in([cleared(plant.press, NOW)])
+    plant.desk.receive([cleared(plant.press, NOW)])
     again = raised(PRESS, ago=1)
-    plant.desk.take_in([again])
+    plant.desk.receive([again])
     text = plant.client("kim").get(f"/alarms/{again.id}").text
     assert "Last time on this machine" in text
     assert "worn-clutch" in text
@@ -233,7 +233,7 @@ def test_a_desk_without_a_store_of_readings(plant: Plant):
 
 
 def test_the_shift_report_tells_a_window_once_however_many_machines_it_covers(plant: Plant):
-    plant.desk.take_in([raised(f"{OURS}/body/line-1/press-2")])
+    plant.desk.receive([raised(f"{OURS}/body/line-1/press-2")])
     form = {
         "place": f"{OURS}/body",
         "start": local_text(NOW, ZONE),

@@ -82,7 +82,7 @@ def test_in_korean(plant: Plant):
 def test_a_value_that_rises_is_said_to(plant: Plant):
     rising = raised(PRESS, ago=4, sensor="temperature", severity=4)
     plant.desk.modes = lambda _: ()
-    plant.desk.take_in([rising])
+    plant.desk.receive([rising])
     assert "rising for 4 min" in plant.client("kim").get(f"/alarms/{rising.id}").text
 
 
@@ -96,7 +96,7 @@ def test_an_engineer_adds_a_mode_and_the_next_alarm_may_name_it(plant: Plant):
     plant.desk.modes = lambda _: ()
     plant.clock.now += MINUTE
     event = raised(f"{OURS}/body/line-1/press-9", severity=4)
-    plant.desk.take_in([event])
+    plant.desk.receive([event])
     likely = plant.desk.advice.advisor.likely(event)
     assert likely["tie-rod"] == max(likely.values())
 

@@ -60,8 +60,8 @@ def test_another_language_gets_its_own(plant: Plant, made: list[str]):
 
 
 def test_whoever_has_taken_it_is_not_offered_to(plant: Plant):
-    plant.desk.take(EVERYTHING, plant.press.id, by="kim")
-    plant.desk.take(EVERYTHING, plant.pump.id, by="kim")
+    plant.desk.assign(EVERYTHING, plant.press.id, by="kim")
+    plant.desk.assign(EVERYTHING, plant.pump.id, by="kim")
     plant.web.accounts.add("lee", "Lee", Role.CREW, [OURS])
     for _ in range(2):  # in either order, from the store or made anew
         assert "take it" not in plant.client("kim").get("/").text
@@ -109,7 +109,7 @@ def three_kinds(n: int, time: int) -> list[AlarmEvent]:
 @pytest.fixture
 def flooded(plant: Plant) -> Plant:
     now = plant.clock.now
-    plant.desk.take_in([one for n in range(502) for one in three_kinds(n, now - n * 3_600_000)])
+    plant.desk.receive([one for n in range(502) for one in three_kinds(n, now - n * 3_600_000)])
     return plant
 
 
@@ -172,7 +172,7 @@ def test_another_tenants_alarms_are_on_no_page(flooded: Plant):
 
 def test_one_cause_is_one_card_that_names_some_and_counts_the_rest(plant: Plant):
     now = plant.clock.now
-    plant.desk.take_in([silent(machine(n), now, time=now) for n in range(200)])
+    plant.desk.receive([silent(machine(n), now, time=now) for n in range(200)])
     page, cards = plant.desk.listed(Scope.of(OURS), Choice(text="press-1"))
     [lead] = cards
     assert (page.cards, page.sizes[lead.group or lead.point]) == (1, 200)

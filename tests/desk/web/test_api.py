@@ -81,7 +81,7 @@ def test_a_work_order_from_alarm_to_verdict(plant: Plant, call: Caller):
         json={"kind": "fault-confirmed", "failure_mode": "bearing-wear", "part": "6205"},
     )
     assert (verdict["alarm"], verdict["by"]) == (plant.press.id, "api:cmms")
-    plant.desk.take_in([cleared(plant.press, NOW)])
+    plant.desk.receive([cleared(plant.press, NOW)])
     assert call("GET", f"/occurrences?machine={PRESS}")["items"][0]["verdict"]["part"] == "6205"
     assert call("GET", "/verdicts")["items"][0]["id"] == verdict["id"]
 

@@ -164,7 +164,7 @@ def test_a_new_alarm_appears_by_itself_and_disturbs_nobody(open_desk: OpenDesk, 
     card(page).locator("summary", has_text="Comment").tap()
     card(page).get_by_label("Text").fill("half a wor")
     page.get_by_role("heading", level=1).tap()  # the field has no focus any more
-    plant.desk.take_in([raised(f"{OURS}/welding/robots/robot-7", severity=4)])
+    plant.desk.receive([raised(f"{OURS}/welding/robots/robot-7", severity=4)])
     expect(card(page, "robot-7")).to_be_visible()
     expect(page).to_have_title(re.compile(r"^\(3\)"))
     expect(card(page).get_by_label("Text")).to_have_value("half a wor")
@@ -329,6 +329,6 @@ def test_a_session_that_is_over_leads_to_the_sign_in(open_desk: OpenDesk, plant:
     expect(page.locator("#live")).to_have_text("Live")
     kim = plant.account("kim")
     plant.web.accounts.change(kim.id, role=kim.role, places=kim.places, disabled=False)
-    plant.desk.take_in([raised(f"{OURS}/welding/robots/robot-7")])
+    plant.desk.receive([raised(f"{OURS}/welding/robots/robot-7")])
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     assert plant.clock() == NOW

@@ -125,10 +125,10 @@ def test_the_wall_rings_once_for_a_new_urgent_alarm(phone: BrowserContext, plant
     page.goto("/wall")
     page.get_by_role("button", name="Sound for urgent alarms").click()
     expect(page.locator("body")).to_have_attribute("data-rang", "1")  # to hear that it works
-    plant.desk.take_in([raised(f"{OURS}/body/line-1/press-8", severity=1)])
+    plant.desk.receive([raised(f"{OURS}/body/line-1/press-8", severity=1)])
     expect(page.get_by_text("press-8")).to_be_visible()
     expect(page.locator("body")).to_have_attribute("data-rang", "1")
-    plant.desk.take_in([raised(f"{OURS}/body/line-1/press-9", severity=4)])
+    plant.desk.receive([raised(f"{OURS}/body/line-1/press-9", severity=4)])
     expect(page.get_by_text("press-9")).to_be_visible()
     expect(page.locator("body")).to_have_attribute("data-rang", "2")
     size = page.locator(".wall-alarm h2").first.evaluate("one => parseFloat(getComputedStyle(one).fontSize)")

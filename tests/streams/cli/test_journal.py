@@ -17,7 +17,7 @@ def test_show_and_verify(tmp_path, monkeypatch):
     settings.data.mkdir()
     desk = Desk(desk_path(settings), settings)
     event = raised(PRESS)
-    desk.take_in([event])
+    desk.receive([event])
     desk.close_alarm(
         EVERYTHING,
         event.id,

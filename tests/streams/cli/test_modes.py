@@ -24,7 +24,7 @@ def test_an_older_version_is_put_to_work_again_and_the_newest_after_it(tmp_path,
     book = ModeBook(desk)
     for day, mode in enumerate(("bearing-wear", "air-leak")):
         event = raised(PRESS, onset=1_800_000_000_000 + day * 86_400_000)
-        desk.take_in([event])
+        desk.receive([event])
         desk.close_alarm(EVERYTHING, event.id, Finding(VerdictKind.FAULT, mode), by="Kim")
     assert [one.version for one in book.versions(TENANT, event.machine_class)] == [2, 1]
     desk.close()

@@ -64,8 +64,8 @@ def plant(tmp_path, monkeypatch):
 def confirm(folder, settings, failures) -> None:
     desk = Desk(folder / "var" / "desk.sqlite", settings)
     for machine, at in failures.items():
-        desk.take_in([alarm(machine, AlarmPhase.RAISED, at - HOUR, at - HOUR)])
-        desk.take_in([alarm(machine, AlarmPhase.CLEARED, at - HOUR, at)])
+        desk.receive([alarm(machine, AlarmPhase.RAISED, at - HOUR, at - HOUR)])
+        desk.receive([alarm(machine, AlarmPhase.CLEARED, at - HOUR, at)])
         desk.close_alarm(EVERYTHING, f"alarm-{machine}", Finding(VerdictKind.FAULT, "wear"), by="Kim")
     desk.close()
 

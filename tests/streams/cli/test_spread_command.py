@@ -42,7 +42,7 @@ def site(tmp_path, monkeypatch):
         sink.write(Results(), snapshots={LEAD: pipeline.dump(LEAD), "broken": b"YEJI"})
     desk = Desk(tmp_path / "var" / "desk.sqlite", settings)
     ModeBook(desk)
-    desk.take_in([raised(LEAD)])
+    desk.receive([raised(LEAD)])
     desk.close_alarm(EVERYTHING, raised(LEAD).id, Finding(VerdictKind.FAULT, "bearing-wear"), by="Kim")
     desk.close()
     return tmp_path

@@ -21,10 +21,10 @@ def test_items_come_out_in_order_and_about_as_many_as_asked() -> None:
     for item in sent:
         handover.put(item)
     handover.end()
-    first = handover.take(3)
+    first = handover.drain(3)
     assert first == sent[:3]
-    assert handover.take(100) == sent[3:]
-    assert handover.take(100) is None
+    assert handover.drain(100) == sent[3:]
+    assert handover.drain(100) is None
 
 
 def test_a_full_one_waits_until_something_is_taken() -> None:
@@ -40,7 +40,7 @@ def test_a_full_one_waits_until_something_is_taken() -> None:
     thread = threading.Thread(target=fill, daemon=True)
     thread.start()
     assert not done.wait(0.05)
-    handover.take(1)
+    handover.drain(1)
     assert done.wait(10)
     thread.join(10)
 
@@ -49,9 +49,9 @@ def test_an_error_comes_after_the_last_item() -> None:
     handover = BoundedQueue(100)
     handover.put(message())
     handover.end(OSError("gone"))
-    assert len(handover.take(100) or []) == 1
+    assert len(handover.drain(100) or []) == 1
     with pytest.raises(OSError, match="gone"):
-        handover.take(100)
+        handover.drain(100)
 
 
 def test_after_a_stop_what_lies_in_it_is_still_given_and_no_more_is_taken() -> None:
@@ -59,8 +59,8 @@ def test_after_a_stop_what_lies_in_it_is_still_given_and_no_more_is_taken() -> N
     handover.put(message())
     handover.stop()
     assert handover.put(message()) is False
-    assert len(handover.take(100) or []) == 1
-    assert handover.take(100) is None
+    assert len(handover.drain(100) or []) == 1
+    assert handover.drain(100) is None
 
 
 def test_a_stop_from_within_the_waiting_thread_wakes_it() -> None:
@@ -68,7 +68,7 @@ def test_a_stop_from_within_the_waiting_thread_wakes_it() -> None:
     handover = BoundedQueue(100)
     with handover._changed:
         handover.stop()
-    assert handover.take(1) is None
+    assert handover.drain(1) is None
 
 
 def test_large_items_weigh_what_they_hold() -> None:

@@ -217,7 +217,7 @@ class Remembering(Sink):
             raise SinkUnavailableError("busy", retry_after=0.001)
         self.times |= {(scored.machine, int(at)) for scored in results.scored for at in scored.time}
 
-    def take_refused(self) -> list[Refused]:
+    def drain_refused(self) -> list[Refused]:
         refused, self.refused = self.refused, []
         return refused
 
@@ -258,7 +258,7 @@ class Waiting:
     def __init__(self, *verdicts: Verdict) -> None:
         self.verdicts = list(verdicts)
 
-    def take(self) -> list[Verdict]:
+    def drain(self) -> list[Verdict]:
         taken, self.verdicts = self.verdicts, []
         return taken
 

@@ -166,7 +166,7 @@ def plant(tmp_path, monkeypatch):
     with SqliteSink(tmp_path / "var" / "csv.sqlite") as sink:
         sink.write(results)
     desk = Desk(tmp_path / "var" / "desk.sqlite", loaded)
-    desk.take_in(results.alarms)
+    desk.receive(results.alarms)
     raised = [a for a in results.alarms if a.kind is AlarmKind.CONDITION and a.phase == "raised"]
     fault, false = raised[0], raised[-1]
     desk.close_alarm(EVERYTHING, fault.id, Finding(VerdictKind.FAULT, "wear"), by="Kim")
