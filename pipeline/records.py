@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cause import Cause
+from pipeline.priority import Priority, priority_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -182,8 +183,10 @@ class AlarmEvent:
 
     ``onset`` is the event time of the first reading of the episode, ``time`` that of this event,
     ``score`` the highest score of the episode so far, ``threshold`` the score that raises an alarm.
-    ``severity`` 1 (low) .. 4 (urgent). Quality and limit alarms have a ``cause`` (``trip``, ``zone-d``,
-    ``stuck``, ``silence`` …) with its values; ``detail`` is the same in English.
+    ``severity`` 1 .. 4 is how far off it is, ``criticality`` 1 .. 4 what the machine's class is worth
+    (`ClassSettings.criticality`); people are told `priority`, which follows from both. Quality and limit
+    alarms have a ``cause`` (``trip``, ``zone-d``, ``stuck``, ``silence`` …) with its values; ``detail`` is
+    the same in English.
     """
 
     id: str
@@ -200,10 +203,16 @@ class AlarmEvent:
     sensor: str | None = None
     detail: str = ""
     cause: Cause | None = None
+    criticality: int = 2
 
     def __post_init__(self) -> None:
         if self.cause is not None and not self.detail:
             object.__setattr__(self, "detail", str(self.cause))
+
+    @property
+    def priority(self) -> Priority:
+        """How soon it wants somebody, as raised; what comes back and grows is higher on the desk."""
+        return priority_of(self.severity, self.criticality)
 
     @property
     def code(self) -> str:

@@ -23,13 +23,13 @@ def tags(event: AlarmEvent) -> list[str]:
     >>> from pipeline.records import AlarmKind
     >>> event = AlarmEvent("1f", "a/b/c/d/e", "", AlarmKind.LIMIT, AlarmPhase.RAISED, 0, 0, 1, 1, 4)
     >>> tags(event)
-    ['yeji', 'a/b/c/d/e', 'kind:limit', 'severity:4', 'alarm:1f']
+    ['yeji', 'a/b/c/d/e', 'kind:limit', 'priority:high', 'alarm:1f']
     """
     return [
         TAG,
         event.machine[:TAG_LENGTH],
         f"kind:{event.kind.value}",
-        f"severity:{event.severity}",
+        f"priority:{event.priority.name.lower()}",
         key(event),
     ]
 
@@ -41,7 +41,10 @@ def key(event: AlarmEvent) -> str:
 
 def text(event: AlarmEvent) -> str:
     """What the annotation says, as HTML: names come from outside."""
-    lines = [f"<b>{escape(event.machine)}</b>", f"{event.kind.value} alarm, severity {event.severity} of 4"]
+    lines = [
+        f"<b>{escape(event.machine)}</b>",
+        f"{event.kind.value} alarm, priority {event.priority.name.lower()}",
+    ]
     if event.sensor:
         lines.append(f"sensor {escape(event.sensor)}")
     if event.detail:

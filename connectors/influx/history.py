@@ -326,6 +326,7 @@ def _event(row: dict[str, str]) -> AlarmEvent:
         row.get("sensor") or None,
         "; ".join(text for text in (row.get("detail", ""), row.get("sensors", "")) if text),
         decode_cause(row.get("cause") or None),
+        int(row.get("criticality") or 2),  # older lines have none
     )
 
 

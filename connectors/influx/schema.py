@@ -130,6 +130,8 @@ def alarm_line(alarm: AlarmEvent) -> bytes:
         ("score", float(alarm.score)),
         ("threshold", float(alarm.threshold)),
         ("severity", alarm.severity),
+        ("criticality", alarm.criticality),
+        ("priority", int(alarm.priority)),
         ("onset", alarm.onset),
         ("detail", alarm.detail),
         ("cause", encode_cause(alarm.cause)),

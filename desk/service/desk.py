@@ -19,10 +19,12 @@ from desk.rules.journal import Action, Attachment, Entry, Sent, WorkOrder
 from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
+from desk.rules.recurrence import WITHIN
 from desk.rules.report import ShiftReport, shift_report
 from desk.rules.review import Reviewed, review
 from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
+from desk.rules.standing import of_views
 from desk.rules.suppression import Window, reasons
 from desk.rules.views import AlarmView, arrange, card_of_view, view
 from desk.service.advice import AdviceBook
@@ -31,6 +33,7 @@ from desk.settings.whole import SettingsWithDesk
 from desk.store.listing import Choice, Page, page_of
 from desk.store.outbox import Posted, posted
 from desk.store.store import DeskStore, LinkedOrder, Transaction
+from pipeline.assessment import Standing
 from pipeline.machine import parse_machine
 from pipeline.records import ID_NAMESPACE, AlarmEvent, AlarmPhase, Verdict, VerdictKind
 
@@ -206,6 +209,20 @@ class Desk:
         with self.store.reading() as r:
             return [self._view(point) for point in r.points(scope, machine) if point.event is not None]
 
+    def standing(self, scope: Scope, machine: str | None = None) -> dict[str, list[Standing]]:
+        """Machine → what stands against it: what the desk shows, and what came often and nobody judged."""
+        now = self.clock()
+        with self.store.reading() as r:
+            points = r.shown(scope) if machine is None else r.points(scope, machine)
+            if machine is None:
+                seen = {one.id for one in points}
+                often = r.frequent(scope, now - WITHIN, self.rules.repeats)
+                points += [one for one in often if one.id not in seen]
+        shown = (self._view(one) for one in points if one.event is not None)
+        return of_views(
+            one for one in shown if one.active or one.waits or _often(one, now, self.rules.repeats)
+        )
+
     def history(
         self,
         scope: Scope,
@@ -254,10 +271,18 @@ class Desk:
         after: int = 0,
         since: int | None = None,
         until: int | None = None,
+        before: int | None = None,
+        actions: Sequence[str] = (),
+        who: str | None = None,
+        text: str | None = None,
         limit: int = 500,
         newest_first: bool = False,
     ) -> list[Entry]:
-        """Who did what, when and why; ``after`` is an entry's number, ``since`` .. ``until`` event times."""
+        """Who did what, when and why.
+
+        ``after`` and ``before`` are entries' numbers, ``since`` .. ``until`` event times, ``text`` a part of
+        what was written or of the machine's name.
+        """
         with self.store.reading() as r:
             return r.entries(
                 scope,
@@ -266,6 +291,10 @@ class Desk:
                 after=after,
                 since=since,
                 until=until,
+                before=before,
+                actions=actions,
+                by=who,
+                text=text,
                 limit=limit,
                 newest_first=newest_first,
             )
@@ -648,6 +677,12 @@ class Desk:
                 advice=advice,
             )
         )
+
+
+def _often(one: AlarmView, now: int, often: int) -> bool:
+    """Whether it came often in the last week, and nobody said what it was."""
+    came = one.recurrence
+    return came is not None and came.count >= often and one.time > now - WITHIN
 
 
 def _verdict(

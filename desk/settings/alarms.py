@@ -21,7 +21,9 @@ class DeskSettings(Section):
     host: str = Field("127.0.0.1", description="address that the desk's web application listens on")
     port: int = Field(8011, ge=0, le=65535, description="port to listen on; 0 = any free one")
     url: str = Field("http://127.0.0.1:8011", description="the desk as people reach it: links in messages")
-    language: Language = Field("en", description="language until the reader chooses one")
+    language: Language = Field(
+        "en", description="language of who chose none and whose browser asks for none that there is"
+    )
     timezone: str = Field("Asia/Seoul", description="of shifts, quiet hours and the times in messages")
     chatter: int = Field(3, ge=2, description="raises in a minute that make an alarm chattering")
     quiet: float = Field(10.0, gt=0, description="minutes without a raise that end chattering")

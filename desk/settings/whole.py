@@ -15,7 +15,9 @@ class PageSettings(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8010, ge=0, le=65535, description="port to listen on; 0 = any free one")
-    language: Language = Field("en", description="language until the reader chooses one")
+    language: Language = Field(
+        "en", description="language of who chose none and whose browser asks for none that there is"
+    )
     hosts: list[str] = Field(
         default_factory=list, description="names it is reached by, besides localhost and this machine's"
     )

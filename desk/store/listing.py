@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 from desk.rules.point import Point
 from desk.rules.scope import Scope
 from desk.rules.views import MUTED_RANK
-from desk.store.store import Transaction, decode_point
+from desk.store.store import Transaction, decode_point, escaped
 from pipeline.priority import Priority
 from pipeline.records import AlarmKind
 
@@ -90,7 +90,7 @@ def page_of(t: Transaction, scope: Scope, wanted: Choice) -> Page:
         parameters.append(wanted.kind)
     if wanted.text:
         conditions.append("(machine LIKE ? ESCAPE '\\' OR sensor LIKE ? ESCAPE '\\')")
-        like = f"%{_escaped(wanted.text)}%"
+        like = f"%{escaped(wanted.text)}%"
         parameters += [like, like]
     matching = f"SELECT DISTINCT card FROM points WHERE shown = 1 AND {' AND '.join(conditions)}"  # noqa: S608
     total = t.db.execute(f"SELECT count(*) FROM ({matching})", parameters).fetchone()[0]  # noqa: S608
@@ -114,9 +114,3 @@ def page_of(t: Transaction, scope: Scope, wanted: Choice) -> Page:
     ).fetchone()
     waiting, alive, muted = (int(one or 0) for one in counted)
     return Page([decode_point(body) for (body,) in rows], sizes, total, waiting, alive, muted)
-
-
-def _escaped(text: str) -> str:
-    for special in ("\\", "%", "_"):
-        text = text.replace(special, f"\\{special}")
-    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,18 +169,38 @@ class Transaction:
         after: int = 0,
         since: int | None = None,
         until: int | None = None,
+        before: int | None = None,
+        actions: Sequence[str] = (),
+        by: str | None = None,
+        text: str | None = None,
         limit: int = 1000,
         newest_first: bool = False,
     ) -> list[Entry]:
-        """Entries within ``scope``; ``since`` .. ``until`` are event times, ``after`` a number."""
+        """Entries within ``scope``; ``since`` .. ``until`` are event times, ``after`` and ``before`` numbers.
+
+        ``by`` is who did it, ``text`` a part of what they wrote or of the machine's name.
+        """
+        like = None if text is None else f"%{escaped(text)}%"
         conditions, parameters = _where(
             scope,
             ("seq > ?", after),
+            ("seq < ?", before),
+            ("json_extract(CAST(body AS TEXT), '$.by') = ?", by),
+            (
+                "(machine || ' ' || ifnull(json_extract(CAST(body AS TEXT), '$.why'), '') "
+                "|| ' ' || ifnull(json_extract(CAST(body AS TEXT), '$.verdict.failure_mode'), '') "
+                "|| ' ' || ifnull(json_extract(CAST(body AS TEXT), '$.verdict.comment'), '')) "
+                "LIKE ? ESCAPE '\\'",
+                like,
+            ),
             ("machine = ?", machine),
             ("alarm = ?", alarm),
             ("time >= ?", since),
             ("time < ?", until),
         )
+        if actions:
+            conditions += f" AND action IN ({', '.join('?' * len(actions))})"
+            parameters += actions
         order = "DESC" if newest_first else "ASC"
         query = f"SELECT body FROM journal WHERE {conditions} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         return [decode_entry(body) for (body,) in self.db.execute(query, (*parameters, limit))]
@@ -300,6 +320,15 @@ class Transaction:
         query = f"SELECT body FROM points WHERE machine = ? AND {where} ORDER BY id"  # noqa: S608
         return [decode_point(body) for (body,) in self.db.execute(query, (machine, *values))]
 
+    def frequent(self, scope: Scope, since: int, least: int) -> list[Point]:
+        """The points that were raised ``least`` times or more since ``since`` (event time)."""
+        where, values = scope.sql("machine")
+        query = (
+            f"SELECT body FROM points WHERE {where} AND id IN (SELECT point FROM occurrences "  # noqa: S608
+            "WHERE onset > ? AND raised IS NOT NULL GROUP BY point HAVING count(*) >= ?)"
+        )
+        return [decode_point(body) for (body,) in self.db.execute(query, (*values, since, least))]
+
     def machines(self, scope: Scope) -> list[str]:
         """Every machine that the desk has heard of."""
         where, values = scope.sql("machine")
@@ -393,6 +422,13 @@ class Transaction:
     def mark_published(self, verdict: str, at: int) -> None:
         """The models have it."""
         self.db.execute("INSERT OR IGNORE INTO published (verdict, at) VALUES (?,?)", (verdict, at))
+
+
+def escaped(text: str) -> str:
+    """``text`` as a part of a pattern of LIKE with the escape ``\\``."""
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, f"\\{special}")
+    return text
 
 
 def _where(scope: Scope, *wanted: tuple[str, str | int | None]) -> tuple[str, list[str | int]]:

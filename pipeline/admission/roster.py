@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -74,6 +74,8 @@ class Machine:
 
     def record(self, event: AlarmEvent, results: Results) -> None:
         """Add an alarm's begin or end to ``results``, and remember whether it is open."""
+        if self.monitor is not None:
+            event = replace(event, criticality=self.monitor.settings.criticality)
         if event.phase is AlarmPhase.RAISED:
             self.open[event.id] = event
         else:

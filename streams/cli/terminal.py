@@ -12,12 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.base.contract import SinkUnavailableError
+from pipeline.priority import Priority
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, Results
 from streams.embedded.run import Tally
 from streams.settings import Settings
 
-SEVERITIES = {1: "low", 2: "medium", 3: "high", 4: "urgent"}
-_COLOURS = {1: "cyan", 2: "yellow", 3: "dark_orange", 4: "red"}
+#: The words and colours of priorities, as on the pages and in Grafana.
+_COLOURS = {
+    Priority.LOW: "dodger_blue2",
+    Priority.MEDIUM: "yellow",
+    Priority.HIGH: "dark_orange",
+    Priority.URGENT: "red",
+}
 _KINDS = {
     AlarmKind.CONDITION: "ALARM",
     AlarmKind.QUALITY: "SENSOR",
@@ -56,7 +62,7 @@ def describe(part: Contribution, unit: str = "") -> str:
 
 
 def alarm_text(alarm: AlarmEvent, settings: Settings, zone: tzinfo = UTC) -> Text:
-    """An alarm in one or two lines: machine, time, severity, score, and what contributed."""
+    """An alarm in one or two lines: machine, time, priority, score, and what contributed."""
     place, _, machine = alarm.machine.rpartition("/")
     when = shown_time(alarm.time, zone)
     if alarm.phase is AlarmPhase.CLEARED:
@@ -65,11 +71,11 @@ def alarm_text(alarm: AlarmEvent, settings: Settings, zone: tzinfo = UTC) -> Tex
             what += f", {alarm.sensor}"
         gone = (f"✓ {when} cleared  ", "green")
         return Text.assemble(gone, (machine, "bold"), f"  {what}  ", (place, "dim"))
-    colour = _COLOURS.get(alarm.severity, "yellow")
+    colour = _COLOURS[alarm.priority]
     head = Text.assemble(
         (f"● {when} {_KINDS[alarm.kind]:8}", colour),
         (f"{machine}", f"bold {colour}"),
-        f"  severity {alarm.severity} ({SEVERITIES.get(alarm.severity, '?')})",
+        f"  {alarm.priority.name.lower()}",
     )
     if alarm.kind is AlarmKind.CONDITION:
         head.append(f", score {alarm.score:.5f} ≥ {alarm.threshold:g}")

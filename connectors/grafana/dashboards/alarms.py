@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 
 from connectors.grafana.dashboards import frame, panels
 from connectors.grafana.dashboards.flux import CHOSEN, count_where, pipe, select, series, window
+from pipeline.priority import Priority
 
 RAISED = f'{CHOSEN} and r.phase == "raised"'
 
@@ -17,7 +18,7 @@ TEN_MINUTES = pipe(
 )
 
 EVENTS = pipe(
-    select("alarm", "id", "severity", "onset", where=CHOSEN),
+    select("alarm", "id", "priority", "onset", where=CHOSEN),
     'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
     'group(columns: ["id"])',
     'sort(columns: ["_time"])',
@@ -28,7 +29,7 @@ STANDING = pipe(
     'last(column: "phase")',
     "group()",
     'filter(fn: (r) => r.phase == "raised")',
-    'keep(columns: ["_time", "machine", "kind", "sensor", "severity"])',
+    'keep(columns: ["_time", "machine", "kind", "sensor", "priority"])',
     'sort(columns: ["_time"])',
     "limit(n: 100)",
 )
@@ -144,18 +145,24 @@ def _charts(made: build.Dashboard) -> None:
             name="${__field.labels.line}/${__field.labels.unit}",
         )
     )
-    severities = pipe(
-        select("alarm", "severity", where=RAISED),
+    words = " else ".join(
+        [
+            *(f'if r._value == {int(one)} then "{one.name.lower()}"' for one in list(Priority)[:-1]),
+            f'"{Priority.URGENT.name.lower()}"',
+        ]
+    )
+    priorities = pipe(
+        select("alarm", "priority", where=RAISED),
         "group()",
-        "map(fn: (r) => ({_time: r._time, severity: string(v: r._value), _value: 1}))",
-        'group(columns: ["severity"])',
+        f"map(fn: (r) => ({{_time: r._time, priority: {words}, _value: 1}}))",
+        'group(columns: ["priority"])',
         "sum()",
     )
     ranking = panels.ranking(
-        "Raised, by severity",
-        "1 low to 4 urgent. Good practice: some 80 % low, 15 % medium, 5 % high (ISA-18.2).",
-        severities,
-        name="severity ${__field.labels.severity}",
+        "Raised, by priority",
+        "Good practice: some 80 % low, 15 % medium, 5 % high, under 1 % urgent (ISA-18.2).",
+        priorities,
+        name="${__field.labels.priority}",
     )
     made.with_panel(ranking)
     lasted = pipe(DURATIONS, 'group(columns: ["kind"])', window("median"))
@@ -173,10 +180,10 @@ def _charts(made: build.Dashboard) -> None:
         "Standing alarms",
         "Raised in this time and not ended, the oldest first.",
         STANDING,
-        {"_time": "Since", "machine": "Machine", "kind": "Kind", "sensor": "Sensor", "severity": "Severity"},
+        {"_time": "Since", "machine": "Machine", "kind": "Kind", "sensor": "Sensor", "priority": "Priority"},
         empty="None.",
         w=12,
         h=8,
     )
-    panels.colored("Severity", table, panels.SEVERITY_LOOK)
+    panels.colored("Priority", table, panels.PRIORITY_LOOK)
     made.with_panel(panels.machine_link("Machine", table))

@@ -55,7 +55,7 @@ ALARMS = pipe(
     select("alarm", where=CHOSEN),
     'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
     "group()",
-    'keep(columns: ["_time", "machine", "kind", "phase", "severity", "score", "sensor", '
+    'keep(columns: ["_time", "machine", "kind", "phase", "priority", "score", "sensor", '
     '"sensors", "detail"])',
     'sort(columns: ["_time"], desc: true)',
     "limit(n: 200)",
@@ -220,7 +220,7 @@ def _alarms(made: build.Dashboard) -> None:
             "machine": "Machine",
             "kind": "Kind",
             "phase": "Phase",
-            "severity": "Severity",
+            "priority": "Priority",
             "sensor": "Sensor",
             "score": "Score",
             "sensors": "Sensors that raised it",
@@ -229,6 +229,6 @@ def _alarms(made: build.Dashboard) -> None:
         empty="No alarms in this time.",
     )
     panels.machine_link("Machine", table)
-    panels.colored("Severity", table, panels.SEVERITY_LOOK)
+    panels.colored("Priority", table, panels.PRIORITY_LOOK)
     panels.measured("Score", table, "percentunit", 2)
     made.with_panel(table)

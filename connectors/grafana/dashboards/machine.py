@@ -16,7 +16,7 @@ ALARMS = pipe(
     select("alarm", where=ONE),
     'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
     "group()",
-    'keep(columns: ["_time", "kind", "phase", "severity", "sensor", "score", "sensors", "detail"])',
+    'keep(columns: ["_time", "kind", "phase", "priority", "sensor", "score", "sensors", "detail"])',
     'sort(columns: ["_time"], desc: true)',
     "limit(n: 100)",
 )
@@ -151,7 +151,7 @@ def _condition(made: build.Dashboard) -> None:
             "_time": "Time",
             "kind": "Kind",
             "phase": "Phase",
-            "severity": "Severity",
+            "priority": "Priority",
             "sensor": "Sensor",
             "score": "Score",
             "sensors": "Sensors that raised it",
@@ -160,7 +160,7 @@ def _condition(made: build.Dashboard) -> None:
         empty="No alarms in this time.",
         h=7,
     )
-    panels.colored("Severity", table, panels.SEVERITY_LOOK)
+    panels.colored("Priority", table, panels.PRIORITY_LOOK)
     made.with_panel(panels.measured("Score", table, "percentunit", 2))
 
 

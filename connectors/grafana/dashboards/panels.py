@@ -18,6 +18,8 @@ from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as model
 
 from connectors.grafana.dashboards.flux import SOURCE, FluxQuery
+from pipeline.assessment import HEALTH_ACT, HEALTH_PLAN
+from pipeline.priority import Priority
 from pipeline.records import State
 
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "#EAB839", "orange", "red", "blue", "#808080"
@@ -26,15 +28,21 @@ GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "#EAB839", "orange", "red", "b
 Looks = Mapping[int, tuple[str, str]]
 
 STATE_LOOK: Looks = {
-    State.LEARNING: ("learning", BLUE),
+    State.LEARNING: ("learning", GREY),
     State.NORMAL: ("normal", GREEN),
     State.SUSPECT: ("suspect", YELLOW),
     State.ALARM: ("alarm", RED),
 }
-SEVERITY_LOOK: Looks = {1: ("low", BLUE), 2: ("medium", YELLOW), 3: ("high", ORANGE), 4: ("urgent", RED)}
+#: The words and colours of the desk's pages and the terminal.
+PRIORITY_LOOK: Looks = {
+    Priority.LOW: ("low", BLUE),
+    Priority.MEDIUM: ("medium", YELLOW),
+    Priority.HIGH: ("high", ORANGE),
+    Priority.URGENT: ("urgent", RED),
+}
 
-#: Health as ISO 13374 speaks of it: under 40 act, under 70 plan.
-HEALTH_STEPS = ((None, RED), (40.0, YELLOW), (70.0, GREEN))
+#: Under the one act, under the other plan.
+HEALTH_STEPS = ((None, RED), (HEALTH_ACT, YELLOW), (HEALTH_PLAN, GREEN))
 
 Steps = Sequence[tuple[float | None, str]]
 

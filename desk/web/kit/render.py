@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor, isnan
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from desk.settings.whole import SettingsWithDesk
 from desk.texts.catalogue import Texts, languages
 from desk.texts.entries import remark
 from desk.web.kit.security import local_address
+from pipeline.assessment import HEALTH_ACT, HEALTH_PLAN
 from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
 
@@ -66,12 +67,15 @@ class Renderer:
         self._environment.globals["sensor_label"] = self.sensor_label
         self._environment.globals["remark"] = remark
         self._environment.globals["sensor_unit"] = self.sensor_unit
+        self._environment.globals |= {"HEALTH_ACT": HEALTH_ACT, "HEALTH_PLAN": HEALTH_PLAN}
         self._environment.globals |= more or {}
 
     def language(self, request: Request) -> str:
-        """The reader's choice, else the settings'."""
+        """The reader's choice, else what their browser asks for, else the settings'."""
         chosen = request.cookies.get(LANGUAGE_COOKIE)
-        return chosen if chosen in languages() else self._language
+        if chosen in languages():
+            return chosen
+        return accepted(request.headers.get("accept-language", ""), languages()) or self._language
 
     def texts(self, request: Request) -> Texts:
         """The texts in the reader's language."""
@@ -113,6 +117,29 @@ class Renderer:
         """A sensor's unit in the settings, else nothing."""
         known = self._sensor(machine_class, sensor)
         return shown_unit(known.unit) if known else ""
+
+
+def accepted(header: str, known: Container[str]) -> str | None:
+    """The language that an Accept-Language header (RFC 9110) likes best among ``known``; None = none of them.
+
+    >>> accepted("de, ko-KR;q=0.8, en;q=0.5", ("en", "ko")), accepted("en;q=0, *;q=0.1", ("en",))
+    ('ko', None)
+    """
+    wanted: list[tuple[float, str]] = []
+    for part in header.split(","):
+        tag, _, weight = part.partition(";")
+        name, _, number_ = weight.strip().partition("=")
+        try:
+            liked = float(number_) if name.strip().lower() == "q" else 1.0
+        except ValueError:
+            liked = 0.0
+        if liked > 0:
+            wanted.append((liked, tag.strip()))
+    for _, tag in sorted(wanted, key=lambda one: -one[0]):
+        for code in (tag, tag.lower(), tag.partition("-")[0].lower()):
+            if code in known:
+                return code
+    return None
 
 
 def number(value: float | None, digits: int = 4) -> str:

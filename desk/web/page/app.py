@@ -15,13 +15,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from connectors.base.history import History, HistoryUnavailableError
+from desk.rules.standing import of_alarms
 from desk.settings.whole import SettingsWithDesk
 from desk.texts.catalogue import languages
 from desk.web.kit.live import Changes
 from desk.web.kit.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Renderer
 from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, local_address, own_names
-from desk.web.page.machine import MachinePage
-from desk.web.page.views import choose, fleet_view
+from desk.web.page.machine import MachinePage, recent_alarms
+from desk.web.page.views import choose, fleet_view, judge
 
 STATIC = Path(__file__).parents[1] / "kit" / "static"
 #: This many machines are drawn unless all are asked for: the worst.
@@ -78,11 +79,14 @@ class Page:
 
     def fleet(self, request: Request) -> Response:
         """Every machine, the worst first."""
-        machines = self.history.fleet()
+        known = self.history.fleet()
+        often = self.settings.desk.repeat
+        latest = max((one.last for one in known), default=0)
+        machines = judge(known, of_alarms(recent_alarms(self.history, latest), often), often)
         query = request.query_params.get("q", "")
         most = len(machines) if "all" in request.query_params else FLEET_SHOWN
         shown, found = choose(machines, query, most)
-        trends = self.history.trends([m.machine for m in shown])
+        trends = self.history.trends([one.now.machine for one in shown])
         return self.render.html(
             request, "fleet.html", fleet=fleet_view(machines, shown, found, trends), query=query
         )

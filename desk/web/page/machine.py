@@ -6,17 +6,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connectors.base.history import History, MachineNow
+from connectors.base.history import Alarm, History, MachineNow
+from desk.rules.recurrence import WITHIN
+from desk.rules.standing import of_alarms
 from desk.settings.whole import SettingsWithDesk
 from desk.web.kit.chart_data import chart_json
 from desk.web.kit.render import Renderer
 from desk.web.page.views import Range, span_range, useful_spans
+from pipeline.assessment import assess
 from pipeline.records import AlarmEvent
 from pipeline.settings import AlarmSettings
 
 #: A first look shows the shortest span that holds so many readings.
 _ENOUGH = 120
 _POINTS = 600
+#: Alarms that are looked at to judge machines: what is more is a flood, which stands on its own page.
+_MOST_ALARMS = 5000
 
 
 class MachinePage:
@@ -36,10 +41,13 @@ class MachinePage:
         chosen = self.range(request, now)
         event = self._alarm(chosen.alarm, name)
         alarms = self.history.alarms(open=True, machine=name)
+        often = self.settings.desk.repeat
+        standing = of_alarms(recent_alarms(self.history, now.last, name), often).get(name, ())
         return self.render.html(
             request,
             "machine.html",
             now=now,
+            found=assess(now.state, now.health, standing, open_alarms=now.open_alarms, often=often),
             levels=name.split("/"),
             range=chosen,
             spans=useful_spans(now),
@@ -100,6 +108,13 @@ class MachinePage:
                 if int(series.count.sum()) >= _ENOUGH:
                     return span
         return 0
+
+
+def recent_alarms(history: History, latest: int, machine: str | None = None) -> list[Alarm]:
+    """What is open, and what was there in the week before ``latest``: enough to see what comes back."""
+    open_ = history.alarms(open=True, machine=machine, limit=_MOST_ALARMS)
+    past = history.alarms(open=False, machine=machine, start=latest - WITHIN, limit=_MOST_ALARMS)
+    return [*open_, *past]
 
 
 def _number(text: str | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import socket
 import threading
 
@@ -28,6 +29,7 @@ class PageServer:
 
     def __init__(self, history: History, settings: SettingsWithDesk) -> None:
         page = Page(history, settings)
+        self._open_to_all = not _loopback(settings.page.host)
         self._served = ThreadedServer(
             page.app(), page.changes, settings.page.host, settings.page.port, "page"
         )
@@ -40,7 +42,13 @@ class PageServer:
     @property
     def remark(self) -> str:
         """What a reader should know; empty = nothing."""
-        return self._served.remark
+        remarks = [self._served.remark]
+        if self._open_to_all:
+            remarks.append(
+                "page.host lets everybody on the network see this page, which asks for no password. "
+                "Set it to 127.0.0.1, or use the desk (`yeji run --desk`)."
+            )
+        return " ".join(filter(None, remarks))
 
     def start(self) -> str:
         """Serve from now on, and give the address. Raises `PageError`."""
@@ -49,6 +57,14 @@ class PageServer:
     def stop(self) -> None:
         """End every open connection and the thread."""
         self._served.stop()
+
+
+def _loopback(host: str) -> bool:
+    """Whether ``host`` is this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 class ThreadedServer:

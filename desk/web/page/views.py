@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from connectors.base.history import MachineNow
+from pipeline.assessment import Assessment, Standing, assess
 from pipeline.records import Floats, State
 
 #: Ranges offered on the machine page, in ms; 0 = all there is.
@@ -15,10 +16,19 @@ SPANS = (900_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000, 2_592_000_000,
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A machine at its latest reading, and how it stands when all is taken together."""
+
+    now: MachineNow
+    found: Assessment
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One machine on the fleet page; ``spark`` is its trend as the points of an SVG line."""
 
     now: MachineNow
+    found: Assessment
     unit: str
     spark: str
 
@@ -51,36 +61,54 @@ class Fleet:
     shown: int
 
 
-def badness(machine: MachineNow) -> tuple[int, int, float, str]:
-    """Sorts the worst first: alarm, suspect, normal, learning; more open alarms; less health; name."""
-    rank = {State.ALARM: 0, State.SUSPECT: 1, State.NORMAL: 2, State.LEARNING: 3}[machine.state]
-    if machine.open_alarms:
-        rank = min(rank, 1)  # an alarm that is open for another reason, for example a sensor's
-    health = 100.0 if machine.health is None else machine.health
-    return rank, -machine.open_alarms, health, machine.machine
+def judge(
+    machines: Iterable[MachineNow], standing: Mapping[str, Sequence[Standing]], often: int
+) -> list[Judged]:
+    """Each machine with what stands against it."""
+    return [
+        Judged(
+            one,
+            assess(
+                one.state,
+                one.health,
+                standing.get(one.machine, ()),
+                open_alarms=one.open_alarms,
+                often=often,
+            ),
+        )
+        for one in machines
+    ]
 
 
-def choose(machines: Sequence[MachineNow], query: str, most: int) -> tuple[list[MachineNow], int]:
+def badness(one: Judged) -> tuple[int, int, float, str]:
+    """Sorts the worst first: alarm, suspect, normal, learning; the higher priority; less health; name."""
+    rank = {State.ALARM: 0, State.SUSPECT: 1, State.NORMAL: 2, State.LEARNING: 3}[one.found.state]
+    health = 100.0 if one.now.health is None else one.now.health
+    return rank, -(one.found.priority or 0), health, one.now.machine
+
+
+def choose(machines: Sequence[Judged], query: str, most: int) -> tuple[list[Judged], int]:
     """The worst ``most`` machines whose name contains ``query``, and how many there are in all."""
     wanted = query.strip().lower()
-    found = sorted((m for m in machines if wanted in m.machine.lower()), key=badness)
+    found = sorted((one for one in machines if wanted in one.now.machine.lower()), key=badness)
     return found[:most], len(found)
 
 
 def fleet_view(
-    machines: Sequence[MachineNow], shown: Sequence[MachineNow], found: int, trends: Mapping[str, Floats]
+    machines: Sequence[Judged], shown: Sequence[Judged], found: int, trends: Mapping[str, Floats]
 ) -> Fleet:
     """Group ``shown`` (worst first) by area and line; each group stands where its worst machine would."""
     areas: dict[str, dict[str, Line]] = {}
-    for machine in shown:
+    for one in shown:
+        machine = one.now
         line_place, _, unit = machine.machine.rpartition("/")
         area_place, _, line = line_place.rpartition("/")
         lines = areas.setdefault(area_place, {})
         cards = lines.setdefault(line, Line(line_place, line, [])).cards
-        cards.append(Card(machine, unit, spark(trends.get(machine.machine))))
+        cards.append(Card(machine, one.found, unit, spark(trends.get(machine.machine))))
     counts = dict.fromkeys((State.ALARM, State.SUSPECT, State.NORMAL, State.LEARNING), 0)
-    for machine in machines:
-        counts[machine.state] += 1
+    for each in machines:
+        counts[each.found.state] += 1
     return Fleet(
         [Area(place, list(lines.values())) for place, lines in areas.items()],
         counts,

@@ -11,11 +11,12 @@ from desk.service.desk import Desk, NotFoundError
 from desk.web.access.guard import AccessGuard, Visit, problem
 from desk.web.page.app import FLEET_SHOWN
 from desk.web.page.machine import MachinePage
-from desk.web.page.views import choose, fleet_view, useful_spans
+from desk.web.page.views import choose, fleet_view, judge, useful_spans
 from desk.web.pages.alarms import finding_of
 from desk.web.pages.times import local_text, parse_local
+from pipeline.assessment import assess
 from pipeline.machine import parse_machine
-from pipeline.records import VerdictKind
+from pipeline.records import State, VerdictKind
 
 
 class MachinePages:
@@ -39,11 +40,15 @@ class MachinePages:
     def fleet(self, visit: Visit) -> Response:
         """Every machine that the visitor may see, the worst first."""
         known = self.history.fleet() if self.history else []
-        machines = [one for one in known if visit.scope.allows(one.machine)]
+        machines = judge(
+            (one for one in known if visit.scope.allows(one.machine)),
+            self.desk.standing(visit.scope),
+            self.desk.rules.repeats,
+        )
         query = visit.request.query_params.get("q", "")
         most = len(machines) if "all" in visit.request.query_params else FLEET_SHOWN
         shown, found = choose(machines, query, most)
-        trends = self.history.trends([one.machine for one in shown]) if self.history else {}
+        trends = self.history.trends([one.now.machine for one in shown]) if self.history else {}
         fleet = fleet_view(machines, shown, found, trends)
         return self.guard.show(visit, "fleet.html", fleet=fleet, query=query, fleet_path="/fleet")
 
@@ -57,12 +62,20 @@ class MachinePages:
             raise NotFoundError(name)
         chosen = self.charts.range(visit.request, now) if self.charts and now else None
         desk_now = self.desk.clock()
+        found = assess(
+            now.state if now else State.NORMAL,
+            now.health if now else None,
+            self.desk.standing(visit.scope, name).get(name, ()),
+            open_alarms=now.open_alarms if now else 0,
+            often=self.desk.rules.repeats,
+        )
         return self.guard.show(
             visit,
             "desk_machine.html",
             machine=name,
             levels=name.split("/"),
             now=now,
+            found=found,
             range=chosen,
             spans=useful_spans(now) if now else [],
             prognosis=self.history.prognosis(name) if self.history else None,

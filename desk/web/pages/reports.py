@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from desk.access.roles import Role
 from desk.advice.sentence import Course
+from desk.rules.journal import Action
 from desk.rules.routing import OWN
 from desk.rules.scope import within
 from desk.service.desk import Desk
@@ -16,10 +19,13 @@ from desk.web.pages.times import local_text, parse_local
 from pipeline.priority import Priority
 from pipeline.records import VerdictKind
 
+_MINUTE = 60_000
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 PERIODS = (1, 7, 30)
 _ENTRIES = 100
+#: What the journal can be asked for.
+_ASKED = ("machine", "who", "action", "from", "until", "q")
 #: Alarm points of one review: what comes more rarely than these is not where the trouble is.
 _REVIEWED = 200
 
@@ -100,11 +106,24 @@ class ReportPages:
         )
 
     def journal(self, visit: Visit) -> Response:
-        """Every entry within the scope, the newest first."""
-        query = visit.request.query_params
-        machine = query.get("machine") or None
-        until = whole(query.get("until"), 0, most=2**53) or None
+        """Entries within the scope, the newest first: of a place, a person, a kind, a time, a word."""
+        query, zone = visit.request.query_params, self.desk.settings.desk.timezone
+        place = query.get("machine", "").strip("/")
+        kind = query.get("action", "")
+        until = parse_local(query["until"], zone) + _MINUTE if query.get("until") else None
         entries = self.desk.journal(
-            visit.scope, machine=machine, until=until, limit=_ENTRIES, newest_first=True
+            visit.scope.narrowed([place]) if place else visit.scope,
+            since=parse_local(query["from"], zone) if query.get("from") else None,
+            until=until,
+            before=whole(query.get("before"), 0, most=2**53) or None,
+            actions=[kind] if kind in set(Action) else [],
+            who=query.get("who", "").strip()[:100] or None,
+            text=query.get("q", "").strip()[:100] or None,
+            limit=_ENTRIES,
+            newest_first=True,
         )
-        return self.guard.show(visit, "journal.html", entries=entries, machine=machine or "", most=_ENTRIES)
+        asked = {name: query[name] for name in _ASKED if query.get(name)}
+        older = urlencode({**asked, "before": entries[-1].seq}) if len(entries) == _ENTRIES else ""
+        return self.guard.show(
+            visit, "journal.html", entries=entries, asked=asked, older=older, actions=list(Action), zone=zone
+        )

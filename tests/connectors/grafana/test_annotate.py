@@ -29,7 +29,7 @@ def test_an_alarm_is_a_point_and_then_a_span(grafana: FakeGrafana, settings: Set
     assert annotate(client, RAISED)
     (made,) = grafana.annotations.values()
     assert (made["time"], made["timeEnd"]) == (1_000, 1_000)
-    assert made["tags"] == ["yeji", PRESS, "kind:condition", "severity:3", key(RAISED)]
+    assert made["tags"] == ["yeji", PRESS, "kind:condition", "priority:medium", key(RAISED)]
     assert annotate(client, CLEARED)
     (made,) = grafana.annotations.values()
     assert (made["time"], made["timeEnd"]) == (1_000, 90_000)

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from connectors.base.history import HistoryUnavailableError
 from connectors.sqlite.history import SqliteHistory
 from connectors.sqlite.store import SqliteSink
+from desk.settings.whole import PageSettings
 from desk.texts.catalogue import languages
 from desk.web.page import PageError, PageServer
 from desk.web.page.app import Page
@@ -343,3 +344,15 @@ def test_open_pages_are_told_of_news_and_let_go(sink: SqliteSink, history: Sqlit
     server.stop()
     assert ended.wait(10)
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True)]
+)
+def test_a_page_that_the_network_can_see_says_so(tmp_path: Path, host: str, told: bool):
+    sink = store(tmp_path)
+    history = SqliteHistory(sink.path)
+    server = PageServer(history, SETTINGS.model_copy(update={"page": PageSettings(host=host, port=0)}))
+    assert ("everybody on the network" in server.remark) is told
+    history.close()
+    sink.close()

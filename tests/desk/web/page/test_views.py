@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from connectors.base.history import MachineNow
 from desk.web.kit.render import score_text
-from desk.web.page.views import SPANS, badness, choose, fleet_view, span_range, spark, useful_spans
+from desk.web.page.views import (
+    SPANS,
+    Judged,
+    badness,
+    choose,
+    fleet_view,
+    judge,
+    span_range,
+    spark,
+    useful_spans,
+)
 from pipeline.records import State
 
 MINUTE = 60_000
@@ -20,27 +30,32 @@ def machine(
     return MachineNow(name, "c", 0, 60 * MINUTE, state, 0.5, health, alarms)
 
 
+def judged(*machines: MachineNow) -> list[Judged]:
+    return judge(machines, {}, 3)
+
+
 def test_the_worst_first():
-    ordered = [
-        machine("a/b/c/d/alarm-two", State.ALARM, 50, alarms=2),
+    ordered = judged(
         machine("a/b/c/d/alarm", State.ALARM, 20, alarms=1),
-        machine("a/b/c/d/sensor", State.NORMAL, 100, alarms=1),
+        machine("a/b/c/d/worn", State.NORMAL, 30),
+        machine("a/b/c/d/alarm-two", State.ALARM, 50, alarms=2),
+        machine("a/b/c/d/weak", State.NORMAL, 55),
         machine("a/b/c/d/suspect", State.SUSPECT, 60),
-        machine("a/b/c/d/weak", State.NORMAL, 40),
+        machine("a/b/c/d/sensor", State.NORMAL, 100, alarms=1),
         machine("a/b/c/d/a", State.NORMAL, 100),
         machine("a/b/c/d/b", State.NORMAL, None),
         machine("a/b/c/d/new", State.LEARNING, None),
-    ]
+    )
     assert sorted(ordered, key=badness) == ordered
 
 
 def test_groups_stand_where_their_worst_machine_would():
-    machines = [
+    machines = judged(
         machine("e/s/paint/l1/good"),
         machine("e/s/body/l2/bad", State.ALARM, 10),
         machine("e/s/body/l1/fair", health=80),
         machine("e/s/body/l2/good"),
-    ]
+    )
     shown, found = choose(machines, "", 100)
     fleet = fleet_view(machines, shown, found, {"e/s/body/l2/bad": np.array([90.0, 10.0])})
     assert [area.place for area in fleet.areas] == ["e/s/body", "e/s/paint"]
@@ -51,10 +66,10 @@ def test_groups_stand_where_their_worst_machine_would():
 
 
 def test_only_the_worst_of_many_are_shown_and_found_by_any_part_of_their_name():
-    machines = [machine(f"e/s/a/l/Press-{n}", health=n) for n in range(300)]
+    machines = judged(*(machine(f"e/s/a/l/Press-{n}", health=n) for n in range(300)))
     shown, found = choose(machines, " press-1 ", 5)
     assert found == 111
-    assert [one.machine.rsplit("-")[-1] for one in shown] == ["1", "10", "11", "12", "13"]
+    assert [one.now.machine.rsplit("-")[-1] for one in shown] == ["1", "10", "11", "12", "13"]
 
 
 @given(st.lists(st.floats(0, 100), max_size=200))
