@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 
 from connectors.base.history import HistoryUnavailableError
 from connectors.sqlite.files import StoreError
@@ -67,8 +68,8 @@ def visit(request: Request) -> Visit:
     return cast(Visit, request.state.visit)
 
 
-def with_problems(api: FastAPI) -> None:
-    """Answer every error of ``api`` as a problem (RFC 9457)."""
+def with_problems(api: FastAPI, calls: Sequence[BaseRoute]) -> None:
+    """Answer every error of ``api``, whose own calls are ``calls``, as a problem (RFC 9457)."""
 
     def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, RefusedError)  # noqa: S101 - it is registered for these
@@ -79,11 +80,12 @@ def with_problems(api: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         return problem(422, "; ".join(_line(one) for one in error.errors()))
 
-    def unknown(_: Request, error: Exception) -> Response:
+    def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
         if error.status_code == 400:  # a body that is no text at all
             return problem(422, f"body: {error.detail}")
-        return problem(error.status_code, f"There is no such call; see {PREFIX}/openapi.json.")
+        headers = {"Allow": _allowed(calls, request)} if error.status_code == 405 else None
+        return problem(error.status_code, f"There is no such call; see {PREFIX}/openapi.json.", headers)
 
     api.add_exception_handler(RefusedError, refused)
     api.add_exception_handler(RequestValidationError, malformed)
@@ -91,6 +93,18 @@ def with_problems(api: FastAPI) -> None:
     api.add_exception_handler(NotFoundError, lambda _, error: problem(404, str(error)))
     for kind in (HistoryUnavailableError, StoreError):
         api.add_exception_handler(kind, lambda _, error: problem(503, str(error)))
+
+
+def _allowed(calls: Sequence[BaseRoute], request: Request) -> str:
+    """The methods that an address has, over all calls of that address; GET of what is no call of ours."""
+    routes = [one for one in calls if isinstance(one, Route)]
+    found = {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found or {"GET"}))
 
 
 def _line(error: dict[str, Any]) -> str:
