@@ -221,6 +221,7 @@ GROUPS = {
         "bad-input",
         "page",
         "desk",
+        "work-orders",
         "notify",
     ],
     "Understand": [

@@ -17,7 +17,7 @@ from desk.notify.base import (
     UnsureError,
 )
 from desk.rules.desk import note
-from desk.rules.journal import SYSTEM, Action, Notified
+from desk.rules.journal import SYSTEM, Action, Entry, Notified
 from desk.rules.notification import Notification
 from desk.rules.routing import HOUR, OWN
 from desk.service.desk import Desk
@@ -156,6 +156,20 @@ class Dispatcher:
         self, t: Transaction, notification: Notification, action: Action, cause: Cause | None
     ) -> None:
         told = Notified(notification.kind, notification.crew, notification.channel, notification.to)
+        if (change := notification.change) is not None:
+            now, order = self.desk.clock(), change.order
+            entry = Entry(
+                at=now,
+                time=now,
+                by=SYSTEM,
+                action=action,
+                machine=order.machine,
+                alarm=order.alarm,
+                cause=cause,
+                notified=told,
+                about=order.id,
+            )
+            t.append(entry)
         for alert in notification.alerts:
             point = t.point(alert.point)
             if point is not None:

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from desk.rules.journal import Entry
 from desk.rules.life import Announced
+from desk.rules.order_texts import OrderWriter
 from desk.rules.point import Point
 from desk.rules.routing import OWN, Kind, Plan, Trigger, plan
 from desk.rules.scope import EVERYTHING, within
@@ -16,8 +18,12 @@ from desk.rules.texts import Writer
 from desk.rules.views import AlarmView, view
 from desk.service.desk import Desk
 from desk.store import outbox
+from desk.store.orders import latest_open
 from desk.store.store import Transaction
 from pipeline.records import Verdict
+
+#: By this, and a channel's name, it is kept up to which entry the channel was told of work orders.
+_ORDERS = "work orders by"
 
 
 class Planner:
@@ -29,13 +35,14 @@ class Planner:
 
     def run(self) -> int:
         """Write the notifications that are due; returns how many. Again changes nothing."""
+        changes = self._order_changes()
         if not self.desk.settings.notify.crews:
-            return 0
+            return changes
         now = self.desk.clock()
         with self.desk.store.reading() as r:  # mostly nothing is due, and nothing need be locked
             due = self._plan(r, now)
             if not due.send and not due.folded and not self._ended(r):
-                return 0
+                return changes
         with self.desk.store.writing() as t:
             due = self._plan(t, now)
             writer = Writer(
@@ -49,7 +56,47 @@ class Planner:
                 self._put(t, writer, ended, channel, now, standing, "waiting", over=True)
                 outbox.mark_over(t, ended.points[0].id, ended.points[0].announced, channel)
                 made += 1
-            return made
+            return changes + made
+
+    def _order_changes(self) -> int:
+        """Write what channels are to be told of work orders that changed; returns how many.
+
+        Each channel stands at an entry of the journal. One that is new is told how the open orders stand.
+        """
+        routes = self.desk.settings.notify.work_orders
+        channels = sorted({channel for route in routes for channel in route.channels})
+        if not channels:
+            return 0
+        with self.desk.store.reading() as r:
+            at = {name: r.offsets(f"{_ORDERS} {name}").get(0) for name in channels}
+            told = [seq for seq in at.values() if seq is not None]
+            if len(told) == len(channels) and not r.changes_of_orders(min(told), limit=1):
+                return 0
+        made = 0
+        with self.desk.store.writing() as t:
+            for name in channels:
+                after = at[name]
+                if after is None:
+                    entries = [t.changes_of_orders(seq - 1, limit=1)[0] for seq in latest_open(t.db)]
+                else:
+                    entries = t.changes_of_orders(after)
+                made += sum(self._put_change(t, entry, name) for entry in entries)
+                t.keep_offset(f"{_ORDERS} {name}", 0, t.head()[0])
+        return made
+
+    def _put_change(self, t: Transaction, entry: Entry, channel: str) -> int:
+        order = entry.work
+        routes = [
+            route
+            for route in self.desk.settings.notify.work_orders
+            if channel in route.channels
+            and (not route.areas or any(within(entry.machine, area) for area in route.areas))
+        ]
+        if order is None or not routes:
+            return 0
+        writer = OrderWriter(self.desk.settings.desk.url, self.zone, routes[0].language)
+        outbox.put_change(t, writer.write(entry, order, channel), order.machine)
+        return 1
 
     def _plan(self, t: Transaction, now: int) -> Plan:
         settings = self.desk.settings

@@ -11,6 +11,7 @@ import msgspec
 
 from desk.advice.catalogue import AdviceEdit
 from desk.rules.suppression import Window
+from desk.rules.work_orders import WorkOrder
 from pipeline.cause import Cause
 from pipeline.records import AlarmEvent, Verdict
 
@@ -45,6 +46,14 @@ class Action(StrEnum):
     ADVICE = "advice"
     WORK_ORDER = "work-order"
     ATTACH = "attach"
+    ORDER_REQUEST = "order-request"
+    ORDER_PLAN = "order-plan"
+    ORDER_START = "order-start"
+    ORDER_FINISH = "order-finish"
+    ORDER_SIGN_OFF = "order-sign-off"
+    ORDER_REOPEN = "order-reopen"
+    ORDER_CANCEL = "order-cancel"
+    ORDER_LINK = "order-link"
     SIGN_IN = "sign-in"
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_IN_LOCKED = "sign-in-locked"
@@ -95,7 +104,7 @@ class Notified(msgspec.Struct, frozen=True, omit_defaults=True):
     to: tuple[str, ...] = ()
 
 
-class WorkOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+class CmmsOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     """A work order of the plant's maintenance system (CMMS), and its web address there."""
 
     number: str
@@ -121,7 +130,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``before`` and ``after``  the point's life (`desk.rules.life.Life.code`)
     ``why``    what a person wrote; ``cause`` is what Yeji itself has to say
     ``version`` and ``role``  which version of a class's settings went into which role (`Action.TUNE`)
-    ``order``  the work order that an alarm led to (`Action.WORK_ORDER`)
+    ``order``  the maintenance system's order that an alarm led to (`Action.WORK_ORDER`)
+    ``work``  the desk's own work order, as the entry leaves it (``ORDER_…``)
     ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
     ``event``, ``verdict``, ``window``, ``advice``, ``attachment``, ``until``, ``reasons``, ``group``,
     ``modes``, ``raised``  what the action carries; ``raised`` by how many priorities repetition raises it
@@ -156,10 +166,11 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     notified: Notified | None = None
     version: int = 0
     role: str = ""
-    order: WorkOrder | None = None
+    order: CmmsOrder | None = None
     about: str = ""
     address: str = ""
     places: tuple[str, ...] = ()
+    work: WorkOrder | None = None
 
 
 #: What the first entry follows.

@@ -7,6 +7,7 @@ import uuid
 import msgspec
 
 from desk.rules.routing import Kind
+from desk.rules.work_orders import WorkOrder
 from pipeline.records import ID_NAMESPACE
 
 
@@ -30,10 +31,22 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
     modes: tuple[tuple[str, float], ...] = ()
 
 
+class OrderChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A work order as one entry ``seq`` of the journal left it: ``by`` did ``act`` at ``at`` (ms UTC)."""
+
+    seq: int
+    act: str
+    by: str
+    at: int
+    order: WorkOrder
+    why: str = ""
+
+
 class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message as it is sent. ``id`` is the same however often it is tried.
 
     ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.
+    ``change`` is what it tells of a work order, which has no ``alerts``.
     ``to`` are the addresses that are still to have it, () = all of the channel's; ``copy_of`` is the id of
     the notification that the others had.
     """
@@ -53,6 +66,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     more: int = 0
     to: tuple[str, ...] = ()
     copy_of: str = ""
+    change: OrderChange | None = None
 
     def only_to(self, address: str) -> Notification:
         """The same notification for one address that did not take it."""

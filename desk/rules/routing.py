@@ -39,6 +39,7 @@ class Kind(StrEnum):
     FLOOD = "flood"
     SUMMARY = "summary"
     ENDED = "ended"
+    WORK_ORDER = "work-order"
 
 
 #: Kinds that stand for many alarms.

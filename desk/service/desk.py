@@ -15,7 +15,7 @@ from desk.advice.catalogue import AdviceEdit, CatalogueError, Mode, check_mode
 from desk.rules.desk import RefusedError, Rules, Surroundings, act, note, receive, shelve, tick
 from desk.rules.finding import Finding
 from desk.rules.grouping import all_data, group_of
-from desk.rules.journal import Action, Attachment, Entry, Sent, WorkOrder
+from desk.rules.journal import Action, Attachment, CmmsOrder, Entry, Sent
 from desk.rules.kpis import Kpis, kpis
 from desk.rules.life import Event
 from desk.rules.point import Point, apply, point_id
@@ -430,25 +430,27 @@ class Desk:
         The verdict speaks of the time until the condition's end, or until now while it lasts.
         """
         with self.store.writing() as t:
-            point = self._find(t, scope, alarm)
-            now = self.clock()
-            occurrence = next(iter(self._occurrences(t, scope, alarm=alarm)), None)
-            event = occurrence.event if occurrence else point.event
-            if event is None:
-                raise RefusedError("never-raised")
-            ended = occurrence.ended if occurrence else None
-            end = max(event.time, now if ended is None else ended)
-            finding = finding.complete(event.sensor)
-            verdict = _verdict(
-                event.machine, event.machine_class, finding, (event.onset, end), now, by, event.id
+            return self.close_within(t, scope, alarm, finding, by=by)
+
+    def close_within(self, t: Transaction, scope: Scope, alarm: str, finding: Finding, *, by: str) -> Verdict:
+        """`close_alarm` as a part of ``t``."""
+        point = self._find(t, scope, alarm)
+        now = self.clock()
+        occurrence = next(iter(self._occurrences(t, scope, alarm=alarm)), None)
+        event = occurrence.event if occurrence else point.event
+        if event is None:
+            raise RefusedError("never-raised")
+        ended = occurrence.ended if occurrence else None
+        end = max(event.time, now if ended is None else ended)
+        finding = finding.complete(event.sensor)
+        verdict = _verdict(event.machine, event.machine_class, finding, (event.onset, end), now, by, event.id)
+        if event.id == point.alarm or event.id in point.open:
+            entry = act(point, Event.CLOSE, at=now, by=by, why=finding.comment, verdict=verdict)
+        else:  # a word on a past occurrence: it says nothing of the present one
+            entry = msgspec.structs.replace(
+                note(point, Action.VERDICT, at=now, by=by, why=finding.comment), verdict=verdict
             )
-            if event.id == point.alarm or event.id in point.open:
-                entry = act(point, Event.CLOSE, at=now, by=by, why=finding.comment, verdict=verdict)
-            else:  # a word on a past occurrence: it says nothing of the present one
-                entry = msgspec.structs.replace(
-                    note(point, Action.VERDICT, at=now, by=by, why=finding.comment), verdict=verdict
-                )
-            t.append(msgspec.structs.replace(entry, alarm=event.id))
+        t.append(msgspec.structs.replace(entry, alarm=event.id))
         return verdict
 
     def report_verdict(
@@ -459,11 +461,17 @@ class Desk:
         parse_machine(machine)
         if end < start:
             raise RefusedError("stretch-backwards")
-        finding = finding.complete()
         with self.store.writing() as t:
-            name = self.settings.class_of(machine) or ""
-            verdict = _verdict(machine, name, finding, (start, end), self.clock(), by)
-            self._tell(t, Action.VERDICT, machine, by, finding.comment, verdict=verdict)
+            return self.verdict_within(t, machine, finding, start=start, end=end, by=by)
+
+    def verdict_within(
+        self, t: Transaction, machine: str, finding: Finding, *, start: int, end: int, by: str
+    ) -> Verdict:
+        """`report_verdict` as a part of ``t``."""
+        finding = finding.complete()
+        name = self.settings.class_of(machine) or ""
+        verdict = _verdict(machine, name, finding, (start, end), self.clock(), by)
+        self._tell(t, Action.VERDICT, machine, by, finding.comment, verdict=verdict)
         return verdict
 
     def open_window(self, scope: Scope, place: str, *, start: int, end: int, by: str, why: str) -> Window:
@@ -547,7 +555,7 @@ class Desk:
 
     def link_work_order(self, scope: Scope, alarm: str, *, by: str, number: str, url: str) -> AlarmView:
         """Link an alarm to the work order that it led to, in place of the one before; again adds nothing."""
-        order = WorkOrder(number, url)
+        order = CmmsOrder(number, url)
         with self.store.writing() as t:
             point = self._find(t, scope, alarm)
             known = t.work_order(alarm)
@@ -566,7 +574,7 @@ class Desk:
         """Take in (alarm, number, address, by, at) that were kept elsewhere; again adds nothing."""
         with self.store.writing() as t:
             for alarm, number, url, by, at in kept:
-                order = WorkOrder(number, url)
+                order = CmmsOrder(number, url)
                 if (known := t.work_order(alarm)) is None or known.order != order:
                     place = t.occurrence(alarm)
                     t.append(

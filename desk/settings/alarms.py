@@ -168,12 +168,27 @@ class RouteSettings(Section):
     remind: float = Field(0.0, ge=0, description="minutes between reminders until acknowledged; 0 = none")
 
 
+class OrderRouteSettings(Section):
+    """Which work orders are told by what: each change, to systems and to planners' mailboxes."""
+
+    areas: list[str] = Field(
+        default_factory=list, description="places as gwangju/ggm/body; none = everywhere"
+    )
+    channels: list[str] = Field(
+        min_length=1, description="names of channels; a webhook takes the order as JSON, others as text"
+    )
+    language: Language = Field("ko", description="language of the text")
+
+
 class NotifySettings(Section):
     """Telling people: channels, crews and routes."""
 
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     crews: dict[str, CrewSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
+    work_orders: list[OrderRouteSettings] = Field(
+        default_factory=list, description="where each change of a work order goes, as to a CMMS"
+    )
     give_up: float = Field(24.0, gt=0, description="hours after which a message is given up as unsent")
     first_wait: float = Field(
         5.0, gt=0, description="seconds before the second try; doubles up to `longest_wait`"
@@ -198,6 +213,12 @@ class NotifySettings(Section):
             wanted = [*route.crews, *(crew for step in route.escalate for crew in step.crews)]
             for crew_name in wanted:
                 _must_be(crew_name, self.crews, f"routes[{number}]", "crew")
+        for number, order_route in enumerate(self.work_orders):
+            for channel in order_route.channels:
+                where = f"work_orders[{number}].channels"
+                _must_be(channel, self.channels, where, "channel")
+                if self.channels[channel].kind == "alertmanager":
+                    raise ValueError(f"{where}: {channel!r} is an Alertmanager, which takes alarms only")
         return self
 
 

@@ -99,6 +99,22 @@ def put(t: Transaction, notification: Notification, trigger: Trigger, *, state: 
     )
 
 
+def put_change(t: Transaction, notification: Notification, machine: str) -> None:
+    """Write what is told of a work order into the outbox, unless it is there."""
+    t.db.execute(
+        "INSERT OR IGNORE INTO outbox (id, channel, crew, kind, state, made, attempts, settled, machine, "
+        "point, announced, over, detail, body) VALUES (?,?,'',?,'waiting',?,0,NULL,?,'',0,1,'',?)",
+        (
+            notification.id,
+            notification.channel,
+            notification.kind,
+            notification.made,
+            machine,
+            _pack(notification),
+        ),
+    )
+
+
 def not_over(t: Transaction) -> list[tuple[str, int, str, str]]:
     """(point, announcement, crew, channel) of what some system was told of, and not yet that it is over."""
     query = "SELECT DISTINCT point, announced, crew, channel FROM outbox WHERE over = 0"

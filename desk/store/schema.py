@@ -186,6 +186,26 @@ _STEPS: tuple[str, ...] = (
         GENERATED ALWAYS AS (json_extract(CAST(body AS TEXT), '$.client')) VIRTUAL;
     CREATE UNIQUE INDEX journal_by_client ON journal (client) WHERE client IS NOT NULL;
     """,
+    """
+    CREATE TABLE orders (                                              -- a projection of the journal
+        id TEXT PRIMARY KEY,
+        site TEXT NOT NULL,
+        number INTEGER NOT NULL,             -- counts the orders of a site
+        machine TEXT NOT NULL,
+        title TEXT NOT NULL,
+        alarm TEXT NOT NULL,                 -- AlarmEvent.id, '' = none
+        state TEXT NOT NULL,                 -- desk.rules.work_orders.OrderState
+        assignee TEXT NOT NULL,
+        due INTEGER,
+        priority INTEGER NOT NULL,
+        requested INTEGER NOT NULL,
+        seq INTEGER NOT NULL,                -- of the entry that it stands by
+        body BLOB NOT NULL                   -- desk.rules.work_orders.WorkOrder
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX orders_by_number ON orders (site, number);
+    CREATE INDEX orders_by_alarm ON orders (alarm) WHERE alarm <> '';
+    CREATE INDEX orders_by_state ON orders (state, machine);
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made again.
@@ -203,7 +223,7 @@ DESK = FileKind(
 VERSION = DESK.version
 
 #: Tables that follow from the journal alone.
-PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down", "work_orders")
+PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down", "work_orders", "orders")
 
 
 def open_desk(path: Path) -> sqlite3.Connection:

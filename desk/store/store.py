@@ -15,12 +15,13 @@ from connectors.sqlite.files import StoreError
 from connectors.sqlite.steps import migrate
 from desk.rules import journal
 from desk.rules.desk import Known
-from desk.rules.journal import Action, Entry, WorkOrder, decode_entry, encode_entry
+from desk.rules.journal import Action, CmmsOrder, Entry, decode_entry, encode_entry
 from desk.rules.life import Shelf
 from desk.rules.point import Point, apply
 from desk.rules.scope import Scope
 from desk.rules.suppression import Window
 from desk.rules.views import card_of, rank
+from desk.store.orders import put_order
 from desk.store.schema import DESK, PROJECTED, PROJECTIONS, open_desk, version_of
 from pipeline.records import AlarmEvent, AlarmPhase, Verdict
 
@@ -106,9 +107,9 @@ class DeskStore:
 
 @dataclass(frozen=True, slots=True)
 class LinkedOrder:
-    """A work order, who linked it to an alarm, and when (ms UTC)."""
+    """A maintenance system's order, who linked it to an alarm, and when (ms UTC)."""
 
-    order: WorkOrder
+    order: CmmsOrder
     by: str
     at: int
 
@@ -205,6 +206,11 @@ class Transaction:
         query = f"SELECT body FROM journal WHERE {conditions} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         return [decode_entry(body) for (body,) in self.db.execute(query, (*parameters, limit))]
 
+    def changes_of_orders(self, after: int, limit: int = 10_000) -> list[Entry]:
+        """The entries of work orders after number ``after``, in their order."""
+        query = "SELECT body FROM journal WHERE seq > ? AND action LIKE 'order-%' ORDER BY seq LIMIT ?"
+        return [decode_entry(body) for (body,) in self.db.execute(query, (after, limit))]
+
     # -- what follows from it
 
     def project(self, entry: Entry) -> None:
@@ -226,6 +232,8 @@ class Transaction:
                 "VALUES (?,?,?,?,?,?)",
                 (entry.alarm, entry.machine, order.number, order.url, entry.by, entry.at),
             )
+        if entry.work is not None:
+            put_order(self.db, entry)
         if entry.window is not None:
             window = entry.window
             self.db.execute(
@@ -351,7 +359,7 @@ class Transaction:
         """The work order that an alarm led to."""
         query = "SELECT number, url, by, at FROM work_orders WHERE alarm = ?"
         row = self.db.execute(query, (alarm,)).fetchone()
-        return LinkedOrder(WorkOrder(row[0], row[1]), row[2], row[3]) if row else None
+        return LinkedOrder(CmmsOrder(row[0], row[1]), row[2], row[3]) if row else None
 
     def occurrences(
         self,

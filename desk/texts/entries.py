@@ -17,6 +17,8 @@ def remark(t: Texts, entry: Entry) -> str:
         parts.append(f"{line} ({', '.join(told.to)})" if told.to else line)
     if entry.order is not None:
         parts.append(" ".join(part for part in (entry.order.number, entry.order.url) if part))
+    if entry.work is not None:
+        parts.append(f"#{entry.work.number} {entry.work.title}")
     if entry.cause is not None:
         parts.append(t.cause(entry.cause))
     return ": ".join(parts)

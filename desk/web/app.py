@@ -28,6 +28,7 @@ from desk.notify.push import Phones, PushSender
 from desk.notify.push_message import Vapid
 from desk.service.attachments import MOST_PHOTO
 from desk.service.desk import Desk
+from desk.service.work_orders import WorkOrders
 from desk.settings.whole import SettingsWithDesk
 from desk.training.practice import Training
 from desk.web.access.guard import AccessGuard
@@ -44,6 +45,7 @@ from desk.web.pages.alarms import AlarmPages
 from desk.web.pages.hall import HallPages
 from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
+from desk.web.pages.orders import OrderPages
 from desk.web.pages.people import PeoplePages
 from desk.web.pages.phone import PhonePages
 from desk.web.pages.reports import ReportPages
@@ -98,6 +100,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         )
 
     guard = guard_of(desk.settings)
+    orders = WorkOrders(desk)
     factors = SecondFactors(store, desk.clock)
     live_updates = LiveUpdates(desk)
     store.move_work_orders(desk.adopt_work_orders)
@@ -123,7 +126,8 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         return JSONResponse({"status": "ok"})
 
     routes: list[BaseRoute] = [
-        *AlarmPages(guard, desk, history).routes(),
+        *AlarmPages(guard, desk, orders, history).routes(),
+        *OrderPages(guard, desk, orders).routes(),
         *AdvicePages(guard, desk).routes(),
         *MachinePages(guard, desk, history).routes(),
         *PhonePages(guard, phones, vapid, settings.push_hosts).routes(),
@@ -136,7 +140,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *sign_in.routes(),
         *OwnAccount(guard, sign_in).routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
-        Mount(PREFIX, make_api(guard, desk), name="api"),
+        Mount(PREFIX, make_api(guard, desk, orders), name="api"),
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),

@@ -30,6 +30,7 @@ from desk.web.kit.security import local_address
 NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "desk", Role.VIEWER),
     ("/fleet", "fleet", Role.VIEWER),
+    ("/orders", "orders", Role.VIEWER),
     ("/windows", "work", Role.VIEWER),
     ("/report", "report", Role.VIEWER),
     ("/advice", "catalogue", Role.VIEWER),

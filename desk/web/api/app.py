@@ -10,21 +10,24 @@ from fastapi.openapi.utils import get_openapi
 
 from desk.access.roles import Role
 from desk.service.desk import Desk
+from desk.service.work_orders import WorkOrders
 from desk.web.access.guard import AccessGuard
-from desk.web.api import calls
+from desk.web.api import calls, order_calls
 from desk.web.api.guarded import PREFIX, Guarded, with_problems
 from desk.web.api.models import ProblemOut
 
 ABOUT = """Alarms of machines that are about to fail, for a maintenance system (CMMS) and other programs.
 
-**Work orders.** Ask `GET /alarms?priority=high` (or follow `GET /journal?after=…`) and make a work order of
-each alarm that needs one: `machine`, `likely_modes`, `contributions` and `link` say what to look at. Tell the
-desk with `PUT /alarms/{id}/work-order`; when the work is done, say what was found with
+**Work orders.** The desk has its own: follow them (`GET /orders`, or a signed webhook), move them on as work
+goes on (`POST /orders/{id}/start`, `/finish`, …) and keep your number on them (`PUT /orders/{id}/link`). A
+system that makes its own orders asks `GET /alarms?priority=high` (or follows `GET /journal?after=…`), tells
+the desk with `PUT /alarms/{id}/work-order`, and when the work is done says what was found with
 `POST /alarms/{id}/close`, from which the models learn.
 
 **Keys** are made by the desk's administrator, with a role and the tenants or areas that they reach. What lies
 outside looks as if it did not exist (404). Times are RFC 3339. Errors are `application/problem+json`.
 """
+ROUTERS = (*calls.ROUTERS, *order_calls.ROUTERS)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{ProblemOut.__name__}"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"description": "no key, or one that is not known", "content": _PROBLEM},
@@ -39,7 +42,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_api(guard: AccessGuard, desk: Desk) -> FastAPI:
+def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders) -> FastAPI:
     """The API over ``desk``, to be mounted at `PREFIX`."""
     api = FastAPI(
         title="Yeji alarm desk",
@@ -52,10 +55,10 @@ def make_api(guard: AccessGuard, desk: Desk) -> FastAPI:
         strict_content_type=False,  # programs that send JSON without saying so are understood
         responses=PROBLEMS,
     )
-    api.state.guard, api.state.shown = guard, calls.Shown(desk)
-    for router in calls.ROUTERS:
+    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders)
+    for router in ROUTERS:
         api.include_router(router)
-    with_problems(api)
+    with_problems(api, [call for router in ROUTERS for call in router.routes])
     described: dict[str, Any] = {}
 
     def document() -> dict[str, Any]:
@@ -84,7 +87,7 @@ def _document(api: FastAPI, url: str) -> dict[str, Any]:
         "key": {"type": "http", "scheme": "bearer", "description": "an API key, yeji_…"}
     }
     made["security"] = [{"key": []}]
-    for route in (one for router in calls.ROUTERS for one in router.routes):
+    for route in (one for router in ROUTERS for one in router.routes):
         if isinstance(route, Guarded) and route.least > Role.VIEWER:
             for method in route.methods or ():
                 operation = made["paths"][route.path_format][method.lower()]

@@ -11,6 +11,7 @@ from desk.rules.finding import Finding
 from desk.rules.scope import Scope
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
+from desk.service.work_orders import WorkOrders
 from desk.web.access.guard import Visit
 from desk.web.api import models as m
 from desk.web.api.guarded import ForCrew, ForEngineers, Guarded, visit
@@ -31,8 +32,8 @@ NO_WORD = m.WhyIn(why="")
 class Shown:
     """The desk, and alarms as programs see them."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, orders: WorkOrders) -> None:
+        self.desk, self.orders = desk, orders
         self.url = desk.settings.desk.url
 
     def alarm(self, view: AlarmView, scope: Scope) -> m.AlarmOut:
@@ -43,24 +44,26 @@ class Shown:
         return m.AlarmOut.of(view, self.url, self.desk.work_order(scope, view.id), advice)
 
 
-def _shown(request: Request) -> Shown:
+def shown(request: Request) -> Shown:
+    """The desk as programs see it."""
     return cast(Shown, request.app.state.shown)
 
 
 By = Annotated[Visit, Depends(visit)]
-There = Annotated[Shown, Depends(_shown)]
+There = Annotated[Shown, Depends(shown)]
 OfMachine = Annotated[str | None, Query(description="of this machine alone")]
 Limit = Annotated[int, Query(description=f"at most so many; {_MOST} at most")]
 
 
-def _named(name: str) -> dict[str, Any]:
+def named(name: str) -> dict[str, Any]:
+    """How a call is called in the document."""
     return {"operation_id": name, "name": name}
 
 
 # -- alarms
 
 
-@read.get("/alarms", **_named("listAlarms"))
+@read.get("/alarms", **named("listAlarms"))
 def alarms(
     by: By,
     there: There,
@@ -81,44 +84,44 @@ def alarms(
     return m.Items(items=[there.alarm(one, by.scope) for one in wanted])
 
 
-@read.get("/alarms/{id}", **_named("getAlarm"))
+@read.get("/alarms/{id}", **named("getAlarm"))
 def alarm(id: str, by: By, there: There) -> m.AlarmOut:
     """One alarm."""
     return there.alarm(there.desk.alarm(by.scope, id), by.scope)
 
 
-@crew.post("/alarms/{id}/acknowledge", **_named("acknowledgeAlarm"))
+@crew.post("/alarms/{id}/acknowledge", **named("acknowledgeAlarm"))
 def acknowledge(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """Somebody has seen it and sees to it."""
     return there.alarm(there.desk.acknowledge(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
-@crew.post("/alarms/{id}/take", **_named("takeAlarm"))
+@crew.post("/alarms/{id}/take", **named("takeAlarm"))
 def assign(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """The caller goes to look; also acknowledges."""
     return there.alarm(there.desk.assign(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
-@crew.post("/alarms/{id}/comment", **_named("commentAlarm"))
+@crew.post("/alarms/{id}/comment", **named("commentAlarm"))
 def comment(id: str, by: By, there: There, given: m.CommentIn) -> m.AlarmOut:
     """Leave a word; it stays in the journal."""
     return there.alarm(there.desk.comment(by.scope, id, by=by.by, text=given.text), by.scope)
 
 
-@crew.post("/alarms/{id}/shelve", **_named("shelveAlarm"))
+@crew.post("/alarms/{id}/shelve", **named("shelveAlarm"))
 def shelve(id: str, by: By, there: There, given: m.ShelveIn) -> m.AlarmOut:
     """Keep it from the desk for a time."""
-    until = None if given.until is None else _ms(given.until)
+    until = None if given.until is None else ms(given.until)
     return there.alarm(there.desk.shelve(by.scope, id, by=by.by, why=given.why, until=until), by.scope)
 
 
-@crew.post("/alarms/{id}/unshelve", **_named("unshelveAlarm"))
+@crew.post("/alarms/{id}/unshelve", **named("unshelveAlarm"))
 def unshelve(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.AlarmOut:
     """Bring it back."""
     return there.alarm(there.desk.unshelve(by.scope, id, by=by.by, why=given.why), by.scope)
 
 
-@crew.post("/alarms/{id}/close", **_named("closeAlarm"))
+@crew.post("/alarms/{id}/close", **named("closeAlarm"))
 def close(id: str, by: By, there: There, given: m.CloseIn) -> m.VerdictOut:
     """Close it with what was found, as when a work order is finished. The models learn from it."""
     verdict = there.desk.close_alarm(
@@ -130,7 +133,7 @@ def close(id: str, by: By, there: There, given: m.CloseIn) -> m.VerdictOut:
     return m.VerdictOut.of(verdict)
 
 
-@crew.put("/alarms/{id}/work-order", **_named("setWorkOrder"))
+@crew.put("/alarms/{id}/work-order", **named("setWorkOrder"))
 def work_order(id: str, by: By, there: There, given: m.WorkOrderIn) -> m.AlarmOut:
     """Link the work order that was made of this alarm; the desk shows it, with its link."""
     url = str(given.url) if given.url else ""
@@ -141,7 +144,7 @@ def work_order(id: str, by: By, there: There, given: m.WorkOrderIn) -> m.AlarmOu
 # -- the rest
 
 
-@read.get("/occurrences", **_named("listOccurrences"))
+@read.get("/occurrences", **named("listOccurrences"))
 def occurrences(
     by: By,
     there: There,
@@ -149,39 +152,39 @@ def occurrences(
     limit: Limit = 200,
 ) -> m.Items[m.OccurrenceOut]:
     """A machine's alarms, the newest first, each with its verdict."""
-    found = there.desk.history(by.scope, machine, limit=_bounded(limit))
+    found = there.desk.history(by.scope, machine, limit=bounded(limit))
     return m.Items(items=[m.OccurrenceOut.of(one) for one in found])
 
 
-@read.get("/verdicts", **_named("listVerdicts"))
+@read.get("/verdicts", **named("listVerdicts"))
 def verdicts(by: By, there: There, machine: OfMachine = None, limit: Limit = 200) -> m.Items[m.VerdictOut]:
     """What crews found, the newest first."""
-    found = there.desk.verdicts(by.scope, machine=machine, limit=_bounded(limit))
+    found = there.desk.verdicts(by.scope, machine=machine, limit=bounded(limit))
     return m.Items(items=[m.VerdictOut.of(one) for one in found])
 
 
-@read.get("/windows", **_named("listWindows"))
+@read.get("/windows", **named("listWindows"))
 def windows(by: By, there: There) -> m.Items[m.WindowOut]:
     """Planned work under way and to come."""
     return m.Items(items=[m.WindowOut.of(one) for one in there.desk.windows(by.scope)])
 
 
-@engineers.post("/windows", status_code=201, **_named("planWork"))
+@engineers.post("/windows", status_code=201, **named("planWork"))
 def plan(by: By, there: There, given: m.WindowIn) -> m.WindowOut:
     """Plan work: alarms of everything under the place are suppressed meanwhile."""
     window = there.desk.open_window(
-        by.scope, given.place, start=_ms(given.start), end=_ms(given.end), by=by.by, why=given.why
+        by.scope, given.place, start=ms(given.start), end=ms(given.end), by=by.by, why=given.why
     )
     return m.WindowOut.of(window)
 
 
-@engineers.post("/windows/{id}/end", **_named("endWork"))
+@engineers.post("/windows/{id}/end", **named("endWork"))
 def end(id: str, by: By, there: There, given: m.WhyIn = NO_WORD) -> m.WindowOut:
     """End planned work now, or call it off."""
     return m.WindowOut.of(there.desk.end_window(by.scope, id, by=by.by, why=given.why))
 
 
-@engineers.get("/journal", **_named("listEntries"))
+@engineers.get("/journal", **named("listEntries"))
 def journal(
     by: By,
     there: There,
@@ -190,11 +193,11 @@ def journal(
     limit: Limit = 200,
 ) -> m.Items[m.EntryOut]:
     """Who did what, in order: to follow the desk, ask again with the last `seq` as `after`."""
-    found = there.desk.journal(by.scope, machine=machine, after=after, limit=_bounded(limit))
+    found = there.desk.journal(by.scope, machine=machine, after=after, limit=bounded(limit))
     return m.Items(items=[m.EntryOut.of(one) for one in found])
 
 
-@read.get("/kpis", **_named("getKpis"))
+@read.get("/kpis", **named("getKpis"))
 def kpis(by: By, there: There, days: Annotated[int, Query(description="366 at most")] = 7) -> m.KpisOut:
     """ISA-18.2's measures of the last days."""
     end = there.desk.clock()
@@ -202,9 +205,11 @@ def kpis(by: By, there: There, days: Annotated[int, Query(description="366 at mo
     return m.KpisOut.of(there.desk.kpis(by.scope, end - span, end))
 
 
-def _bounded(limit: int) -> int:
+def bounded(limit: int) -> int:
+    """``limit`` as far as it is allowed."""
     return min(max(limit, 1), _MOST)
 
 
-def _ms(moment: datetime) -> int:
+def ms(moment: datetime) -> int:
+    """``moment`` in ms UTC."""
     return round(moment.timestamp() * 1000)

@@ -19,6 +19,7 @@ from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk, NotFoundError
+from desk.service.work_orders import WorkOrders
 from desk.store.listing import choice
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.pages.alarm_list import SHELVES, AlarmListCache
@@ -30,8 +31,10 @@ _HOUR = 3_600_000
 class AlarmPages:
     """Routes of `/` and `/alarms/…`."""
 
-    def __init__(self, guard: AccessGuard, desk: Desk, history: History | None = None) -> None:
-        self.guard, self.desk, self.history = guard, desk, history
+    def __init__(
+        self, guard: AccessGuard, desk: Desk, orders: WorkOrders, history: History | None = None
+    ) -> None:
+        self.guard, self.desk, self.orders, self.history = guard, desk, orders, history
         self.alarm_lists = AlarmListCache(desk, guard.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
@@ -98,6 +101,7 @@ class AlarmPages:
             messages=self.desk.messages(visit.scope, id),
             last=self.desk.last_time(visit.scope, alarm.machine, but=id),
             linked=self.desk.work_order(visit.scope, id),
+            orders=self.orders.of_alarm(visit.scope, id),
             now=now,
             advice=self._advice(visit, alarm, event, ended, now),
             shelves=SHELVES,

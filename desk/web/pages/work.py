@@ -35,7 +35,7 @@ class WorkPages:
         windows = self.desk.windows(visit.scope, ended_since=now - 7 * _DAY)
         return self.guard.show(
             visit,
-            "windows.html",
+            "work/windows.html",
             windows=sorted(windows, key=lambda one: (one.end <= now, one.start)),
             now=now,
             zone=zone,

@@ -13,7 +13,7 @@ from desk.access import store as access
 from desk.learning.modes import ModeBook
 from desk.learning.tuning import KIND as TUNING
 from desk.learning.tuning import TuningBook
-from desk.rules.journal import GENESIS, SYSTEM, Action, Entry, WorkOrder, encode_entry, seal
+from desk.rules.journal import GENESIS, SYSTEM, Action, CmmsOrder, Entry, encode_entry, seal
 from desk.rules.scope import EVERYTHING
 from desk.service.desk import Desk
 from desk.store import schema
@@ -119,7 +119,7 @@ def test_work_orders_move_from_the_accounts_into_the_journal(tmp_path: Path):
         make_web(desk, store, None)
         store.close()
     linked = desk.work_order(EVERYTHING, event.id)
-    assert (linked.order, linked.by, linked.at) == (WorkOrder("WO-1", "https://c/1"), "api:cmms", 7)
+    assert (linked.order, linked.by, linked.at) == (CmmsOrder("WO-1", "https://c/1"), "api:cmms", 7)
     moved = [one for one in desk.journal(EVERYTHING) if one.action is Action.WORK_ORDER]
     assert [(one.order.number, one.machine) for one in moved] == [("WO-1", PRESS), ("WO-2", "")]
     desk.store.rebuild()

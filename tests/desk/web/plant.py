@@ -14,8 +14,10 @@ from desk.access.roles import ALL, Account, Role
 from desk.access.store import AccessStore
 from desk.advice.catalogue import Mode, Text
 from desk.rules.finding import Finding
-from desk.rules.scope import EVERYTHING
+from desk.rules.scope import EVERYTHING, Scope
 from desk.service.desk import Desk, desk_path
+from desk.service.work_orders import Plan, WorkOrders
+from desk.store.orders import OrderChoice
 from desk.web.app import DeskWeb, make_web
 from pipeline.records import (
     AlarmEvent,
@@ -92,6 +94,7 @@ class Plant:
     secret: AlarmEvent
     window: str
     secret_window: str
+    secret_order: str
 
     def account(self, name: str) -> Account:
         return next(one for one in self.web.accounts.all() if one.name == name)
@@ -150,7 +153,8 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
         next(one.id for one in desk.windows(EVERYTHING) if one.place.startswith(tenant))
         for tenant in (OURS, THEIRS)
     )
-    return Plant(desk, store, history, web, clock, press, pump, secret, ours, theirs)
+    orders = WorkOrders(desk).listed(Scope.of(THEIRS), OrderChoice()).orders
+    return Plant(desk, store, history, web, clock, press, pump, secret, ours, theirs, orders[0].id)
 
 
 def events() -> tuple[AlarmEvent, AlarmEvent, AlarmEvent]:
@@ -186,6 +190,14 @@ def fill(desk: Desk, web: DeskWeb) -> None:
     desk.change_advice(EVERYTHING, THEIRS, "pump", "advice-9", theirs, by="their-crew", why="zebra")
     desk.link_work_order(
         EVERYTHING, secret.id, by="their-cmms", number="zebra-4711", url="https://cmms.example/zebra"
+    )
+    WorkOrders(desk).request(
+        EVERYTHING,
+        "",
+        "zebra work order",
+        by="their-crew",
+        alarm=secret.id,
+        plan=Plan("their-crew", NOW, None, "zebra instructions"),
     )
     people = [
         ("root", Role.ADMIN, [ALL]),

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from desk.access.roles import Role
 from desk.rules.scope import EVERYTHING
-from desk.web.api.calls import ROUTERS
+from desk.web.api.app import ROUTERS
 from tests.desk.web.plant import NOW, OURS, PRESS, Plant, cleared
 
 API = "/api/v1"
@@ -52,7 +52,7 @@ def test_the_document_is_valid_openapi(call: Caller):
 
 def test_the_document_describes_every_route_and_no_other(plant: Plant, call: Caller):
     routed = {(method, call.path) for router in ROUTERS for call in router.routes for method in call.methods}
-    assert len(routed) == 16
+    assert len(routed) == 26
     described = {(method.upper(), path) for path, calls in call.document["paths"].items() for method in calls}
     assert described == routed
     names = [one["operationId"] for calls in call.document["paths"].values() for one in calls.values()]
@@ -175,3 +175,38 @@ def test_keys_and_roles(plant: Plant):
     reader.client.headers["Authorization"] = "Bearer yeji_wrong"
     assert "API key" in reader("GET", "/alarms", status=401)["detail"]
     assert reader.client.get(f"{API}/nowhere").headers["content-type"] == "application/problem+json"
+
+
+def test_a_method_that_an_address_has_not_is_told_which_it_has(plant: Plant, call: Caller):
+    answer = call.client.delete(f"{API}/windows")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    answer = call.client.get(f"{API}/alarms/{plant.press.id}/take")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_a_maintenance_system_moves_an_order_on(plant: Plant, call: Caller):
+    made = call("POST", "/orders", status=201, json={"title": "Change bearing", "alarm": plant.press.id})
+    assert (made["number"], made["state"], made["machine"]) == (1, "requested", PRESS)
+    path, described = f"/orders/{made['id']}", "/orders/{id}"
+    call("POST", "/orders", status=409, json={"title": "Again", "alarm": plant.press.id})
+    due = {"assignee": "Lee", "due": "2025-10-09T12:00:00+02:00", "priority": "high"}
+    planned = call("POST", f"{path}/plan", f"{described}/plan", json=due)
+    assert (planned["due"], planned["priority"]) == ("2025-10-09T10:00:00Z", "high")
+    call("PUT", f"{path}/link", f"{described}/link", json={"number": "WO-1", "url": "https://cmms.example/1"})
+    call("POST", f"{path}/start", f"{described}/start", json={"person": "Lee"})
+    done = {
+        "person": "Lee",
+        "parts": [{"name": "6205", "quantity": 2}],
+        "downtime_minutes": 45,
+        "finding": {"kind": "fault-confirmed", "failure_mode": "bearing-wear"},
+    }
+    finished = call("POST", f"{path}/finish", f"{described}/finish", json=done)
+    assert (finished["state"], finished["done_by"]) == ("done", "api:cmms: Lee")
+    assert call("GET", "/verdicts")["items"][0]["id"] == finished["verdict"]
+    call("POST", f"{path}/sign-off", f"{described}/sign-off", status=409, json={"person": "Lee"})
+    signed = call("POST", f"{path}/sign-off", f"{described}/sign-off", json={"person": "Choi"})
+    assert (signed["state"], signed["external"]) == ("signed-off", "WO-1")
+    assert call("GET", "/orders?show=signed-off&page=1")["items"] == [signed]
+    assert call("GET", path, described) == signed
+    assert call("GET", f"/orders?alarm={plant.press.id}")["total"] == 0
+    call("POST", f"{path}/reopen", f"{described}/reopen", status=409, json={"why": "x"})

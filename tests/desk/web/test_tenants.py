@@ -12,7 +12,9 @@ from starlette.routing import Mount, Route
 
 from desk.access.roles import Role
 from desk.rules.scope import EVERYTHING, Scope
-from desk.web.api.calls import ROUTERS
+from desk.service.work_orders import WorkOrders
+from desk.store.orders import OrderChoice
+from desk.web.api.app import ROUTERS
 from desk.web.api.guarded import PREFIX, Guarded
 from desk.web.pages.live_updates import LiveUpdates
 from tests.desk.web.plant import MARKS, OURS, PRESS, SECRET, THEIRS, Plant
@@ -25,7 +27,7 @@ QUERIES = (
     f"?place={THEIRS}",
     "?days=366",
     "?hours=24",
-    "?all&waiting=false&limit=1000&after=0",
+    "?all&waiting=false&limit=1000&after=0&show=all",
 )
 FORM = {
     "kind": "fault-confirmed",
@@ -47,6 +49,8 @@ FORM = {
     "sentence_en": "x",
     "checks_en": "x",
     "symptoms": "vibration up 0.5",
+    "machine": SECRET,
+    "title": "x",
 }
 BODY = {
     "acknowledge": {},
@@ -58,6 +62,14 @@ BODY = {
     "work-order": {"number": "1"},
     "windows": {"place": THEIRS, "start": "2025-10-09T10:00:00Z", "end": "2025-10-09T11:00:00Z"},
     "end": {},
+    "orders": {"title": "x", "machine": SECRET},
+    "plan": {"assignee": "x"},
+    "start": {},
+    "finish": {"finding": {"kind": "false-alarm"}},
+    "sign-off": {},
+    "reopen": {"why": "x"},
+    "cancel": {"why": "x"},
+    "link": {"number": "1"},
 }
 
 
@@ -80,7 +92,7 @@ def paths(plant: Plant, route: Route) -> list[str]:
     theirs = next(one for one in plant.web.accounts.all() if one.name == "their-admin")
     key = next(one for one in plant.web.accounts.all_keys() if one.name == "their-cmms")
     values = {
-        "{id}": [plant.secret.id, plant.secret_window],
+        "{id}": [plant.secret.id, plant.secret_window, plant.secret_order],
         "{machine:path}": [quote(SECRET), quote(f"{THEIRS}/vault/line-x/hush-down"), quote(THEIRS)],
         "{id:int}": [str(theirs.id), str(key.id)],
         "{token}": ["x"],
@@ -153,6 +165,7 @@ def everything_theirs(plant: Plant) -> object:
         plant.desk.windows(scope),
         plant.desk.down(scope),
         plant.desk.work_order(EVERYTHING, plant.secret.id),
+        WorkOrders(plant.desk).listed(scope, OrderChoice(show="all")).orders,
         [one for one in plant.web.accounts.all() if THEIRS in one.places],
         [one for one in plant.web.accounts.all_keys() if THEIRS in one.places],
     )
@@ -162,12 +175,25 @@ def test_the_other_tenants_things_are_really_there(plant: Plant):
     """Otherwise the walk above would prove nothing."""
     text = ""
     client = plant.client("root")
-    for path in ("/", "/fleet", "/windows", "/report?hours=24", "/journal", "/people", f"/machines/{SECRET}"):
+    for path in (
+        "/",
+        "/fleet",
+        "/windows",
+        "/orders",
+        f"/orders/{plant.secret_order}",
+        "/report?hours=24",
+        "/journal",
+        "/people",
+        f"/machines/{SECRET}",
+    ):
         answer = client.get(path)
         assert answer.status_code == 200
         text += answer.text
     text += client.get(f"/alarms/{plant.secret.id}").text
+    text += client.get(f"/orders/{plant.secret_order}").text
     assert all(mark in text for mark in MARKS)
+    assert "zebra work order" in text
+    assert "zebra instructions" in text
     assert "zebra check" in client.get(f"/advice/pump/advice-9?place={THEIRS}").text
     assert "zebra-4711" in text
     assert client.get(f"/api/series?machine={SECRET}&span=0").json()["readings"] == 600
@@ -196,7 +222,9 @@ def test_nothing_is_to_be_had_without_signing_in(plant: Plant):
                 assert answer.status_code in (303, 401), f"{method} {path}"
                 if answer.status_code == 303:
                     assert answer.headers["location"].startswith("/sign-in?back=")
-                own = answer.text.replace(THEIRS, "")  # a form that was sent is shown to its writer
+                own = answer.text.replace(SECRET, "").replace(
+                    THEIRS, ""
+                )  # a form that was sent is shown to its writer
                 assert marks_in(own, path) == []
                 walked += 1
     assert walked > 40
