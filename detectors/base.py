@@ -119,6 +119,14 @@ class FleetDetector(FleetState):
     def learn(self, batch: Batch) -> None:
         """Learn each reading, in order."""
 
+    def shared(self, row: int) -> State | None:
+        """What `load` takes up of ``row`` at another site: no single reading and no time.
+
+        Empty: nothing has been learned that could be shared. None: this kind's models may hold readings,
+        which stay where they are.
+        """
+        return None
+
     def accept(self, row: int) -> None:
         """A crew's word: what the machine of ``row`` does now is healthy, though it was never seen before."""
 

@@ -135,6 +135,10 @@ class FleetOneClassSVM(FleetDetector):
         }
         return state | {f"scaler.{name}": value for name, value in self.scaler.dump(row).items()}
 
+    def shared(self, row: int) -> State:
+        """All of it: sums over many readings."""
+        return self.dump(row)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when the components or sensors are others."""
         if state["weight"].shape != self.weight[row].shape:

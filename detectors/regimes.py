@@ -129,6 +129,10 @@ class FleetRegimes(FleetDetector):
             saved |= {f"inner{i}.{name}": value for name, value in self.inner.dump(inside).items()}
         return saved
 
+    def shared(self, row: int) -> State:
+        """All of it: sums over many readings."""
+        return self.dump(row)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError or KeyError when it does not fit."""
         self.reset(row, 0)

@@ -70,6 +70,15 @@ def parameters(kind: str) -> dict[str, Any]:
     return {name: p.default for name, p in signature.parameters.items() if name != "width"}
 
 
+def shares(kind: str) -> bool:
+    """Whether its models can go to another site (`FleetDetector.shared`).
+
+    >>> shares("baseline"), shares("river")
+    (True, False)
+    """
+    return detector_class(kind).shared is not FleetDetector.shared
+
+
 def build(kind: str, width: int, **params: Any) -> FleetDetector:
     """A fleet of detectors for machines with ``width`` sensors.
 

@@ -152,6 +152,24 @@ class FleetBaseline(FleetDetector):
             for kind, values in table.dump(row).items()
         }
 
+    def shared(self, row: int) -> State:
+        """The first baseline alone: medians, scales, correlations, and how far health goes.
+
+        It stands elsewhere until a tenth as many of the machine's own readings have been learned.
+        """
+        models = self._models.columns
+        if not models.used[row]:
+            return {}
+        bare = FleetBaseline(self.width, self.smooth, self.first, self.most)
+        bare.resize(1)
+        bare.reset(0, 0)
+        for name in ("center", "scale", "whitener", "levels"):
+            getattr(bare._models.columns, name)[0, 0] = getattr(models, name)[row, 0]
+        bare._models["used"][0] = 1
+        seen = self.most if self._growth["place"][row] else int(self._growth["learned"][row])
+        bare._growth["due"][0] = max(self.first, seen // 10)
+        return bare.dump(0)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when the sensors differ."""
         for name, table in self._tables.items():

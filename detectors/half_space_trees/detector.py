@@ -229,6 +229,10 @@ class FleetHalfSpaceTrees(FleetDetector):
             state |= _named("scaler", self.scaler.dump(row))
         return state
 
+    def shared(self, row: int) -> State:
+        """All of it: sums over many readings."""
+        return self.dump(row)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when trees, heights, windows or sensors are others."""
         trees = self.trees

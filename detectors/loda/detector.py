@@ -127,6 +127,10 @@ class FleetLoda(FleetDetector):
         state |= {f"scaler.{name}": value for name, value in self.scaler.dump(row).items()}
         return state | {f"histograms.{name}": value for name, value in self.histograms.dump(row).items()}
 
+    def shared(self, row: int) -> State:
+        """All of it: sums over many readings."""
+        return self.dump(row)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when bins, cuts or sensors are others."""
         for name, stage in (("scaler.", self.scaler), ("histograms.", self.histograms)):

@@ -105,6 +105,10 @@ class FleetMspc(FleetDetector):
             for name, values in table.columns._asdict().items()
         }
 
+    def shared(self, row: int) -> State:
+        """All of it: sums over many readings."""
+        return self.dump(row)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when sensors or parameters differ."""
         own = {f"_{name}": values for t in self._tables for name, values in t.columns._asdict().items()}

@@ -78,6 +78,10 @@ class FleetSimilarity(FleetDetector):
         """The state of ``row``, as `load` takes it."""
         return self._of.dump(row)
 
+    def shared(self, row: int) -> State:
+        """All of it: sums over many readings."""
+        return self.dump(row)
+
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when sensors or parameters differ."""
         self._of.load(row, state)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from detectors.base import State
 from detectors.batch import Floats
 from pipeline.admission.roster import Machine
 from pipeline.pipeline import Pipeline
@@ -17,9 +18,6 @@ from pipeline.spreading.prior import Prior, PriorError
 _CALIBRATION = 256
 #: Models of so many machines are sent along at most.
 _REFERENCES = 6
-#: Kinds whose models are sums over many readings. Others may hold single readings, which stay where they
-#: are: detectors of such a kind begin afresh elsewhere.
-SENT = frozenset({"half-space-trees", "loda", "mspc", "one-class-svm", "regimes", "similarity"})
 
 
 def export(
@@ -43,10 +41,10 @@ def export(
     monitor = able[0].monitor
     assert monitor is not None  # noqa: S101 - chosen so
     kinds = tuple(detector.kind for detector in monitor.detectors)
-    if not SENT.intersection(kinds):
+    if all(detector.shared(able[0].row) is None for detector in monitor.detectors):
         raise PriorError(
-            f"Models of kind {', '.join(kinds)} may hold readings, which stay where they are; kinds that can "
-            f"be sent are {', '.join(sorted(SENT))}."
+            f"Models of kind {', '.join(kinds)} may hold readings, which stay where they are: "
+            "`yeji detectors list` says which kinds can be shared."
         )
     # spread over the fleet, so that unlike machines are among them
     picked = np.unique(np.linspace(0, len(able) - 1, _REFERENCES).round().astype(int)).tolist()
@@ -56,12 +54,16 @@ def export(
         kinds,
         len(able),
         made,
-        tuple(
-            tuple(d.dump(able[k].row) if d.kind in SENT else {} for d in monitor.detectors) for k in picked
-        ),
+        tuple(_models(able[k]) for k in picked),
         tuple(_spread(able, number) for number in range(len(kinds))),
         tuple(examples),
     )
+
+
+def _models(machine: Machine) -> tuple[State, ...]:
+    """What is sent of each of a machine's detectors; empty = it begins afresh elsewhere."""
+    assert machine.monitor is not None  # noqa: S101 - chosen so
+    return tuple(detector.shared(machine.row) or {} for detector in machine.monitor.detectors)
 
 
 def _spread(machines: list[Machine], detector: int) -> Floats:
@@ -70,7 +72,10 @@ def _spread(machines: list[Machine], detector: int) -> Floats:
     for machine in machines:
         if machine.monitor is not None:
             kept.append(machine.monitor.calibrators[detector].dump(machine.row)["kept"])
+    scores = np.concatenate(kept)
+    if not len(scores):
+        return scores  # calibrated by itself
     share = (np.arange(_CALIBRATION) + 0.5) / _CALIBRATION
-    rising: Floats = np.quantile(np.concatenate(kept), share)
+    rising: Floats = np.quantile(scores, share)
     # The calibrator forgets the oldest first: mixed, what is left of it stays representative.
     return np.random.default_rng(0).permutation(rising)

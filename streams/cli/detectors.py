@@ -17,16 +17,19 @@ def register(app: typer.Typer) -> None:
 
 
 def list_kinds() -> None:
-    """List every kind of detector with its parameters: ours, and those of installed packages."""
+    """List every kind of detector with its parameters: ours, and those of installed packages.
+
+    Shared: whether `yeji spread export` sends its models to another site.
+    """
     from rich.console import Console
     from rich.table import Table
 
-    from detectors.registry import KINDS, all_kinds, parameters
+    from detectors.registry import KINDS, all_kinds, parameters, shares
 
-    table = Table("kind", "from", "parameters and their defaults", box=None, padding=(0, 2, 0, 0))
+    table = Table("kind", "from", "shared", "parameters and their defaults", box=None, padding=(0, 2, 0, 0))
     for kind, path in sorted(all_kinds().items()):
         shown = ", ".join(f"{name}={value!r}" for name, value in parameters(kind).items())
-        table.add_row(kind, "Yeji" if kind in KINDS else path, shown)
+        table.add_row(kind, "Yeji" if kind in KINDS else path, "yes" if shares(kind) else "no", shown)
     Console().print(table)
 
 

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 
+from detectors.registry import KINDS, shares
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmKind, AlarmPhase, Frame
-from pipeline.settings import ClassSettings, DetectorSettings, LearningSettings
+from pipeline.settings import ClassSettings, DetectorSettings, LearningSettings, PipelineSettings
 from pipeline.spreading.examples import Example
 from pipeline.spreading.prior import PriorError, pack, short, unpack
-from pipeline.spreading.spreading import SENT, export
+from pipeline.spreading.spreading import export
 from tests.pipeline.plant import START, facts, pieces, recording, run
 from tests.pipeline.test_feedback import settings
 
 LEAD = [f"gwangju/ggm/body/line-1/press-{k}" for k in range(3)]
 NEW = "ulsan/plant/body/line-1/press-9"
+#: Kinds that say so themselves.
+SHARED = [kind for kind in sorted(KINDS) if shares(kind)]
 EXAMPLES = (Example({"share vibration": 1.0}, "bearing-wear", "v1"),)
 
 
@@ -138,7 +141,30 @@ def test_other_sensors_or_other_detectors_get_nothing(prior):
     assert changed._machines[NEW].cold
 
 
-@pytest.mark.parametrize("kind", sorted(SENT))
+def test_the_detector_that_machines_have_by_default_is_sent_without_readings():
+    lead = Pipeline(PipelineSettings())
+    frames = [recording(name, 3000, seed) for seed, name in enumerate(LEAD)]
+    lead.process(frames)
+    prior = unpack(pack(export(lead, "default", made=0)))
+    assert "baseline" in prior.detectors
+    sent = np.concatenate([a.ravel() for r in prior.references for s in r for a in s.values()])
+    for frame in frames:
+        assert not np.isin(frame.values, sent[sent != 0.0]).any()
+        assert not np.isin(frame.time, sent).any()
+    new = Pipeline(PipelineSettings())
+    new.adopt(prior)
+    first = new.process([recording(NEW, 90, 9)])
+    assert np.isfinite(first.scored[-1].score).any(), "a full warm-up is 100 readings"
+    tail = recording(NEW, 1500, 9)
+    own = new.process([Frame(NEW, tail.time[90:], tail.sensors, tail.values[90:])])
+    monitor = new._machines[NEW].monitor
+    number = prior.detectors.index("baseline")
+    state = monitor.detectors[number].dump(new._machines[NEW].row)
+    assert not np.array_equal(state["models_f"], prior.references[0][number]["models_f"])
+    assert not [e for e in first.alarms + own.alarms if e.kind is AlarmKind.ANOMALY]
+
+
+@pytest.mark.parametrize("kind", SHARED)
 def test_every_kind_of_detector_can_be_sent(kind):
     prior = unpack(pack(export(lead_site(kind, 400), "default", made=0, least=200)))
     pipeline = Pipeline(settings(kind))
