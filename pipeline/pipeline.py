@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.batch import Batch, Bools
 from pipeline.admission.admission import Admission, Arrival, Item
-from pipeline.admission.roster import Machine, WarmUp
+from pipeline.admission.registry import Machine, Registry, WarmUp
 from pipeline.admission.rows import stacked
 from pipeline.condition import Change
 from pipeline.events import (
@@ -64,8 +64,8 @@ class Pipeline:
 
     def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
-        self._admission = Admission(settings)
-        self._machines, self._changed = self._admission.machines, self._admission.changed
+        self._registry = Registry()
+        self._admission = Admission(settings, self._registry)
         self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
         self._priors: dict[str, Prior] = {}
         #: Machines whose snapshot no longer fits the settings, and why: they learn again.
@@ -114,7 +114,7 @@ class Pipeline:
     @property
     def waits(self) -> bool:
         """Whether any reading waits for stragglers."""
-        return any(machine.order.waits for machine in self._machines.values())
+        return any(machine.order.waits for machine in self._registry)
 
     @staticmethod
     def _sorted(results: Results) -> Results:
@@ -167,7 +167,7 @@ class Pipeline:
         runs: dict[int, list[_Run]] = {}
         ready: list[Machine] = []
         for name in list(work):
-            machine, queue = self._machines[name], work[name]
+            machine, queue = self._registry[name], work[name]
             if machine.monitor is None:
                 if self._collect(machine, queue, results):
                     ready.append(machine)
@@ -352,7 +352,7 @@ class Pipeline:
         """
         results = Results()
         watched: dict[int, list[Machine]] = {}
-        for machine in self._machines.values():
+        for machine in self._registry:
             if machine.monitor is not None:
                 watched.setdefault(id(machine.monitor), []).append(machine)
         for group in watched.values():
@@ -364,7 +364,7 @@ class Pipeline:
                 event = silence_event(one.name, one.machine_class, one.order.last, int(waited[at]))
                 if event.id not in one.open:
                     one.record(event, results)
-                    self._changed.add(one.name)
+                    self._registry.touch(one.name)
         return results
 
     # -- models
@@ -463,7 +463,7 @@ class Pipeline:
     def retire(self, machine: str, time: int) -> Results:
         """Let go of a machine for good at ``time`` (ms UTC): its open alarms are cleared."""
         results = Results()
-        known = self._machines.get(machine)
+        known = self._registry.get(machine)
         if known is not None:
             for event in list(known.open.values()):
                 known.record(replace(event, phase=AlarmPhase.CLEARED, time=max(time, event.time)), results)
@@ -473,7 +473,7 @@ class Pipeline:
     def long_gone(self, now: int) -> list[str]:
         """Machines without a reading for ``intake.retire`` days at ``now`` (ms UTC)."""
         oldest = now - round(self.settings.intake.retire * 86_400_000)
-        return sorted(one.name for one in self._machines.values() if 0 <= one.order.last < oldest)
+        return sorted(one.name for one in self._registry if 0 <= one.order.last < oldest)
 
     def adopt_saved(self, data: bytes, machine: str, partition: int | None = None) -> bool:
         """Let ``machine`` go on with a state from another place; False when it has a model already.
@@ -481,7 +481,7 @@ class Pipeline:
         The state may be of another name, whose alarms do not come along. The machine's own place in its
         topic stays; ``partition`` is where its messages come from. Raises `SnapshotError`.
         """
-        here = self._machines.get(machine)
+        here = self._registry.get(machine)
         if here is not None and here.monitor is not None:
             return False
         known = -1 if here is None else here.partition
@@ -492,12 +492,12 @@ class Pipeline:
             state = replace(state, machine=machine, open=())
         self.restore(pack(state))
         self.rewind(machine, applied, place)
-        self._changed.add(machine)
+        self._registry.touch(machine)
         return True
 
     def rewind(self, machine: str, applied: int = -1, partition: int = -1) -> None:
         """The machine's last message is ``applied`` from now on: its topic begins again, or is another."""
-        known = self._machines[machine]
+        known = self._registry[machine]
         known.applied, known.partition = applied, partition
 
     # -- what was learned elsewhere
@@ -508,7 +508,7 @@ class Pipeline:
 
     def watched(self, machine_class: str) -> list[Machine]:
         """The machines of a class."""
-        return [one for one in self._machines.values() if one.machine_class == machine_class]
+        return [one for one in self._registry if one.machine_class == machine_class]
 
     # -- what crews say
 
@@ -518,7 +518,7 @@ class Pipeline:
         In its first warm-up a machine keeps it until there is a model. False when there is nothing to learn:
         the machine is not watched here, or the verdict was taken before.
         """
-        machine = self._machines.get(verdict.machine)
+        machine = self._registry.get(verdict.machine)
         if machine is None:
             return False
         if machine.monitor is None:
@@ -526,7 +526,7 @@ class Pipeline:
         else:
             taken = machine.monitor.apply(machine.row, verdict)
         if taken:
-            self._changed.add(machine.name)
+            self._registry.touch(machine.name)
         return taken
 
     # -- snapshots
@@ -534,30 +534,34 @@ class Pipeline:
     @property
     def machines(self) -> int:
         """How many machines are watched."""
-        return len(self._machines)
+        return len(self._registry)
+
+    def machine(self, name: str) -> Machine:
+        """What is known of a machine. Raises KeyError for one that is not watched."""
+        return self._registry[name]
 
     def names(self) -> list[str]:
         """The machines that are watched."""
-        return list(self._machines)
+        return [machine.name for machine in self._registry]
 
     def offset_of(self, machine: str) -> int:
         """The offset of the last message that went into the machine's state; -1 = none."""
-        known = self._machines.get(machine)
+        known = self._registry.get(machine)
         return -1 if known is None else known.applied
 
     def partition_of(self, machine: str) -> int:
         """The partition that the machine's messages come from; -1 = none yet."""
-        known = self._machines.get(machine)
+        known = self._registry.get(machine)
         return -1 if known is None else known.partition
 
     def changed(self) -> list[str]:
         """Machines that changed since their last `dump`."""
-        return sorted(self._changed)
+        return self._registry.changed()
 
     def dump(self, machine: str) -> bytes:
         """The machine's whole state. Raises KeyError for one that is not here."""
-        self._changed.discard(machine)
-        return saved(self._machines[machine])
+        self._registry.settle(machine)
+        return saved(self._registry[machine])
 
     def restore(self, data: bytes) -> str:
         """Take up a machine's state where `dump` left it; give its name.
@@ -572,13 +576,12 @@ class Pipeline:
         machine, trouble = restored(snapshot, self.settings, self._monitor)
         if trouble:
             self.relearning[machine.name] = trouble
-        self._machines[machine.name] = machine
+        self._registry.add(machine)
         return machine.name
 
     def forget(self, machine: str) -> None:
         """Let go of a machine that another worker watches now."""
-        known = self._machines.pop(machine, None)
-        self._changed.discard(machine)
+        known = self._registry.remove(machine)
         if known is not None and known.monitor is not None:
             known.monitor.release(known.row)
 

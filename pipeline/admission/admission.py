@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.admission.order import NO_ARRIVAL, LeftOut, Timing
-from pipeline.admission.roster import Machine
+from pipeline.admission.registry import Machine, Registry
 from pipeline.layout import strangers, union
 from pipeline.records import Frame, Message, Reason, Rejection, Results
 from pipeline.settings import PipelineSettings
@@ -32,16 +32,14 @@ class Arrival:
 
 
 class Admission:
-    """Knows the machines by name, and lets in what is new of them and fits.
+    """Lets in what is new of the machines of a registry and fits, and adds machines that are new.
 
-    ``changed``: machines of which something came since their last snapshot; ``newest``: the newest event time
-    of any machine (ms UTC), -1 = none yet.
+    ``newest``: the newest event time of any machine (ms UTC), -1 = none yet.
     """
 
-    def __init__(self, settings: PipelineSettings) -> None:
+    def __init__(self, settings: PipelineSettings, registry: Registry) -> None:
         self.settings = settings
-        self.machines: dict[str, Machine] = {}
-        self.changed: set[str] = set()
+        self._registry = registry
         self.newest = -1
         intake = settings.intake
         self._limits = Limits(
@@ -68,14 +66,14 @@ class Admission:
             frame = decoded
         else:
             origin, frame = _NO_MESSAGE, item
-        machine = self.machines.get(frame.machine) or self._newcomer(frame, origin, results)
+        machine = self._registry.get(frame.machine) or self._newcomer(frame, origin, results)
         if machine is None or not len(frame):
             return None
         if origin.offset >= 0:
             if origin.offset <= machine.applied and origin.partition == machine.partition:
                 return None  # its effect is in the snapshot that this machine was restored from
             machine.applied, machine.partition = origin.offset, origin.partition
-        self.changed.add(machine.name)
+        self._registry.touch(machine.name)
         within = self._within_limits(machine, frame, origin, results)
         if within is None:
             return None
@@ -90,9 +88,7 @@ class Admission:
 
     def flush(self, results: Results) -> list[Machine]:
         """The input has ended: nothing waits any longer. Returns the machines whose rows go on."""
-        return [
-            self._flushed(machine, None, results) for machine in self.machines.values() if machine.order.waits
-        ]
+        return [self._flushed(machine, None, results) for machine in self._registry if machine.order.waits]
 
     def flush_quiet(self, now: int, results: Results) -> list[Machine]:
         """Let the rows go on of machines of which nothing has come for the time that rows wait.
@@ -101,7 +97,7 @@ class Admission:
         """
         quiet: dict[str, _Since] = {}
         out: list[Machine] = []
-        for machine in self.machines.values():
+        for machine in self._registry:
             order = machine.order
             if not order.waits:
                 continue
@@ -117,7 +113,7 @@ class Admission:
         return out
 
     def _flushed(self, machine: Machine, now: int | None, results: Results) -> Machine:
-        self.changed.add(machine.name)
+        self._registry.touch(machine.name)
         left_out = machine.order.flush(now, self.timing)
         self._tell(left_out, sum(len(one.rows) for one in left_out), _NO_MESSAGE, results)
         self.newest = max(self.newest, machine.order.top)
@@ -142,7 +138,7 @@ class Admission:
             results.rejections.append(told)
 
     def _newcomer(self, frame: Frame, origin: Message, results: Results) -> Machine | None:
-        if len(self.machines) >= self.settings.intake.max_machines:
+        if len(self._registry) >= self.settings.intake.max_machines:
             self._turn_away(frame, origin, results)
             return None
         machine_class = self.settings.class_of(frame.machine)
@@ -160,7 +156,7 @@ class Admission:
                 return None
             machine_class = next(reversed(self.settings.classes))
         machine = Machine(frame.machine, machine_class)
-        self.machines[frame.machine] = machine
+        self._registry.add(machine)
         return machine
 
     def _turn_away(self, frame: Frame, origin: Message, results: Results) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.admission.order import EventOrder
-from pipeline.admission.roster import Machine, WarmUp
+from pipeline.admission.registry import Machine, WarmUp
 from pipeline.admission.saving import dump_order, load_order
 from pipeline.layout import Layout, union
 from pipeline.monitor import Monitor

@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.base import State
 from detectors.batch import Floats
-from pipeline.admission.roster import Machine
+from pipeline.admission.registry import Machine
 from pipeline.pipeline import Pipeline
 from pipeline.spreading.examples import Example
 from pipeline.spreading.prior import Prior, PriorError

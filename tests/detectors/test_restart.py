@@ -22,7 +22,7 @@ def learned_after(gap_ms: int, pause: float) -> int:
     pipeline = Pipeline(chosen)
     monitor_learned: list[int] = []
     pipeline.process([Frame(MACHINE, time[:100], frame.sensors, frame.values[:100])])
-    monitor = pipeline._machines[MACHINE].monitor
+    monitor = pipeline.machine(MACHINE).monitor
     learn = monitor._learn
 
     def counted(batch: Batch) -> None:

@@ -91,7 +91,7 @@ def test_false_alarms_become_healthy_examples_and_confirmed_ones_do_not():
 def test_a_false_alarm_makes_the_machine_less_ready_to_alarm_within_bounds_and_a_fault_gives_it_back():
     pipeline = Pipeline(settings())
     pipeline.process([recording(MACHINE, 200, 1)])
-    monitor, row = pipeline._machines[MACHINE].monitor, pipeline._machines[MACHINE].row
+    monitor, row = pipeline.machine(MACHINE).monitor, pipeline.machine(MACHINE).row
     log = lambda: float(monitor.budget["log"][row].max())  # noqa: E731
     for k in range(100):
         pipeline.feedback(verdict(VerdictKind.FALSE_ALARM, 0, 1, id=f"f{k}"))
@@ -110,7 +110,7 @@ def test_planned_work_to_come_is_not_learned():
         if kind:
             pipeline.feedback(verdict(kind, 300, 599))
         seen = 0
-        monitor = pipeline._machines[MACHINE].monitor
+        monitor = pipeline.machine(MACHINE).monitor
         for detector in monitor.detectors:
             learn = detector.learn
 
@@ -130,8 +130,8 @@ def test_planned_work_to_come_is_not_learned():
 def test_what_waits_to_be_learned_is_left_out_too():
     pipeline, frame = Pipeline(settings()), recording(MACHINE, 300, 1)
     pipeline.process([frame])
-    learning = pipeline._machines[MACHINE].monitor.learning
-    row = pipeline._machines[MACHINE].row
+    learning = pipeline.machine(MACHINE).monitor.learning
+    row = pipeline.machine(MACHINE).row
     learning.troubled[row] = False
     pipeline.feedback(verdict(VerdictKind.PLANNED_WORK, 0, 100, id="past"))
     assert not learning.troubled[row].any(), "what was learned long ago is not waiting"
@@ -244,7 +244,7 @@ def test_only_the_latest_verdicts_are_remembered():
 def test_every_detector_can_be_taught(kind):
     pipeline, frame = Pipeline(settings(kind)), recording(MACHINE, 500, 1)
     pipeline.process([parts(frame, 300)[0]])
-    machine = pipeline._machines[MACHINE]
+    machine = pipeline.machine(MACHINE)
     x = washing().values[300:420]
     batch = Batch(np.array([machine.row]), np.array([len(x)]), START + 1000 * np.arange(150, 270), x)
     alarm = np.full(len(x), State.ALARM, dtype=np.uint8)
@@ -268,7 +268,7 @@ def test_a_false_alarm_says_that_a_new_regime_is_healthy(kind, more):
     found = pipeline.process([after])
     assert any((s.state == State.ALARM).any() for s in found.scored)
     span = (int(after.time[0]) - START) // 1000, (int(after.time[-1]) - START) // 1000
-    machine = pipeline._machines[MACHINE]
+    machine = pipeline.machine(MACHINE)
     (detector,) = machine.monitor.detectors
     known = int(detector._own["known"][machine.row])
     assert pipeline.feedback(verdict(kind, *span))

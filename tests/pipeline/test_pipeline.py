@@ -115,7 +115,7 @@ def test_a_sensor_that_appears_is_kept_at_once_and_watched_after_its_warm_up():
     }
     expected = {int(t): v for t, v in zip(frame.time, frame.values[:, 4], strict=True) if np.isfinite(v)}
     assert oil == expected
-    assert pipeline._machines[C].layout == tuple(sorted(frame.sensors))
+    assert pipeline.machine(C).layout == tuple(sorted(frame.sensors))
     times = {int(s.time[0]) for s in kept if s.contributions[:, s.sensors.index("oil")].any()}
     assert not times or min(times) > START + 150_000
 

@@ -37,7 +37,7 @@ def test_models_go_on_in_river() -> None:
     reading = np.array([[0.1, -2.0, 0.7]])
     batch = Batch(np.array([0]), np.array([1]), np.array([START]), reading)
     features = dict(zip(SENSORS, reading[0].tolist(), strict=True))
-    row = pipeline._machines[MACHINE].row
+    row = pipeline.machine(MACHINE).row
     batch = Batch(np.array([row]), batch.counts, batch.time, batch.x)
     for kind, sign in (("half-space-trees", 1), ("loda", 1), ("one-class-svm", -1)):
         ours = next(d for d in monitor.detectors if d.kind == kind).score(batch).raw[0]

@@ -91,7 +91,7 @@ def test_a_machine_that_is_unlike_all_of_them_warms_up_in_full(prior):
     frame = recording(NEW, 200, 9)
     strange = Frame(NEW, frame.time, frame.sensors, frame.values * 40 - 1000)
     pipeline.process([strange])
-    machine = pipeline._machines[NEW]
+    machine = pipeline.machine(NEW)
     assert machine.cold
     assert machine.monitor is not None
     alone = Pipeline(settings())
@@ -125,11 +125,11 @@ def test_other_sensors_or_other_detectors_get_nothing(prior):
     pipeline = _with(prior)
     frame = recording(NEW, 200, 9)
     pipeline.process([Frame(NEW, frame.time, frame.sensors[:3], np.ascontiguousarray(frame.values[:, :3]))])
-    assert pipeline._machines[NEW].cold
+    assert pipeline.machine(NEW).cold
     other = Pipeline(settings("loda"))
     other.adopt(prior)
     other.process([recording(NEW, 200, 9)])
-    assert other._machines[NEW].cold
+    assert other.machine(NEW).cold
     wider = settings()
     wider.classes["default"] = ClassSettings(
         learning=LearningSettings(warmup=64, block=8),
@@ -138,7 +138,7 @@ def test_other_sensors_or_other_detectors_get_nothing(prior):
     changed = Pipeline(wider)
     changed.adopt(prior)
     changed.process([recording(NEW, 200, 9)])
-    assert changed._machines[NEW].cold
+    assert changed.machine(NEW).cold
 
 
 def test_the_detector_that_machines_have_by_default_is_sent_without_readings():
@@ -157,9 +157,9 @@ def test_the_detector_that_machines_have_by_default_is_sent_without_readings():
     assert np.isfinite(first.scored[-1].score).any(), "a full warm-up is 100 readings"
     tail = recording(NEW, 1500, 9)
     own = new.process([Frame(NEW, tail.time[90:], tail.sensors, tail.values[90:])])
-    monitor = new._machines[NEW].monitor
+    monitor = new.machine(NEW).monitor
     number = prior.detectors.index("baseline")
-    state = monitor.detectors[number].dump(new._machines[NEW].row)
+    state = monitor.detectors[number].dump(new.machine(NEW).row)
     assert not np.array_equal(state["models_f"], prior.references[0][number]["models_f"])
     assert not [e for e in first.alarms + own.alarms if e.kind is AlarmKind.ANOMALY]
 
@@ -187,7 +187,7 @@ def test_a_kind_that_may_hold_readings_begins_afresh_beside_one_that_is_sent():
     pipeline.adopt(prior)
     scored = pipeline.process([recording(NEW, 150, 9)]).scored[-1]
     assert np.isfinite(scored.score).any()
-    assert not pipeline._machines[NEW].cold
+    assert not pipeline.machine(NEW).cold
 
 
 def test_what_cannot_be_exported():
@@ -200,8 +200,8 @@ def test_what_cannot_be_exported():
 def test_a_prior_is_for_new_machines_only(prior):
     pipeline = Pipeline(settings())
     pipeline.process([recording(NEW, 70, 9)])
-    before = pipeline._machines[NEW].monitor.detectors[0].dump(pipeline._machines[NEW].row)
+    before = pipeline.machine(NEW).monitor.detectors[0].dump(pipeline.machine(NEW).row)
     pipeline.adopt(prior)
     pipeline.process([Frame(NEW, np.array([START + 10**9]), ("current",), np.array([[10.0]]))])
-    after = pipeline._machines[NEW].monitor.detectors[0].dump(pipeline._machines[NEW].row)
+    after = pipeline.machine(NEW).monitor.detectors[0].dump(pipeline.machine(NEW).row)
     assert np.array_equal(before["_level"], after["_level"])

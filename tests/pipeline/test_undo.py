@@ -49,7 +49,7 @@ def test_a_fault_at_another_time_takes_nothing_back() -> None:
     for one in (taught, other):
         assert one.feedback(verdict(VerdictKind.FALSE_ALARM, "1"))
     assert other.feedback(verdict(VerdictKind.FAULT, "2", start=410, end=419))
-    models = [one._machines[A].monitor.dump(one._machines[A].row)["detector0"] for one in (taught, other)]
+    models = [one.machine(A).monitor.dump(one.machine(A).row)["detector0"] for one in (taught, other)]
     assert all(np.array_equal(models[0][name], models[1][name], equal_nan=True) for name in models[0])
 
 

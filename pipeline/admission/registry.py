@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -86,3 +87,45 @@ class Machine:
     def layout(self) -> Layout:
         """The sensors that the running model watches."""
         return self.monitor.sensors if self.monitor is not None else ()
+
+
+class Registry:
+    """The machines that are watched, by name, and which of them have changed since they were last saved."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Machine] = {}
+        self._changed: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[Machine]:
+        return iter(self._by_name.values())
+
+    def __getitem__(self, name: str) -> Machine:
+        return self._by_name[name]
+
+    def get(self, name: str) -> Machine | None:
+        """The machine of that name; None = it is not watched."""
+        return self._by_name.get(name)
+
+    def add(self, machine: Machine) -> None:
+        """Watch ``machine``, in place of one of its name."""
+        self._by_name[machine.name] = machine
+
+    def remove(self, name: str) -> Machine | None:
+        """Watch the machine no longer; returns it, None = it was not watched."""
+        self._changed.discard(name)
+        return self._by_name.pop(name, None)
+
+    def touch(self, name: str) -> None:
+        """The machine has changed since it was last saved."""
+        self._changed.add(name)
+
+    def settle(self, name: str) -> None:
+        """The machine is saved as it is now."""
+        self._changed.discard(name)
+
+    def changed(self) -> list[str]:
+        """Names of the machines that changed since they were last saved, sorted."""
+        return sorted(self._changed)
