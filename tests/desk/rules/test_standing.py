@@ -38,7 +38,7 @@ def desk(tmp_path: Path):
 def test_a_press_that_comes_back_and_grows_stands_even_when_nothing_is_open(desk: Desk) -> None:
     for k in range(5):
         begun, ended = worse(k)
-        desk.take_in([begun, ended])
+        desk.receive([begun, ended])
         desk.acknowledge(EVERYTHING, begun.id, by="kim")
     assert desk.listed(EVERYTHING, Choice())[0].open == 0  # nothing waits and nothing lasts
     (found,) = desk.standing(EVERYTHING)[PRESS]
@@ -54,7 +54,7 @@ def test_a_press_that_comes_back_and_grows_stands_even_when_nothing_is_open(desk
 
 def test_a_limit_that_lasts_stands_with_the_priority_of_the_desk(desk: Desk) -> None:
     event = limit("trip", NOW - HOUR, severity=4)
-    desk.take_in([event])
+    desk.receive([event])
     (found,) = desk.standing(EVERYTHING, PRESS)[PRESS]
     assert (found.active, found.since, found.priority) == (True, NOW - HOUR, Priority.HIGH)
     desk.acknowledge(EVERYTHING, event.id, by="kim")

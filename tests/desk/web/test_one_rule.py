@@ -34,7 +34,7 @@ def test_an_alarm_has_one_priority_everywhere(plant: Plant, severity: int, criti
     machine = f"{OURS}/body/line-7/drill-1"
     plant.desk.settings.classes["press"].criticality = criticality
     event = replace(raised(machine, severity=severity), criticality=criticality)
-    plant.desk.take_in([event])
+    plant.desk.receive([event])
     word = event.priority.name.capitalize()
     client = plant.client("kim")
     assert badges(client.get("/?q=drill-1").text)[0] == word
@@ -69,7 +69,7 @@ def card(text: str, machine: str) -> str:
 def test_a_machine_over_its_limit_is_shown_as_in_alarm_though_its_readings_are_normal(plant: Plant):
     """The pump's readings are normal and its health is full; a fixed limit was crossed three hours ago."""
     plant.desk.acknowledge(EVERYTHING, plant.pump.id, by="kim")
-    plant.desk.take_in([cleared(plant.pump, NOW - MINUTE)])
+    plant.desk.receive([cleared(plant.pump, NOW - MINUTE)])
     client = plant.client("kim")
     before = card(client.get("/fleet").text, PUMP)
     trip = replace(
@@ -79,7 +79,7 @@ def test_a_machine_over_its_limit_is_shown_as_in_alarm_though_its_readings_are_n
         sensor="vibration",
         cause=Cause("trip", value=9.0, limit=4.0),
     )
-    plant.desk.take_in([trip])
+    plant.desk.receive([trip])
     after = card(client.get("/fleet").text, PUMP)
     page = client.get(f"/machines/{quote(PUMP)}").text
     assert "badge alarm" not in before
@@ -95,8 +95,8 @@ def test_what_came_back_and_grew_is_said_on_the_card_when_nothing_is_open(plant:
     for k in range(5):
         part = replace(plant.pump.contributions[0], deviation=5.0 + k, value=5.0 + k)
         event = replace(raised(machine, ago=60 * (30 - k)), contributions=(part,))
-        plant.desk.take_in([event, cleared(event, event.onset + MINUTE)])
-    plant.desk.take_in([cleared(plant.pump, NOW)])
+        plant.desk.receive([event, cleared(event, event.onset + MINUTE)])
+    plant.desk.receive([cleared(plant.pump, NOW)])
     for one in plant.desk.points(EVERYTHING, machine):
         if one.waits:
             plant.desk.acknowledge(EVERYTHING, one.id, by="kim")

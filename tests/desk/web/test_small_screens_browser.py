@@ -54,7 +54,7 @@ def open_desk(browser: Browser, plant: Plant) -> Iterator[OpenDesk]:
 )  # fmt: skip
 def test_long_names_stay_on_a_narrow_screen(open_desk: OpenDesk, plant: Plant, path: str):
     event = raised(LONG, sensor="temperature_of_the_bearing_at_the_drive_end_" + "x" * 60)
-    plant.desk.take_in([event])
+    plant.desk.receive([event])
     page = open_desk(f"alarms/{event.id}" if path == "alarm" else path, width=360, height=740)
     wide = page.evaluate(
         "[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > 361"
