@@ -222,6 +222,7 @@ GROUPS = {
         "page",
         "desk",
         "work-orders",
+        "on-call",
         "notify",
     ],
     "Understand": [

@@ -100,6 +100,17 @@ CREATE TABLE challenges (
     ends INTEGER NOT NULL
 ) WITHOUT ROWID;
 """,
+    """
+CREATE TABLE contacts (
+    account INTEGER PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    email TEXT NOT NULL                 -- where whoever is on call is told
+);
+CREATE TABLE calendar_keys (
+    token BLOB PRIMARY KEY,             -- SHA-256 of what the address of a subscribed calendar holds
+    account INTEGER NOT NULL UNIQUE REFERENCES accounts (id) ON DELETE CASCADE,
+    made INTEGER NOT NULL
+) WITHOUT ROWID;
+""",
 )
 ACCESS = FileKind(
     application_id=APPLICATION_ID,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from desk.rules.scope import EVERYTHING, within
 from desk.rules.texts import Writer
 from desk.rules.views import AlarmView, view
 from desk.service.desk import Desk
+from desk.service.on_call import OnCallBook
 from desk.store import outbox
 from desk.store.orders import latest_open
 from desk.store.store import Transaction
@@ -32,6 +33,7 @@ class Planner:
     def __init__(self, desk: Desk, wants_end: Collection[str]) -> None:
         self.desk, self.wants_end = desk, wants_end
         self.zone = ZoneInfo(desk.settings.desk.timezone)
+        self.book = OnCallBook(desk)
 
     def run(self) -> int:
         """Write the notifications that are due; returns how many. Again changes nothing."""
@@ -108,7 +110,19 @@ class Planner:
             done=lambda id: outbox.is_done(t, id),
             told={crew: outbox.told(t, crew, now) for crew in settings.notify.crews},
             flood=settings.desk.flood,
+            on_call=self._on_call(t, now),
         )
+
+    def _on_call(self, t: Transaction, now: int) -> Callable[[str], tuple[str, ...]]:
+        """Who is on call for a machine now; the calendar is read when somebody asks first."""
+        known: list[Callable[[str], tuple[str, ...]]] = []
+
+        def ask(machine: str) -> tuple[str, ...]:
+            if not known:
+                known.append(self.book.at(t, now))
+            return known[0](machine)
+
+        return ask
 
     def _write(
         self, t: Transaction, writer: Writer, one: Trigger, now: int, standing: list[Point], state: str
@@ -133,7 +147,12 @@ class Planner:
         over: bool,
     ) -> None:
         alarms = [shown for point in one.points if (shown := self._view(point, standing, now))]
-        outbox.put(t, writer.write(one, alarms, channel, now), one, state=state, over=over)
+        made = writer.write(one, alarms, channel, now)
+        if one.persons and self.desk.settings.notify.channels[channel].kind == "email":
+            # Nobody of them with an address: all of the channel's are told, rather than nobody.
+            found = self.desk.addresses(one.persons)
+            made = msgspec.structs.replace(made, to=tuple(found[p] for p in one.persons if p in found))
+        outbox.put(t, made, one, state=state, over=over)
 
     def _view(self, point: Point, standing: list[Point], now: int) -> AlarmView | None:
         seen = view(point, now=now, stale_after=self.desk.stale_after)

@@ -109,6 +109,7 @@ def webhook_body(notification: Notification) -> dict[str, Any]:
             "language": notification.language,
             "subject": notification.subject,
             "text": notification.text,
+            "on_call": notification.on_call,
         },
     }
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from desk.advice.catalogue import AdviceEdit
+from desk.rules.on_call import OnCallChange
 from desk.rules.suppression import Window
 from desk.rules.work_orders import WorkOrder
 from pipeline.cause import Cause
@@ -54,6 +55,9 @@ class Action(StrEnum):
     ORDER_REOPEN = "order-reopen"
     ORDER_CANCEL = "order-cancel"
     ORDER_LINK = "order-link"
+    ROTA = "rota"
+    SWAP = "swap"
+    CALENDAR = "calendar"
     SIGN_IN = "sign-in"
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_IN_LOCKED = "sign-in-locked"
@@ -132,6 +136,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``version`` and ``role``  which version of a class's settings went into which role (`Action.TUNE`)
     ``order``  the maintenance system's order that an alarm led to (`Action.WORK_ORDER`)
     ``work``  the desk's own work order, as the entry leaves it (``ORDER_…``)
+    ``on_call``  a rota, a swap or an imported calendar, as the entry leaves it
     ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
     ``event``, ``verdict``, ``window``, ``advice``, ``attachment``, ``until``, ``reasons``, ``group``,
     ``modes``, ``raised``  what the action carries; ``raised`` by how many priorities repetition raises it
@@ -171,6 +176,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     address: str = ""
     places: tuple[str, ...] = ()
     work: WorkOrder | None = None
+    on_call: OnCallChange | None = None
 
 
 #: What the first entry follows.

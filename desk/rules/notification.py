@@ -46,9 +46,9 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message as it is sent. ``id`` is the same however often it is tried.
 
     ``more`` alarms are counted in it and not in ``alerts``: a receiver takes no message of any length.
-    ``change`` is what it tells of a work order, which has no ``alerts``.
-    ``to`` are the addresses that are still to have it, () = all of the channel's; ``copy_of`` is the id of
-    the notification that the others had.
+    ``on_call`` are the people who are on call, where the crew goes by the calendar. ``change`` is what it
+    tells of a work order, which has no ``alerts``. ``to`` are the addresses that are still to have it, () =
+    all of the channel's; ``copy_of`` is the id of the notification that the others had.
     """
 
     id: str
@@ -67,6 +67,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     to: tuple[str, ...] = ()
     copy_of: str = ""
     change: OrderChange | None = None
+    on_call: tuple[str, ...] = ()
 
     def only_to(self, address: str) -> Notification:
         """The same notification for one address that did not take it."""

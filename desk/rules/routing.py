@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
 
@@ -54,14 +54,14 @@ class Trigger:
     crew: str
     points: tuple[Point, ...]
     step: str = ""  # which reminder, which escalation, which ten minutes of a flood
+    persons: tuple[str, ...] = ()  # who is on call, where the crew is told by the calendar
 
     def id(self, channel: str) -> str:
         """The id of the notification by ``channel``: the same occasion always has the same."""
         first = self.points[0]
         about = "" if self.kind in BUNDLES else f"{first.id}\n{first.announced}"
-        return str(
-            uuid.uuid5(ID_NAMESPACE, f"letter\n{self.kind}\n{self.crew}\n{channel}\n{about}\n{self.step}")
-        )
+        told = f"letter\n{self.kind}\n{self.crew}\n{channel}\n{about}\n{self.step}"
+        return str(uuid.uuid5(ID_NAMESPACE, "\n".join([told, *self.persons])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,17 @@ def plan(
     done: Callable[[str], bool],
     told: Mapping[str, NotificationHistory],
     flood: int,
+    on_call: Callable[[str], tuple[str, ...]] = lambda _: (),
 ) -> Plan:
     """What is to be told at ``now``.
 
     ``standing`` are the points on the desk; ``done`` says whether a notification with that id exists already;
-    ``told`` returns each crew's last hour; more than ``flood`` alarms in ten minutes are a flood.
+    ``told`` returns each crew's last hour; more than ``flood`` alarms in ten minutes are a flood. ``on_call``
+    returns who is on call for a machine: of a crew that goes by the calendar they are told, and who comes on
+    call is told of what still waits.
     """
     made = Plan()
-    wanted: dict[str, list[Trigger]] = {}
+    wanted: dict[tuple[str, tuple[str, ...]], list[Trigger]] = {}
     groups: dict[str, list[Point]] = {}
     for point in standing:
         groups.setdefault(point.group or point.id, []).append(point)
@@ -109,12 +112,14 @@ def plan(
         if point.waits and not _history(point) and not _settling(point, now):
             for trigger in _triggers(point, groups.get(point.group, ()), settings, now, zone):
                 crew = settings.crews[trigger.crew]
+                if crew.on_call:
+                    trigger = replace(trigger, persons=on_call(point.machine))
                 quiet = bool(crew.quiet) and covers(crew.quiet, now, zone)
                 if quiet and point.priority < Priority.URGENT:
                     continue  # it is planned again, and told when the quiet hours are over
                 if not all(done(trigger.id(channel)) for channel in crew.channels):
-                    wanted.setdefault(trigger.crew, []).append(trigger)
-    for name, triggers in wanted.items():
+                    wanted.setdefault((trigger.crew, trigger.persons), []).append(trigger)
+    for (name, _), triggers in wanted.items():
         unique = {trigger.id(""): trigger for trigger in triggers}  # several routes, one message
         _ration(
             list(unique.values()),
@@ -247,7 +252,7 @@ def _bundle(
     if not triggers:
         return True
     points = tuple({one.points[0].id: one.points[0] for one in triggers}.values())
-    bundle = Trigger(kind, triggers[0].crew, points, step)
+    bundle = Trigger(kind, triggers[0].crew, points, step, triggers[0].persons)
     if any(done(bundle.id(channel)) for channel in crew.channels):
         return False
     made.send.append(bundle)

@@ -63,12 +63,13 @@ class Writer:
             language=crew.language,
             priority=max(one.priority for one in alarms).name.lower(),
             subject=_line(words.subject(t, notification)),
-            text=str(words.body(t, notification)).strip() + "\n",
+            text=str(words.body(t, notification)).strip() + _on_call(t, trigger.persons) + "\n",
             made=now,
             link=link,
             alerts=alerts,
             step=trigger.step,
             more=len(alarms) - len(alerts),
+            on_call=trigger.persons,
         )
 
     def _alert(self, one: AlarmView, kind: Kind, head: str, language: str, now: int) -> Alert:
@@ -169,6 +170,10 @@ def _label(sensor: str, sensors: Mapping[str, SensorSettings], language: str) ->
 
 def _number(value: float | None, unit: str) -> str:
     return "" if value is None else f"{value:.4g} {unit}".strip()
+
+
+def _on_call(t: Texts, persons: tuple[str, ...]) -> str:
+    return "\n\n" + t("message.on-call", names=", ".join(persons)) if persons else ""
 
 
 def _line(text: object) -> str:

@@ -85,6 +85,8 @@ class Desk:
         self.modes: Callable[[AlarmEvent], tuple[tuple[str, float], ...]] = lambda _: ()
         #: every machine that is watched, those that never alarmed too; set by whoever has the readings
         self.fleet: Callable[[], Iterable[str]] = lambda: ()
+        #: the e-mail addresses of people, by account; set by whoever has the accounts
+        self.addresses: Callable[[Iterable[str]], Mapping[str, str]] = lambda _: {}
 
     def close(self) -> None:
         """Close the file."""

@@ -133,6 +133,11 @@ class CrewSettings(Section):
     quiet: list[str] = Field(
         default_factory=list, description="hours in which only urgent alarms are sent; the rest waits"
     )
+    on_call: bool = Field(
+        False,
+        description="told is who is on call for the machine by the desk's calendar: e-mail goes to their own "
+        "addresses, or to all of the channel's when nobody is on call or has one",
+    )
     budget: int = Field(30, ge=1, description="messages an hour; what is more goes into one summary")
 
     @field_validator("shifts", "quiet")

@@ -206,6 +206,15 @@ _STEPS: tuple[str, ...] = (
     CREATE INDEX orders_by_alarm ON orders (alarm) WHERE alarm <> '';
     CREATE INDEX orders_by_state ON orders (state, machine);
     """,
+    """
+    CREATE TABLE on_call (                                             -- a projection of the journal
+        id TEXT PRIMARY KEY,
+        place TEXT NOT NULL,
+        kind TEXT NOT NULL,                  -- rota, swap, calendar
+        ends INTEGER,                        -- of a swap: when its duty is over
+        body BLOB NOT NULL                   -- desk.rules.on_call.OnCallChange
+    ) WITHOUT ROWID;
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made again.
@@ -223,7 +232,7 @@ DESK = FileKind(
 VERSION = DESK.version
 
 #: Tables that follow from the journal alone.
-PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down", "work_orders", "orders")
+PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down", "work_orders", "orders", "on_call")
 
 
 def open_desk(path: Path) -> sqlite3.Connection:

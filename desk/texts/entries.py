@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from desk.rules.journal import Entry
+from desk.rules.on_call import OnCallChange, Rota, Swap
 from desk.texts.catalogue import Texts
 
 
@@ -19,9 +20,19 @@ def remark(t: Texts, entry: Entry) -> str:
         parts.append(" ".join(part for part in (entry.order.number, entry.order.url) if part))
     if entry.work is not None:
         parts.append(f"#{entry.work.number} {entry.work.title}")
+    if entry.on_call is not None:
+        parts.append(_of_calendar(t, entry.on_call))
     if entry.cause is not None:
         parts.append(t.cause(entry.cause))
     return ": ".join(parts)
+
+
+def _of_calendar(t: Texts, change: OnCallChange) -> str:
+    if isinstance(change, Rota):
+        return f"{change.name}: {', '.join(change.people) or t('on.call.ended')}"
+    if isinstance(change, Swap):
+        return f"{t(f'swap.{change.state}')}: {change.giver} → {change.taker}"
+    return f"{change.name}: {len(change.days) + len(change.duties) or t('on.call.ended')}"
 
 
 def words(t: Texts, entry: Entry) -> str:

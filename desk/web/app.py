@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from connectors.base.history import History
 from desk.access.accounts import Accounts
 from desk.access.attempts import Attempts
+from desk.access.on_call import OnCallAccess
 from desk.access.passkeys import Passkeys
 from desk.access.pending import Pending
 from desk.access.second_factor import SecondFactors
@@ -28,6 +29,7 @@ from desk.notify.push import Phones, PushSender
 from desk.notify.push_message import Vapid
 from desk.service.attachments import MOST_PHOTO
 from desk.service.desk import Desk
+from desk.service.on_call import OnCallBook
 from desk.service.work_orders import WorkOrders
 from desk.settings.whole import SettingsWithDesk
 from desk.training.practice import Training
@@ -45,6 +47,7 @@ from desk.web.pages.alarms import AlarmPages
 from desk.web.pages.hall import HallPages
 from desk.web.pages.live_updates import LiveUpdates
 from desk.web.pages.machines import MachinePages
+from desk.web.pages.on_call import OnCallPages
 from desk.web.pages.orders import OrderPages
 from desk.web.pages.people import PeoplePages
 from desk.web.pages.phone import PhonePages
@@ -100,7 +103,9 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         )
 
     guard = guard_of(desk.settings)
-    orders = WorkOrders(desk)
+    orders, book = WorkOrders(desk), OnCallBook(desk)
+    people = OnCallAccess(store, accounts)
+    desk.addresses = people.addresses
     factors = SecondFactors(store, desk.clock)
     live_updates = LiveUpdates(desk)
     store.move_work_orders(desk.adopt_work_orders)
@@ -128,6 +133,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
     routes: list[BaseRoute] = [
         *AlarmPages(guard, desk, orders, history).routes(),
         *OrderPages(guard, desk, orders).routes(),
+        *OnCallPages(guard, book, people, settings.url).routes(),
         *AdvicePages(guard, desk).routes(),
         *MachinePages(guard, desk, history).routes(),
         *PhonePages(guard, phones, vapid, settings.push_hosts).routes(),
@@ -140,7 +146,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *sign_in.routes(),
         *OwnAccount(guard, sign_in).routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
-        Mount(PREFIX, make_api(guard, desk, orders), name="api"),
+        Mount(PREFIX, make_api(guard, desk, orders, book), name="api"),
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),

@@ -31,6 +31,7 @@ NAVIGATION: tuple[tuple[str, str, Role], ...] = (
     ("/", "desk", Role.VIEWER),
     ("/fleet", "fleet", Role.VIEWER),
     ("/orders", "orders", Role.VIEWER),
+    ("/on-call", "on.call", Role.VIEWER),
     ("/windows", "work", Role.VIEWER),
     ("/report", "report", Role.VIEWER),
     ("/advice", "catalogue", Role.VIEWER),

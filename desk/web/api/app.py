@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from desk.access.roles import Role
 from desk.service.desk import Desk
+from desk.service.on_call import OnCallBook
 from desk.service.work_orders import WorkOrders
 from desk.web.access.guard import AccessGuard
 from desk.web.api import calls, order_calls
@@ -42,7 +43,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders) -> FastAPI:
+def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders, book: OnCallBook) -> FastAPI:
     """The API over ``desk``, to be mounted at `PREFIX`."""
     api = FastAPI(
         title="Yeji alarm desk",
@@ -55,7 +56,7 @@ def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders) -> FastAPI:
         strict_content_type=False,  # programs that send JSON without saying so are understood
         responses=PROBLEMS,
     )
-    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders)
+    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders, book)
     for router in ROUTERS:
         api.include_router(router)
     with_problems(api, [call for router in ROUTERS for call in router.routes])

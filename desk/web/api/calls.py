@@ -8,9 +8,10 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Query, Request
 
 from desk.rules.finding import Finding
-from desk.rules.scope import Scope
+from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
+from desk.service.on_call import OnCallBook
 from desk.service.work_orders import WorkOrders
 from desk.web.access.guard import Visit
 from desk.web.api import models as m
@@ -32,8 +33,8 @@ NO_WORD = m.WhyIn(why="")
 class Shown:
     """The desk, and alarms as programs see them."""
 
-    def __init__(self, desk: Desk, orders: WorkOrders) -> None:
-        self.desk, self.orders = desk, orders
+    def __init__(self, desk: Desk, orders: WorkOrders, book: OnCallBook) -> None:
+        self.desk, self.orders, self.book = desk, orders, book
         self.url = desk.settings.desk.url
 
     def alarm(self, view: AlarmView, scope: Scope) -> m.AlarmOut:
@@ -195,6 +196,21 @@ def journal(
     """Who did what, in order: to follow the desk, ask again with the last `seq` as `after`."""
     found = there.desk.journal(by.scope, machine=machine, after=after, limit=bounded(limit))
     return m.Items(items=[m.EntryOut.of(one) for one in found])
+
+
+@read.get("/on-call", **named("listDuties"))
+def duties(
+    by: By,
+    there: There,
+    days: Annotated[int, Query(ge=1, le=92, description="so many days from now on")] = 7,
+    place: Annotated[str, Query(max_length=400, description="for machines under this place")] = "",
+    person: Annotated[str, Query(max_length=100, description="of this person alone")] = "",
+) -> m.Items[m.DutyOut]:
+    """Who is on call now and in the next days, in the order of time."""
+    now = there.desk.clock()
+    found = there.book.duties(by.scope, now, now + days * _DAY, person)
+    wanted = [one for one in found if not place or within(one.place, place.strip("/"))]
+    return m.Items(items=[m.DutyOut.of(one, now) for one in wanted])
 
 
 @read.get("/kpis", **named("getKpis"))

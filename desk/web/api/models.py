@@ -12,6 +12,7 @@ from connectors.base.times import instant
 from desk.advice.advisor import Advice
 from desk.rules.journal import Entry
 from desk.rules.kpis import Kpis
+from desk.rules.on_call import Duty
 from desk.rules.suppression import Window
 from desk.rules.views import AlarmView
 from desk.service.desk import Occurrence
@@ -273,6 +274,29 @@ class WindowOut(BaseModel):
         """From the desk's own."""
         return cls(
             id=one.id, place=one.place, start=instant(one.start), end=instant(one.end), by=one.by, why=one.why
+        )
+
+
+class DutyOut(BaseModel):
+    """Somebody on call for a place."""
+
+    place: str
+    person: str = Field(description="an account of the desk")
+    start: datetime
+    end: datetime
+    swapped: str | None = Field(None, description="who had it before a swap")
+    now: bool = Field(description="it has begun")
+
+    @classmethod
+    def of(cls, one: Duty, now: int) -> DutyOut:
+        """From the desk's own."""
+        return cls(
+            place=one.place,
+            person=one.person,
+            start=instant(one.start),
+            end=instant(one.end),
+            swapped=one.swapped or None,
+            now=one.start <= now,
         )
 
 

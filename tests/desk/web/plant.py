@@ -14,8 +14,10 @@ from desk.access.roles import ALL, Account, Role
 from desk.access.store import AccessStore
 from desk.advice.catalogue import Mode, Text
 from desk.rules.finding import Finding
+from desk.rules.on_call import Rota
 from desk.rules.scope import EVERYTHING, Scope
 from desk.service.desk import Desk, desk_path
+from desk.service.on_call import OnCallBook
 from desk.service.work_orders import Plan, WorkOrders
 from desk.store.orders import OrderChoice
 from desk.web.app import DeskWeb, make_web
@@ -95,6 +97,7 @@ class Plant:
     window: str
     secret_window: str
     secret_order: str
+    secret_rota: str
 
     def account(self, name: str) -> Account:
         return next(one for one in self.web.accounts.all() if one.name == name)
@@ -154,7 +157,8 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
         for tenant in (OURS, THEIRS)
     )
     orders = WorkOrders(desk).listed(Scope.of(THEIRS), OrderChoice()).orders
-    return Plant(desk, store, history, web, clock, press, pump, secret, ours, theirs, orders[0].id)
+    (rota,) = OnCallBook(desk).rotas(Scope.of(THEIRS))
+    return Plant(desk, store, history, web, clock, press, pump, secret, ours, theirs, orders[0].id, rota.id)
 
 
 def events() -> tuple[AlarmEvent, AlarmEvent, AlarmEvent]:
@@ -199,6 +203,8 @@ def fill(desk: Desk, web: DeskWeb) -> None:
         alarm=secret.id,
         plan=Plan("their-crew", NOW, None, "zebra instructions"),
     )
+    rota = Rota(id="", place=THEIRS, name="zebra rota", people=("their-crew",), first="2025-10-06")
+    OnCallBook(desk).put_rota(EVERYTHING, rota, by="their-crew")
     people = [
         ("root", Role.ADMIN, [ALL]),
         ("our-admin", Role.ADMIN, [OURS]),

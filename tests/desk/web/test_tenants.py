@@ -51,6 +51,10 @@ FORM = {
     "symptoms": "vibration up 0.5",
     "machine": SECRET,
     "title": "x",
+    "duty": "x 1",
+    "taker": "x",
+    "people": "kim",
+    "first": "2025-10-06",
 }
 BODY = {
     "acknowledge": {},
@@ -92,7 +96,9 @@ def paths(plant: Plant, route: Route) -> list[str]:
     theirs = next(one for one in plant.web.accounts.all() if one.name == "their-admin")
     key = next(one for one in plant.web.accounts.all_keys() if one.name == "their-cmms")
     values = {
-        "{id}": [plant.secret.id, plant.secret_window, plant.secret_order],
+        "{id}": [plant.secret.id, plant.secret_window, plant.secret_order, plant.secret_rota],
+        "{answer}": ["accepted", "withdrawn"],
+        "{which}": ["all"],
         "{machine:path}": [quote(SECRET), quote(f"{THEIRS}/vault/line-x/hush-down"), quote(THEIRS)],
         "{id:int}": [str(theirs.id), str(key.id)],
         "{token}": ["x"],
@@ -191,9 +197,11 @@ def test_the_other_tenants_things_are_really_there(plant: Plant):
         text += answer.text
     text += client.get(f"/alarms/{plant.secret.id}").text
     text += client.get(f"/orders/{plant.secret_order}").text
+    text += client.get("/on-call").text
     assert all(mark in text for mark in MARKS)
     assert "zebra work order" in text
     assert "zebra instructions" in text
+    assert "zebra rota" in text
     assert "zebra check" in client.get(f"/advice/pump/advice-9?place={THEIRS}").text
     assert "zebra-4711" in text
     assert client.get(f"/api/series?machine={SECRET}&span=0").json()["readings"] == 600
