@@ -151,6 +151,9 @@ class History(Protocol):
     def prognosis(self, machine: str) -> Prognosis | None:
         """The latest prognosis of a machine."""
 
+    def prognoses(self, machine: str, start: int, end: int, limit: int = 500) -> list[Prognosis]:
+        """The prognoses made from ``start`` to ``end`` (event time), oldest first; the latest ``limit``."""
+
     def rejections(self, limit: int = 100) -> list[RejectedInput]:
         """The latest rejections, newest first."""
 

@@ -37,11 +37,16 @@ class Change:
     action: Action
 
 
-def apply(grafana: Grafana, settings: ConnectorsSettings, *, dry: bool = False) -> Iterator[Change]:
-    """Create or update what differs, in order; ``dry`` only tells. Raises `GrafanaError`."""
+def apply(
+    grafana: Grafana, settings: ConnectorsSettings, *, dry: bool = False, desk: str = ""
+) -> Iterator[Change]:
+    """Create or update what differs, in order; ``dry`` only tells. Raises `GrafanaError`.
+
+    ``desk``: the desk's address, which the machine's dashboard links to for the same machine and time.
+    """
     yield _folder(grafana, settings.grafana.folder, dry)
     yield _source(grafana, data_source(settings), dry)
-    for dashboard in build_all().values():
+    for dashboard in build_all(desk).values():
         yield _dashboard(grafana, dashboard, dry)
 
 

@@ -64,6 +64,10 @@ def parse(text: str) -> Iterator[dict[str, str]]:
             yield {name: found[name] for name in header if name not in ("", "result", "table")}
 
 
+#: ms UTC; nanoseconds are 64 bits wide.
+_FARTHEST = 9_223_372_036_854
+
+
 def literal(text: str) -> str:
     r"""``text`` as a string of Flux.
 
@@ -75,12 +79,12 @@ def literal(text: str) -> str:
 
 
 def moment(time: int) -> str:
-    """A time in ms UTC as Flux writes it.
+    """A time in ms UTC as Flux writes it; one that it cannot hold is the nearest that it can.
 
-    >>> moment(1_769_835_600_250)
-    'time(v: 1769835600250000000)'
+    >>> moment(1_769_835_600_250), moment(0), moment(10**15)
+    ('time(v: 1769835600250000000)', 'time(v: 0)', 'time(v: 9223372036854000000)')
     """
-    return f"time(v: {time}000000)"
+    return f"time(v: {max(-_FARTHEST, min(time, _FARTHEST)) * 1_000_000})"
 
 
 def milliseconds(text: str) -> int:

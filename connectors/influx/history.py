@@ -216,6 +216,23 @@ class InfluxHistory(History):
             values.get("high"),
         )
 
+    def prognoses(self, machine: str, start: int, end: int, limit: int = 500) -> list[Prognosis]:
+        """The prognoses made from ``start`` to ``end``, oldest first; the latest ``limit``."""
+        query = self._from("prognosis", f"r.machine == {literal(machine)}", start=start, stop=end + 1)
+        pivot = 'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
+        rows = self._flux.rows(f'{query} |> {pivot} |> group() |> sort(columns: ["_time"])')
+        return [
+            Prognosis(
+                machine,
+                row["class"],
+                milliseconds(row["_time"]),
+                float(row["health"]),
+                float(row["threshold"]),
+                *(float(row[name]) if row.get(name) else None for name in ("remaining", "low", "high")),
+            )
+            for row in rows[-limit:]
+        ]
+
     # -- rejected input
 
     def rejections(self, limit: int = 100) -> list[RejectedInput]:

@@ -27,6 +27,7 @@ from pipeline.records import AlarmEvent, Floats, Prognosis, Reason, State
 
 #: A trend is made from at least so many of a machine's latest readings.
 _TREND = 720
+_EVER = 2**62
 _event = msgspec.msgpack.Decoder(AlarmEvent).decode
 _NOW = (
     "SELECT name, class, first, last, state, score, health, "
@@ -194,13 +195,17 @@ class SqliteHistory(History):
 
     def prognosis(self, machine: str) -> Prognosis | None:
         """The latest prognosis of a machine."""
+        return next(iter(self.prognoses(machine, 0, _EVER, 1)), None)
+
+    def prognoses(self, machine: str, start: int, end: int, limit: int = 500) -> list[Prognosis]:
+        """The prognoses made from ``start`` to ``end``, oldest first; the latest ``limit``."""
         with self._reading() as db:
-            row = db.execute(
+            rows = db.execute(
                 "SELECT machine, class, time, health, threshold, remaining, low, high FROM prognoses "
-                "WHERE machine=? ORDER BY time DESC LIMIT 1",
-                (machine,),
-            ).fetchone()
-            return None if row is None else Prognosis(*row)
+                "WHERE machine=? AND time BETWEEN ? AND ? ORDER BY time DESC LIMIT ?",
+                (machine, start, end, limit),
+            ).fetchall()
+        return [Prognosis(*row) for row in reversed(rows)]
 
     # -- rejected input
 

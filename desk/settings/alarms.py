@@ -6,7 +6,7 @@ import re
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from desk.rules.shifts import parse_hours
 from desk.settings.access import AccessSettings
@@ -21,6 +21,9 @@ class DeskSettings(Section):
     host: str = Field("127.0.0.1", description="address that the desk's web application listens on")
     port: int = Field(8011, ge=0, le=65535, description="port to listen on; 0 = any free one")
     url: str = Field("http://127.0.0.1:8011", description="the desk as people reach it: links in messages")
+    grafana: str = Field(
+        "", description="Grafana as people reach it, for links to the same machine and time; none = no link"
+    )
     language: Language = Field(
         "en", description="language of who chose none and whose browser asks for none that there is"
     )
@@ -68,9 +71,11 @@ class DeskSettings(Section):
             self.url = f"http://127.0.0.1:{self.port}"
         return self
 
-    @field_validator("url")
+    @field_validator("url", "grafana")
     @classmethod
-    def _url(cls, url: str) -> str:
+    def _url(cls, url: str, info: ValidationInfo) -> str:
+        if not url and info.field_name == "grafana":
+            return url
         if not url.startswith(("http://", "https://")):
             raise ValueError("write the whole address, beginning with http:// or https://")
         return url.rstrip("/")

@@ -54,7 +54,7 @@ def apply(
     with _told():
         grafana = Grafana(settings.grafana)
         typer.echo(f"Grafana {grafana.version()} at {grafana.url}")
-        for change in work.apply(grafana, settings, dry=dry_run):
+        for change in work.apply(grafana, settings, dry=dry_run, desk=settings.desk.url):
             typer.echo(f"  {change.kind:<12} {change.name:<22} {change.action.value}")
     if dry_run:
         typer.echo("Nothing was changed (--dry-run).")

@@ -11,10 +11,12 @@ from connectors.grafana.dashboards import alarms, desk, fleet, frame, machine, s
 MODULES = (fleet, machine, desk, alarms, system)
 
 
-def build_all() -> dict[str, dict[str, Any]]:
-    """Every dashboard by its uid."""
-    made = [frame.as_json(module.dashboard()) for module in MODULES]
-    return {one["uid"]: one for one in made}
+def build_all(desk: str = "") -> dict[str, dict[str, Any]]:
+    """Every dashboard by its uid; that of a machine leads to the ``desk`` at this address, if any."""
+    made = {one["uid"]: one for one in (frame.as_json(module.dashboard()) for module in MODULES)}
+    if desk:
+        made["yeji-machine"]["links"].append(machine.desk_link(desk))
+    return made
 
 
 def file_text(dashboard: dict[str, Any]) -> str:

@@ -42,6 +42,22 @@ def dashboard() -> build.Dashboard:
     return made
 
 
+def desk_link(desk: str) -> dict[str, object]:
+    """A link to the page of the same machine and time on the desk at address ``desk``."""
+    return {
+        "title": "Alarm desk",
+        "type": "link",
+        "url": f"{desk}/machines/${{machine:raw}}?from=${{__from}}&to=${{__to}}",
+        "icon": "bell",
+        "targetBlank": False,
+        "includeVars": False,
+        "keepTime": False,
+        "asDropdown": False,
+        "tags": [],
+        "tooltip": "The same machine and time on the alarm desk",
+    }
+
+
 def _numbers(made: build.Dashboard) -> None:
     def last(field: str, measurement: str = "reading") -> str:
         return pipe(select(measurement, field, where=ONE), "last()", 'keep(columns: ["_time", "_value"])')

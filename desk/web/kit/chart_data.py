@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
 from connectors.base.history import Alarm, Series
-from pipeline.records import Floats
+from detectors.decision.limits import Limit
+from pipeline.limits import URGENT
+from pipeline.records import Floats, Prognosis
 
 _encode = msgspec.json.Encoder().encode  # NaN becomes null
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is drawn beside a series: alarms, the score that raises one, fixed limits, prognoses.
+
+    ``chosen`` sensors have values, all when it is empty.
+    """
+
+    alarms: Sequence[Alarm] = ()
+    threshold: float = 0.999
+    limits: Sequence[Limit] = ()
+    prognoses: Sequence[Prognosis] = ()
+    chosen: frozenset[str] = frozenset()
+
+
 def chart_json(
-    series: Series,
-    alarms: Sequence[Alarm],
-    threshold: float,
-    label: Callable[[str], str],
-    unit: Callable[[str], str],
+    series: Series, around: Around, label: Callable[[str], str], unit: Callable[[str], str]
 ) -> bytes:
     """Times in seconds, as uPlot takes them; values with six digits, which is more than a screen shows.
 
-    ``low`` and ``high`` are left out where they are the mean: where the readings come as they are.
+    ``low`` and ``high`` are left out where they are the mean: where the readings come as they are. Hours of
+    the prognoses count from their own times.
     """
     sensors = []
     for j, sensor in enumerate(series.sensors):
@@ -30,8 +44,16 @@ def chart_json(
             "name": sensor,
             "label": label(sensor),
             "unit": unit(sensor),
-            "mean": _short(series.mean[:, j]),
+            "limits": [
+                {"name": limit.name, "value": limit.value, "trip": limit.severity >= URGENT}
+                for limit in around.limits
+                if limit.sensor == j
+            ],
         }
+        if around.chosen and sensor not in around.chosen:
+            sensors.append(one)
+            continue
+        one["mean"] = _short(series.mean[:, j])
         if series.step:
             one |= {"low": _short(series.low[:, j]), "high": _short(series.high[:, j])}
         sensors.append(one)
@@ -45,7 +67,7 @@ def chart_json(
             "score": series.score.tolist(),
             "health": _short(series.health),
             "state": series.state.tolist(),
-            "threshold": threshold,
+            "threshold": around.threshold,
             "sensors": sensors,
             "alarms": [
                 {
@@ -54,8 +76,18 @@ def chart_json(
                     "sensor": one.event.sensor,
                     "start": one.event.onset / 1000,
                     "end": None if one.cleared is None else one.cleared.time / 1000,
+                    "priority": one.event.priority.name.lower(),
+                    "expected": {
+                        part.sensor: part.expected
+                        for part in one.event.contributions
+                        if part.expected is not None
+                    },
                 }
-                for one in alarms
+                for one in around.alarms
+            ],
+            "prognoses": [
+                {"time": one.time / 1000, "remaining": one.remaining, "low": one.low, "high": one.high}
+                for one in around.prognoses
             ],
         }
     )

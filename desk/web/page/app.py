@@ -48,7 +48,10 @@ class Page:
             routes=[
                 Route("/", self._page(self.fleet)),
                 Route("/machines/{machine:path}", self._page(self.machine.page)),
-                Route("/api/series", self.machine.series),
+                Route("/api/series", self.machine.charts.series),
+                Route("/api/series.csv", self.machine.charts.table),
+                Route("/api/usual", self.machine.charts.usual),
+                Route("/api/sisters", self.machine.charts.sisters),
                 Route("/alarms", self._page(self.alarms)),
                 Route("/alarms/{id}", self.alarm),
                 Route("/rejected", self._page(self.rejected)),

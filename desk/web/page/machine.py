@@ -1,8 +1,7 @@
-"""One machine's page and the data of its charts."""
+"""One machine's page, and what its charts are to show."""
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,27 +9,26 @@ from connectors.base.history import Alarm, History, MachineNow
 from desk.rules.recurrence import WITHIN
 from desk.rules.standing import of_alarms
 from desk.settings.whole import SettingsWithDesk
-from desk.web.kit.chart_data import chart_json
 from desk.web.kit.render import Renderer
+from desk.web.page.chart_answers import ChartAnswers, number_of
 from desk.web.page.views import Range, span_range, useful_spans
 from pipeline.assessment import assess
 from pipeline.records import AlarmEvent
-from pipeline.settings import AlarmSettings
 
 #: A first look shows the shortest span that holds so many readings.
 _ENOUGH = 120
-_POINTS = 600
 #: Alarms that are looked at to judge machines: what is more is a flood, which stands on its own page.
 _MOST_ALARMS = 5000
 
 
 class MachinePage:
-    """Answers `/machines/NAME` and `/api/series`."""
+    """Answers `/machines/NAME`."""
 
     def __init__(self, history: History, settings: SettingsWithDesk, render: Renderer) -> None:
         self.history = history
         self.settings = settings
         self.render = render
+        self.charts = ChartAnswers(history, settings, render, self.range)
 
     def page(self, request: Request) -> Response:
         """The machine as it stands; `?span=`, `?from=&to=` or `?alarm=` choose what the charts show."""
@@ -47,6 +45,8 @@ class MachinePage:
             request,
             "machine.html",
             now=now,
+            grafana="",
+            repairs=[],
             found=assess(now.state, now.health, standing, open_alarms=now.open_alarms, often=often),
             levels=name.split("/"),
             range=chosen,
@@ -56,30 +56,6 @@ class MachinePage:
             prognosis=self.history.prognosis(name),
             past=self.history.alarms(open=False, machine=name, limit=20),
         )
-
-    def series(self, request: Request) -> Response:
-        """The charts' data as JSON: `?machine=` and the range as on the page; `points` of at most 2000."""
-        name = request.query_params.get("machine", "")
-        now = self.history.machine(name)
-        if now is None:
-            raise HTTPException(404)
-        chosen = self.range(request, now)
-        points = _number(request.query_params.get("points")) or _POINTS
-        series = self.history.series(name, chosen.start, chosen.end, max(10, min(points, 2000)))
-        alarms = self.history.alarms(machine=name, start=chosen.start, end=chosen.end, limit=500)
-        language = self.render.language(request)
-        body = chart_json(
-            series,
-            alarms,
-            self._alarm_settings(now).threshold,
-            lambda sensor: self.render.sensor_label(now.machine_class, sensor, language),
-            lambda sensor: self.render.sensor_unit(now.machine_class, sensor),
-        )
-        return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
-
-    def _alarm_settings(self, now: MachineNow) -> AlarmSettings:
-        known = self.settings.classes.get(now.machine_class)
-        return known.alarm if known else AlarmSettings()
 
     def _alarm(self, id: str | None, machine: str) -> AlarmEvent | None:
         alarm = self.history.alarm(id) if id else None
@@ -94,10 +70,10 @@ class MachinePage:
             margin = max(600_000, (end - alarm.event.onset) // 2)
             start = max(now.first, alarm.event.onset - margin)
             return Range(start, min(now.last, end + margin), None, alarm.event.id)
-        start_, end_ = _number(query.get("from")), _number(query.get("to"))
+        start_, end_ = number_of(query.get("from")), number_of(query.get("to"))
         if start_ is not None and end_ is not None and start_ < end_:
             return Range(start_, end_, None)
-        span = _number(query.get("span"))
+        span = number_of(query.get("span"))
         return span_range(now, self._first_span(now) if span is None else span * 1000)
 
     def _first_span(self, now: MachineNow) -> int:
@@ -115,7 +91,3 @@ def recent_alarms(history: History, latest: int, machine: str | None = None) -> 
     open_ = history.alarms(open=True, machine=machine, limit=_MOST_ALARMS)
     past = history.alarms(open=False, machine=machine, start=latest - WITHIN, limit=_MOST_ALARMS)
     return [*open_, *past]
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and len(text) < 16 and text.isascii() and text.isdigit() else None

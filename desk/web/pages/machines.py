@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from connectors.base.history import History
+from connectors.base.history import History, MachineNow
 from desk.access.roles import Role
 from desk.service.desk import Desk, NotFoundError
 from desk.web.access.guard import AccessGuard, Visit, problem
@@ -16,11 +18,11 @@ from desk.web.pages.alarms import finding_of
 from desk.web.pages.times import local_text, parse_local
 from pipeline.assessment import assess
 from pipeline.machine import parse_machine
-from pipeline.records import State, VerdictKind
+from pipeline.records import State, Verdict, VerdictKind
 
 
 class MachinePages:
-    """Routes of `/fleet`, `/machines/…` and `/api/series`. ``history`` None = no store is connected."""
+    """Routes of `/fleet`, `/machines/…` and of their charts. ``history`` None = no store is connected."""
 
     def __init__(self, guard: AccessGuard, desk: Desk, history: History | None) -> None:
         self.guard, self.desk, self.history = guard, desk, history
@@ -34,14 +36,16 @@ class MachinePages:
             self.guard.act("/machines/{machine:path}/up", self.up, Role.ENGINEER),
             self.guard.act("/machines/{machine:path}/verdict", self.verdict, Role.CREW),
             self.guard.page("/machines/{machine:path}", self.machine),
-            self.guard.page("/api/series", self.series),
+            self.guard.page("/api/series", lambda visit: self._data(visit, "series")),
+            self.guard.page("/api/series.csv", lambda visit: self._data(visit, "table")),
+            self.guard.page("/api/usual", lambda visit: self._data(visit, "usual")),
+            self.guard.page("/api/sisters", lambda visit: self._data(visit, "sisters")),
         ]
 
     def fleet(self, visit: Visit) -> Response:
         """Every machine that the visitor may see, the worst first."""
-        known = self.history.fleet() if self.history else []
         machines = judge(
-            (one for one in known if visit.scope.allows(one.machine)),
+            self._fleet(visit),
             self.desk.standing(visit.scope),
             self.desk.rules.repeats,
         )
@@ -51,6 +55,10 @@ class MachinePages:
         trends = self.history.trends([one.now.machine for one in shown]) if self.history else {}
         fleet = fleet_view(machines, shown, found, trends)
         return self.guard.show(visit, "fleet.html", fleet=fleet, query=query, fleet_path="/fleet")
+
+    def _fleet(self, visit: Visit) -> list[MachineNow]:
+        known = self.history.fleet() if self.history else []
+        return [one for one in known if visit.scope.allows(one.machine)]
 
     def machine(self, visit: Visit) -> Response:
         """One machine as it stands, its alarms and what was found."""
@@ -76,6 +84,8 @@ class MachinePages:
             levels=name.split("/"),
             now=now,
             found=found,
+            grafana=self.desk.settings.desk.grafana,
+            repairs=self._repairs(visit, name),
             range=chosen,
             spans=useful_spans(now) if now else [],
             prognosis=self.history.prognosis(name) if self.history else None,
@@ -90,12 +100,21 @@ class MachinePages:
             until=local_text(desk_now, self.desk.settings.desk.timezone),
         )
 
-    def series(self, visit: Visit) -> Response:
+    def _data(self, visit: Visit, what: Literal["series", "table", "usual", "sisters"]) -> Response:
         """The charts' data."""
         name = visit.request.query_params.get("machine", "")
         if self.charts is None or not visit.scope.allows(name):
             return problem(404, "There is no such machine.")
-        return self.charts.series(visit.request)
+        answers = self.charts.charts
+        if what == "sisters":
+            return answers.sisters(visit.request, visit.scope.allows)
+        call = {"series": answers.series, "table": answers.table, "usual": answers.usual}[what]
+        return call(visit.request)
+
+    def _repairs(self, visit: Visit, machine: str) -> list[Verdict]:
+        """What was done on a machine: its charts are compared before and after."""
+        done = (VerdictKind.FAULT, VerdictKind.PLANNED_WORK)
+        return [one for one in self.desk.verdicts(visit.scope, machine=machine) if one.kind in done][:20]
 
     def down(self, visit: Visit) -> Response:
         """The machine is down."""

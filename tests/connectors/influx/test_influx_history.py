@@ -187,3 +187,11 @@ def test_a_server_that_is_away_or_refuses(settings: InfluxSettings):
     wrong.close()
     with pytest.raises(HistoryUnavailableError, match="YEJI_INFLUX__TOKEN"):
         InfluxHistory(InfluxSettings())
+
+
+def test_the_prognoses_of_a_time(history: InfluxHistory, local: SqliteHistory):
+    everything = (PRESS, 0, START + 599_999)  # another test adds a later one
+    assert history.prognoses(*everything) == local.prognoses(*everything) != []
+    made = local.prognoses(*everything)[0].time
+    assert history.prognoses(PRESS, made - 1000, made - 1) == []
+    assert [one.time for one in history.prognoses(PRESS, made, made)] == [made]

@@ -84,7 +84,7 @@ def test_from_the_fleet_to_a_machine_by_keyboard(open_page: OpenPage):
 def test_the_charts_are_drawn_and_described(open_page: OpenPage):
     page = open_page(f"{MACHINE}?span=0")
     expect(page.locator("#charts")).to_have_attribute("aria-busy", "false")
-    expect(page.locator("#charts figure")).to_have_count(4)
+    expect(page.locator("#charts figure")).to_have_count(5)
     drawn = page.get_by_role("img", name="Vibration: latest")
     expect(drawn).to_have_attribute("aria-label", re.compile(r"latest \S+ mm/s, least 1 · most 3 mm/s$"))
     expect(page.locator("figure.score .now")).to_contain_text("0.9997")
