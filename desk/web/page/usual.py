@@ -14,7 +14,7 @@ from pipeline.records import State
 UsualRange = Mapping[str, tuple[float, float]]
 
 _WEEK = 7 * 86_400_000
-#: So many stretches, and so many of them without suspicion, say what is usual.
+#: The stretches that a week is looked at in, and how many of them have to be normal.
 _STRETCHES, _ENOUGH = 400, 40
 #: Per cent of the stretches' least and greatest values that lie within.
 _LOW, _HIGH = 5.0, 95.0
