@@ -96,7 +96,7 @@ def chances(recordings: list[Recording]) -> Table:
                 one.name, one.time[dropped:], one.sensors, one.values[dropped:], one.events - dropped
             )
             usual = preset(rest)
-            learning = usual.learning.model_copy(update={"warmup": usual.learning.warmup - dropped})
+            learning = usual.learning.model_copy(update={"warmup": usual.warmup_for(8) - dropped})
             outcomes.append(replay(rest, usual.model_copy(update={"learning": learning})))
         found, (f1, rate, _) = event_figures(outcomes), official(outcomes)
         rows.append(

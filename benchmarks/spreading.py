@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--detector", default="similarity")
     asked = parser.parse_args()
     priors = lead(asked.detector, asked.machines, asked.days)
-    full = settings(asked.detector).classes["press"].learning.warmup
+    full = settings(asked.detector).classes["press"].warmup_for(4)
     ways = (
         (f"full warm-up ({full})", [], None),
         (f"short warm-up ({short(full)}), no prior", [], short(full)),

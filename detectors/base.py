@@ -107,6 +107,8 @@ class FleetDetector(FleetState):
     kind: ClassVar[str]
     #: Whether the raw score is calibrated already: −ln of the share of healthy readings that score higher.
     calibrated: ClassVar[bool] = False
+    #: Readings that a machine has to give before the first score is worth something.
+    warmup: ClassVar[int] = 300
 
     def __init__(self, width: int) -> None:
         self.width = width

@@ -55,6 +55,7 @@ class FleetRecords(FleetDetector):
     """
 
     kind: ClassVar[str] = "records"
+    warmup: ClassVar[int] = 100
 
     def __init__(
         self,

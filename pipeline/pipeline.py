@@ -186,7 +186,7 @@ class Pipeline:
     def _room(self, machine: Machine) -> int:
         """How many readings the running warm-up still wants."""
         assert machine.warmup is not None  # noqa: S101
-        warmup = self.settings.classes[machine.machine_class].learning.warmup
+        warmup = self.settings.classes[machine.machine_class].warmup_for(len(machine.warmup.layout))
         if self._tries(machine):
             warmup = short(warmup)
         return max(0, warmup - len(machine.warmup))

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.registry import detector_class
 from detectors.vibration.iso20816 import ISO_20816_3
 from pipeline.machine import DEFAULT_LEVELS
 
@@ -131,7 +132,12 @@ class AlarmSettings(Section):
 class LearningSettings(Section):
     """How a machine's model learns."""
 
-    warmup: int = Field(100, ge=20, description="readings that are learned before the first score")
+    warmup: int | None = Field(
+        None,
+        ge=20,
+        description="readings that are learned before the first score; none = what the detectors need "
+        "(100 for `baseline` and `records`, 300 for others)",
+    )
     block: int = Field(16, ge=1, le=256, description="learn in blocks of so many readings, one block late")
     restart: float = Field(
         60.0, ge=0, description="seconds after a gap in a machine's readings in which nothing is learned"
@@ -180,6 +186,18 @@ class ClassSettings(Section):
         ['baseline']
         """
         return self.detectors or [DetectorSettings(kind="records" if width == 1 else "baseline")]
+
+    def warmup_for(self, width: int) -> int:
+        """Readings that a machine with ``width`` sensors gives before its first score.
+
+        >>> ClassSettings().warmup_for(8)
+        100
+        >>> ClassSettings(detectors=[DetectorSettings(kind="half-space-trees")]).warmup_for(8)
+        300
+        """
+        if self.learning.warmup is not None:
+            return self.learning.warmup
+        return max(detector_class(one.kind).warmup for one in self.detectors_for(width))
 
 
 class IntakeSettings(Section):

@@ -45,6 +45,7 @@ class FleetBaseline(FleetDetector):
     kind: ClassVar[str] = "baseline"
     loads_whole: ClassVar[bool] = True
     calibrated: ClassVar[bool] = True
+    warmup: ClassVar[int] = 100
 
     def __init__(
         self, width: int, smooth: float = 3.0, first: int = 100, most: int = 10_000, days: float = 7.0

@@ -100,7 +100,7 @@ def adopt(settings: Settings, package: Path, tenant: str | None, by: str) -> Ite
     path = priors_folder(settings.data) / f"{prior.machine_class}.yjpr"
     write_prior(path, prior)
     yield from _lines(prior)
-    warmup = settings.classes[prior.machine_class].learning.warmup
+    warmup = settings.classes[prior.machine_class].warmup_for(len(prior.sensors))
     yield f"New machines that it fits begin after {short(warmup)} readings instead of {warmup}: {path}"
     if tenant is not None and prior.examples:
         desk = Desk(desk_path(settings), settings)

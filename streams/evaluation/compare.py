@@ -55,7 +55,7 @@ def compare(
         raise BenchError("There is no recording to run on.")
 
     def warmup(one: Recording) -> int:
-        return preset(one).learning.warmup
+        return preset(one).warmup_for(len(one.sensors))
 
     methods: dict[str, Callable[[Recording], Outcome]] = {
         OURS: lambda one: replay(one, preset(one)),

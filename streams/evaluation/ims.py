@@ -37,7 +37,7 @@ def run(path: Path, watch: Watch) -> Report:
         for column, name in enumerate(whole.sensors)
     ]
     settings = preset()
-    warmup = settings.learning.warmup
+    warmup = settings.warmup_for(1)
     methods: dict[str, Callable[[Recording], Outcome]] = {
         OURS: lambda one: replay(one, settings),
         "always on": lambda one: always_on(one, warmup),
