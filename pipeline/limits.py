@@ -1,14 +1,60 @@
-"""The fixed limits of a class's sensors, from its settings."""
+"""The fixed limits of a class's sensors, from its settings; their state outlives a change of the settings."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from detectors.base import State as Saved
 from detectors.batch import Bools, Floats
-from detectors.decision.limits import Limit
+from detectors.decision.limits import Crossings, FleetLimits, Limit
+from detectors.table import KernelTable
 from pipeline.settings import ClassSettings, SensorSettings
 
 WARNING, URGENT = 2, 4
+
+#: The limits that a sensor may have, by the number that stands for each in snapshots.
+_NAMES = ("warn", "trip", "low_warn", "low_trip", "zone C", "zone D")
+
+
+class NamedLimits(FleetLimits):
+    """`FleetLimits` whose saved state says whose limits it is of.
+
+    A limit that has come since the state was saved begins afresh, one that is gone is left out; the others
+    go on.
+    """
+
+    def __init__(self, limits: tuple[Limit, ...], on_delay: int, off_delay: int, min_readings: int) -> None:
+        super().__init__(limits, on_delay, off_delay, min_readings)
+        self._of = np.array([one.sensor * 16 + _NAMES.index(one.name) for one in limits], dtype=np.int64)
+
+    def raised(self, row: int) -> list[Limit]:
+        """The limits of ``row`` whose alarm is on."""
+        return [one for one, on in zip(self.limits, self.columns.raised[row].tolist(), strict=True) if on]
+
+    def dump(self, row: int) -> Saved:
+        """The row's state, and the limits that it is of."""
+        return {**super().dump(row), "of": self._of}
+
+    def load(self, row: int, state: Saved) -> None:
+        """Take up what `dump` gave, of these limits or of others."""
+        given = {kind: values for kind, values in state.items() if kind != "of"}
+        of = state.get("of")
+        if of is None:  # an older Yeji did not say: all of the same number are the same
+            of = self._of if given.get("b", self._of).shape == self._of.shape else np.empty(0, dtype=np.int64)
+            given = given if len(of) == len(self._of) else {}
+        if np.array_equal(of, self._of) and given:
+            super().load(row, given)
+            return
+        self.reset(row, 0)
+        before = KernelTable(Crossings, limits=len(of))
+        before.resize(1)
+        if given:
+            before.load(0, given)
+        places = {number: place for place, number in enumerate(of.tolist())}
+        for place, number in enumerate(self._of.tolist()):
+            if number in places:
+                for name in Crossings._fields:
+                    self[name][row, place] = before[name][0, places[number]]
 
 
 def limits_of(settings: ClassSettings, sensors: tuple[str, ...]) -> tuple[Limit, ...]:

@@ -17,7 +17,7 @@ from detectors.decision.calibration import FleetCalibrator
 from detectors.decision.commissioning import FleetCommissioning
 from detectors.decision.drift import FleetPageHinkley
 from detectors.decision.ensemble import combine
-from detectors.decision.limits import FleetLimits, LimitTransition
+from detectors.decision.limits import LimitTransition
 from detectors.decision.recurrence import FleetRecurrence
 from detectors.decision.restart import FleetRestart
 from detectors.health.health import FleetHealth
@@ -31,7 +31,7 @@ from pipeline.condition import Change, Episode, Move, Readings, Rule, advance, b
 from pipeline.learning.feedback import FleetFeedback
 from pipeline.learning.learning import GuardedLearning
 from pipeline.learning.undo import FleetUndo
-from pipeline.limits import limits_of, rails_of, symptoms_of
+from pipeline.limits import NamedLimits, limits_of, rails_of, symptoms_of
 from pipeline.records import State, Verdict, VerdictKind
 from pipeline.settings import ClassSettings
 
@@ -96,7 +96,7 @@ class Monitor:
         self.quality = FleetQuality(
             width, *rails_of(settings, sensors), settle, symptoms_of(settings, sensors)
         )
-        self.limits = FleetLimits(
+        self.limits = NamedLimits(
             limits_of(settings, sensors), self.rule.on_delay, self.rule.off_delay, alarm.min_readings
         )
         self.wear = FleetWear(width)
@@ -133,6 +133,12 @@ class Monitor:
         self.state = np.zeros(0, dtype=np.uint8)
         self.episodes: dict[int, Episode] = {}
         self._free: list[int] = []
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The sensors whose values are converted when they come in: from which unit to which."""
+        known = {name: self.settings.sensors[name] for name in self.sensors if name in self.settings.sensors}
+        return {name: f"{one.source_unit} {one.unit}" for name, one in known.items() if one.source_unit}
 
     # -- rows
 

@@ -15,6 +15,7 @@ from pipeline.admission.rows import stacked
 from pipeline.condition import Change
 from pipeline.events import (
     condition_event,
+    limit_code,
     limit_event,
     moved_event,
     quality_event,
@@ -25,6 +26,7 @@ from pipeline.layout import Layout, align, strangers, union
 from pipeline.monitor import Monitor
 from pipeline.records import (
     AlarmEvent,
+    AlarmKind,
     AlarmPhase,
     Floats,
     Frame,
@@ -66,10 +68,12 @@ class Pipeline:
         self.settings = settings
         self._registry = Registry()
         self._admission = Admission(settings, self._registry)
-        self._monitors: dict[tuple[str, Layout], list[Monitor]] = {}
+        self._monitors: dict[tuple[str, str, Layout], list[Monitor]] = {}
         self._priors: dict[str, Prior] = {}
         #: Machines whose snapshot no longer fits the settings, and why: they learn again.
         self.relearning: dict[str, str] = {}
+        #: Machines that were taken up under settings that may not know their open alarms any more.
+        self._taken_up: set[str] = set()
 
     @property
     def newest(self) -> int:
@@ -81,6 +85,7 @@ class Pipeline:
     def process(self, items: Sequence[Item]) -> Results:
         """Take ``items`` in order. Bad input becomes rejections; it never raises."""
         results = Results()
+        self._end_obsolete(results)
         touched: dict[str, Machine] = {}
         for item in items:
             arrival = self._admission.admit(item, results)
@@ -108,6 +113,7 @@ class Pipeline:
         nothing that has arrived waits to be worked on.
         """
         results = Results()
+        self._end_obsolete(results)
         self._go_on(self._admission.flush_quiet(now, results), results)
         return self._sorted(results)
 
@@ -367,20 +373,96 @@ class Pipeline:
                     self._registry.touch(one.name)
         return results
 
+    # -- other settings
+
+    def reconfigure(self) -> None:
+        """Go on by what stands in the settings now: classes, machines, limits.
+
+        Machines keep their models, unless those do not fit any more (`relearning` says which and why). Alarms
+        whose limit is gone are cleared with the next results.
+        """
+        self._admission.reconfigure()
+        self._monitors = {}
+        changed: list[Machine] = []
+        for machine in self._registry:
+            machine_class = self._admission.class_of(machine.name)
+            monitor = machine.monitor
+            if machine_class != machine.machine_class:
+                machine.machine_class = machine_class
+                self._registry.touch(machine.name)
+            elif monitor is None or monitor.settings == self.settings.class_for(machine.name, machine_class):
+                if monitor is not None:
+                    alike = self._monitors.setdefault(self._key(machine, monitor.sensors), [])
+                    alike += [monitor] if monitor not in alike else []
+                continue
+            if monitor is not None:
+                changed.append(machine)
+        for machine in changed:
+            self._change_over(machine)
+
+    def _change_over(self, machine: Machine) -> None:
+        """Let the machine's model go on in a monitor of the settings as they are now."""
+        old = machine.monitor
+        assert old is not None  # noqa: S101 - only machines that have one are changed over
+        stages = old.dump(machine.row)
+        old.release(machine.row)
+        machine.monitor = None
+        self._registry.touch(machine.name)
+        self._taken_up.add(machine.name)
+        self.relearning.pop(machine.name, None)
+        monitor = self._monitor(machine.name, machine.machine_class, old.sensors)
+        try:
+            if monitor.units != old.units:
+                raise ValueError("its values come in other units now")
+            machine.row = monitor.adopt_saved(machine.name, stages)
+            machine.monitor = monitor
+        except (KeyError, ValueError) as error:
+            machine.warmup = WarmUp()
+            self.relearning[machine.name] = f"{type(error).__name__}: {error}"
+
+    def _end_obsolete(self, results: Results) -> None:
+        """Clear the alarms that the settings took away while nobody could tell: of limits, or of a model."""
+        names, self._taken_up = sorted(self._taken_up), set()
+        for name in names:
+            machine = self._registry.get(name)
+            if machine is None:
+                continue
+            standing: set[tuple[str, str]] | None = None
+            if machine.monitor is not None:
+                raised = machine.monitor.limits.raised(machine.row)
+                standing = {(machine.monitor.sensors[one.sensor], limit_code(one.name)) for one in raised}
+            for event in list(machine.open.values()):
+                of_limit = event.kind is AlarmKind.LIMIT
+                if standing is None or (of_limit and (event.sensor, event.code) not in standing):
+                    ended = max(event.time, machine.order.last)
+                    machine.record(replace(event, phase=AlarmPhase.CLEARED, time=ended), results)
+                    self._registry.touch(name)
+
     # -- models
 
-    def _monitor(self, machine_class: str, layout: Layout) -> Monitor:
-        """One with room for a machine. They are bounded, so that a growing fleet is never copied whole."""
-        monitors = self._monitors.setdefault((machine_class, layout), [])
+    def _monitor(self, machine: str, machine_class: str, layout: Layout) -> Monitor:
+        """One with room for ``machine``. They are bounded, so that a growing fleet is never copied whole.
+
+        Machines of a class share monitors, but for those with sensors of their own.
+        """
+        monitors = self._monitors.setdefault((machine_class, self._own(machine), layout), [])
         for monitor in monitors:
             if monitor.room:
                 return monitor
-        monitors.append(Monitor(self.settings.classes[machine_class], layout))
+        monitors.append(Monitor(self.settings.class_for(machine, machine_class), layout))
         return monitors[-1]
+
+    def _key(self, machine: Machine, layout: Layout) -> tuple[str, str, Layout]:
+        return machine.machine_class, self._own(machine.name), layout
+
+    def _own(self, machine: str) -> str:
+        """What is otherwise with ``machine`` than with its class, as a key; "" = nothing."""
+        own = self.settings.machines.get(machine)
+        return own.model_dump_json(include={"sensors"}) if own is not None and own.sensors else ""
 
     def _begin(self, ready: Iterable[Machine], results: Results) -> None:
         """Give each machine whose warm-up is complete a model that knows the sensors seen in it."""
-        groups: dict[tuple[str, Layout], list[tuple[Machine, Ints, Floats]]] = {}
+        groups: dict[tuple[str, str, Layout], list[tuple[Machine, Ints, Floats]]] = {}
         for machine in ready:
             assert machine.warmup is not None  # noqa: S101
             if self._tries(machine) and not self._warm_start(machine, results):
@@ -392,10 +474,10 @@ class Pipeline:
             if machine.monitor is None and not layout:
                 machine.warmup = WarmUp()  # nothing was measured yet
             elif machine.monitor is None or not set(layout) <= set(machine.layout):
-                groups.setdefault((machine.machine_class, layout), []).append((machine, time, x))
-        for (machine_class, layout), waiting in groups.items():
+                groups.setdefault(self._key(machine, layout), []).append((machine, time, x))
+        for (machine_class, _, layout), waiting in groups.items():
             while waiting:
-                monitor = self._monitor(machine_class, layout)
+                monitor = self._monitor(waiting[0][0].name, machine_class, layout)
                 group, waiting = waiting[: monitor.room], waiting[monitor.room :]
                 self._place(monitor, group, results)
 
@@ -427,7 +509,7 @@ class Pipeline:
             return False
         time = machine.warmup.time
         x = align(x, layout, prior.sensors)
-        monitor = self._monitor(machine.machine_class, prior.sensors)
+        monitor = self._monitor(machine.name, machine.machine_class, prior.sensors)
         if tuple(detector.kind for detector in monitor.detectors) != prior.detectors:
             return False
         row = monitor.place(machine.name)
@@ -577,6 +659,8 @@ class Pipeline:
         if trouble:
             self.relearning[machine.name] = trouble
         self._registry.add(machine)
+        if machine.open:
+            self._taken_up.add(machine.name)
         return machine.name
 
     def forget(self, machine: str) -> None:

@@ -16,7 +16,8 @@ from pydantic import (
 
 from detectors.registry import detector_class
 from detectors.vibration.iso20816 import ISO_20816_3
-from pipeline.machine import DEFAULT_LEVELS
+from pipeline.conversion import conversion
+from pipeline.machine import DEFAULT_LEVELS, display_name
 
 
 class SettingsError(Exception):
@@ -78,14 +79,26 @@ class IsoZoneSettings(Section):
         return f"group {self.group} {self.mounting}"
 
 
-class SensorSettings(Section):
-    """What is known of a sensor beforehand."""
+class LabelledSection(Section):
+    """Something that people call otherwise than its id."""
 
-    unit: str = Field("", description="unit of its values, for charts")
     label: str = Field("", description="what people call it, in English")
     label_ko: str = Field("", description="what people call it, in Korean")
     labels: dict[str, str] = Field(
         default_factory=dict, description='what people call it in other languages, as {ja = "振動"}'
+    )
+
+    def label_in(self, language: str) -> str:
+        """What people call it in ``language``, else in English; "" when it has no name but its own."""
+        return self.labels.get(language) or (self.label_ko if language == "ko" else "") or self.label
+
+
+class SensorSettings(LabelledSection):
+    """What is known of a sensor beforehand."""
+
+    unit: str = Field("", description="unit of its values, for charts and limits")
+    source_unit: str = Field(
+        "", description="unit in which its values arrive; they are converted to `unit` when they come in"
     )
     low: float | None = Field(None, description="lowest value it can measure; at or under it = saturated")
     high: float | None = Field(None, description="highest value the sensor can measure")
@@ -105,9 +118,13 @@ class SensorSettings(Section):
         None, description="vibration velocity, mm/s RMS: alarms in zones C and D of ISO 20816-3"
     )
 
-    def label_in(self, language: str) -> str:
-        """What people call it in ``language``, else in English; "" when it has no name but its own."""
-        return self.labels.get(language) or (self.label_ko if language == "ko" else "") or self.label
+    @model_validator(mode="after")
+    def _convertible(self) -> SensorSettings:
+        if self.source_unit and self.source_unit != self.unit:
+            if not self.unit:
+                raise ValueError(f"source_unit is {self.source_unit!r}, and there is no `unit` to convert it to")
+            conversion(self.source_unit, self.unit)
+        return self
 
 
 class AlarmSettings(Section):
@@ -163,6 +180,9 @@ class ClassSettings(Section):
     alarm: AlarmSettings = Field(default_factory=AlarmSettings)
     learning: LearningSettings = Field(default_factory=LearningSettings)
     criticality: int = Field(2, ge=1, le=4, description="1 (spare exists) .. 4 (stops the plant)")
+    failure_modes: list[str] = Field(
+        default_factory=list, description="what may go wrong with them, offered where a verdict is written"
+    )
     sensors: dict[str, SensorSettings] = Field(default_factory=dict)
     zones: dict[str, tuple[float, float, float]] = Field(
         default_factory=lambda: dict(ISO_20816_3),
@@ -198,6 +218,15 @@ class ClassSettings(Section):
         if self.learning.warmup is not None:
             return self.learning.warmup
         return max(detector_class(one.kind).warmup for one in self.detectors_for(width))
+
+
+class MachineSettings(LabelledSection):
+    """One machine, where it is not as its class (docs/plant.md)."""
+
+    machine_class: str = Field("", description="its class; none = the first whose pattern matches its name")
+    sensors: dict[str, SensorSettings] = Field(
+        default_factory=dict, description="its own sensors, or what is otherwise with those of its class"
+    )
 
 
 class IntakeSettings(Section):
@@ -246,6 +275,13 @@ class PipelineSettings(BaseModel):
         description="machine classes; the first whose pattern matches a machine's name is taken",
     )
 
+    machines: dict[str, MachineSettings] = Field(
+        default_factory=dict, description="machines by their whole name, enterprise/site/area/line/machine"
+    )
+    places: dict[str, LabelledSection] = Field(
+        default_factory=dict, description="what people call sites, areas and lines, as gwangju/ggm/body"
+    )
+
     @field_validator("classes")
     @classmethod
     def _some(cls, classes: dict[str, ClassSettings]) -> dict[str, ClassSettings]:
@@ -259,12 +295,57 @@ class PipelineSettings(BaseModel):
         return 1_000_000
 
     def class_of(self, machine: str) -> str | None:
-        """The name of the first class that matches, or None.
+        """The machine's own class, or the name of the first that matches, or None.
 
         >>> PipelineSettings(classes={"press": {"match": ["*/press-*"]}}).class_of("a/b/c/d/press-1")
         'press'
         """
+        own = self.machines.get(machine)
+        if own is not None and own.machine_class in self.classes:
+            return own.machine_class
         for name, settings in self.classes.items():
             if any(fnmatchcase(machine, pattern) for pattern in settings.match):
                 return name
         return None
+
+    def failure_modes_of(self, machine: str) -> list[str]:
+        """What may go wrong with a machine, by its class."""
+        found = self.classes.get(self.class_of(machine) or "")
+        return [] if found is None else found.failure_modes
+
+    def class_for(self, machine: str, machine_class: str) -> ClassSettings:
+        """The class as it is for this machine: with what is otherwise with the machine's own sensors.
+
+        >>> press = ClassSettings(sensors={"t": SensorSettings(unit="degC", warn=70)})
+        >>> own = MachineSettings(sensors={"t": SensorSettings(warn=80)})
+        >>> settings = PipelineSettings(classes={"press": press}, machines={"a/b/c/d/e": own})
+        >>> settings.class_for("a/b/c/d/e", "press").sensors["t"].warn
+        80.0
+        """
+        common, own = self.classes[machine_class], self.machines.get(machine)
+        if own is None or not own.sensors:
+            return common
+        sensors = dict(common.sensors)
+        for name, one in own.sensors.items():
+            whole = sensors[name].model_dump(exclude_unset=True) if name in sensors else {}
+            sensors[name] = SensorSettings.model_validate(whole | one.model_dump(exclude_unset=True))
+        return common.model_copy(update={"sensors": sensors})
+
+    def name_of(self, machine: str, language: str) -> str:
+        """What people call a machine, without where it stands."""
+        own = self.machines.get(machine)
+        return (own.label_in(language) if own else "") or display_name(machine.rpartition("/")[2])
+
+    def place_of(self, machine: str, language: str) -> list[str]:
+        """What people call the levels in front of a machine: enterprise, site, area, line.
+
+        >>> body = {"a/b/body": LabelledSection(label_ko="차체")}
+        >>> PipelineSettings(places=body).place_of("a/b/body/d/e", "ko")
+        ['a', 'b', '차체', 'd']
+        """
+        levels = machine.split("/")[:-1]
+        found = [self.places.get("/".join(levels[: n + 1])) for n in range(len(levels))]
+        return [
+            (one.label_in(language) if one else "") or display_name(level)
+            for one, level in zip(found, levels, strict=True)
+        ]

@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from connectors.files.tuned import with_tuned
+from connectors.plant.file import with_plant
 from desk.settings.whole import SettingsWithDesk
 from pipeline.settings import Section, SettingsError
 
@@ -92,7 +93,8 @@ def load_settings(**flags: Any) -> Settings:
     if config and not Path(config).is_file():
         raise SettingsError(f"YEJI_CONFIG names {config}, which is no file. Correct the path or unset it.")
     try:
-        return with_tuned(Settings(**{name: value for name, value in flags.items() if value is not None}))
+        given = Settings(**{name: value for name, value in flags.items() if value is not None})
+        return with_tuned(with_plant(given))
     except ValidationError as error:
         lines = []
         for one in error.errors():

@@ -22,6 +22,10 @@ class ConnectorsSettings(PipelineSettings):
     """What the connectors read, on top of the pipeline's own settings."""
 
     data: Path = Field(Path("var"), description="folder for the embedded store and a worker's own files")
+    plant: Path = Field(
+        Path("plant.toml"),
+        description="the plant's description (docs/plant.md); the default one may be missing",
+    )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     influx: InfluxSettings = Field(default_factory=InfluxSettings)
     grafana: GrafanaSettings = Field(default_factory=GrafanaSettings)

@@ -216,7 +216,7 @@ class Advisor:
         if lead is not None:
             head = lead.sentence.of(language).replace("{where}", "")
         else:
-            head = fill("sensor", language, sensor=label or event.machine.rpartition("/")[2])
+            head = fill("sensor", language, sensor=label or self.settings.name_of(event.machine, language))
             label = ""
         return joined_words(begin_large(head), label, course_words(replace(course, trend=""), language))
 

@@ -220,7 +220,7 @@ class PushSender:
     def _single(self, phone: Phone, one: AlarmView) -> dict[str, str]:
         t = Texts(phone.language)
         advice = self.desk.advice.advise(one, self.desk.clock(), phone.language)
-        unit = one.machine.rpartition("/")[2]
+        unit = self.desk.settings.name_of(one.machine, phone.language)
         return {
             "title": f"[{t(f'priority.{one.priority.name.lower()}')}] {unit}",
             "body": advice.headline if advice else t(f"kind.{one.kind}"),
@@ -231,7 +231,7 @@ class PushSender:
 
     def _several(self, phone: Phone, alarms: list[AlarmView]) -> dict[str, str]:
         t = Texts(phone.language)
-        names = ", ".join(one.machine.rpartition("/")[2] for one in alarms[:5])
+        names = ", ".join(self.desk.settings.name_of(one.machine, phone.language) for one in alarms[:5])
         return {
             "title": t("push.several", n=len(alarms)),
             "body": names + (" …" if len(alarms) > 5 else ""),

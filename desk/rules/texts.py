@@ -19,6 +19,7 @@ from desk.rules.scope import within
 from desk.rules.views import AlarmView
 from desk.settings.whole import SettingsWithDesk
 from desk.texts.catalogue import Texts
+from pipeline.machine import display_name
 from pipeline.records import Contribution, Verdict
 from pipeline.settings import SensorSettings
 from pipeline.wire.units import shown_unit
@@ -99,8 +100,8 @@ class Writer:
         advice = self.advise(one, now, language)
         return {
             "own": within(one.machine, OWN),
-            "machine": one.machine,
-            "unit": one.machine.rpartition("/")[2],
+            "machine": display_name(one.machine),
+            "unit": self.settings.name_of(one.machine, language),
             "kind": str(one.kind),
             "sensor": _label(one.sensor, sensors, language) if one.sensor else "",
             "priority": one.priority.name.lower(),
@@ -108,7 +109,11 @@ class Writer:
             "late": self.local(one.raised_at) if one.late else "",
             "often": one.recurrence and self._often(one.recurrence, sensors, language),
             "silent": one.code == "silence",
-            "others": [other.machine.rpartition("/")[2] for other in one.members if same_trouble(one, other)],
+            "others": [
+                self.settings.name_of(other.machine, language)
+                for other in one.members
+                if same_trouble(one, other)
+            ],
             "minutes": (now - one.announced_at) // 60_000,
             "cause": _line(Texts(language).cause(one.event)),
             "contributions": [

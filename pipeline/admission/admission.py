@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.admission.conversions import Conversions
 from pipeline.admission.order import NO_ARRIVAL, LeftOut, Timing
 from pipeline.admission.registry import Machine, Registry
 from pipeline.layout import strangers, union
@@ -51,6 +52,15 @@ class Admission:
             round(intake.grid * 1000) if intake.grid else None,
         )
         self._quiet: dict[str, _Since] = {}
+        self._conversions = Conversions(settings)
+
+    def reconfigure(self) -> None:
+        """The settings' classes and machines are others now."""
+        self._conversions = Conversions(self.settings)
+
+    def class_of(self, machine: str) -> str:
+        """The class of a machine that is admitted."""
+        return self.settings.class_of(machine) or next(reversed(self.settings.classes))
 
     def admit(self, item: Item, results: Results) -> Arrival | None:
         """Lay what is admitted of one item among the rows that wait; what is not is told in ``results``."""
@@ -69,6 +79,7 @@ class Admission:
         machine = self._registry.get(frame.machine) or self._newcomer(frame, origin, results)
         if machine is None or not len(frame):
             return None
+        frame = self._conversions.converted(frame, machine.machine_class)
         if origin.offset >= 0:
             if origin.offset <= machine.applied and origin.partition == machine.partition:
                 return None  # its effect is in the snapshot that this machine was restored from
@@ -141,8 +152,7 @@ class Admission:
         if len(self._registry) >= self.settings.intake.max_machines:
             self._turn_away(frame, origin, results)
             return None
-        machine_class = self.settings.class_of(frame.machine)
-        if machine_class is None:
+        if self.settings.class_of(frame.machine) is None:
             if self.settings.intake.machines == "listed":
                 unknown = reject(
                     origin,
@@ -154,8 +164,7 @@ class Admission:
                 )
                 results.rejections.append(self._located(unknown, frame, origin))
                 return None
-            machine_class = next(reversed(self.settings.classes))
-        machine = Machine(frame.machine, machine_class)
+        machine = Machine(frame.machine, self.class_of(frame.machine))
         self._registry.add(machine)
         return machine
 

@@ -34,17 +34,18 @@ def saved(machine: Machine) -> bytes:
             warmup=None if waiting is None else WaitingReadings(waiting.layout, waiting.time, waiting.x),
             open=tuple(machine.open.values()),
             verdicts=machine.verdicts,
+            units={} if machine.monitor is None else machine.monitor.units,
         )
     )
 
 
 def restored(
-    snapshot: Snapshot, settings: PipelineSettings, monitor_for: Callable[[str, Layout], Monitor]
+    snapshot: Snapshot, settings: PipelineSettings, monitor_for: Callable[[str, str, Layout], Monitor]
 ) -> tuple[Machine, str]:
     """The machine as `saved` left it, in a row of its class and layout's monitor.
 
-    When its model does not fit the settings any more (other detectors, another class), it learns again, and
-    the text says why; else that is empty. Raises `SnapshotError` for one with neither a model nor a warm-up.
+    When its model does not fit the settings any more (other detectors), it learns again, and the text says
+    why; else that is empty. A class by another name, or other limits, leave it its model. Raises `SnapshotError` for one with neither a model nor a warm-up.
     """
     machine_class = settings.class_of(snapshot.machine) or next(reversed(settings.classes))
     machine = Machine(snapshot.machine, machine_class, _order(snapshot), snapshot.offset)
@@ -60,13 +61,13 @@ def restored(
         if machine.warmup is None:
             raise SnapshotError(f"{machine.name}: the snapshot holds neither a model nor a warm-up.")
         return machine, ""
-    monitor = monitor_for(machine_class, snapshot.layout)
+    monitor = monitor_for(machine.name, machine_class, snapshot.layout)
     try:
-        if machine_class != snapshot.machine_class:
-            raise ValueError(f"its class was {snapshot.machine_class!r} and is {machine_class!r} now")
+        if monitor.units != snapshot.units:
+            raise ValueError("its values come in other units now")
         machine.row = monitor.adopt_saved(machine.name, snapshot.stages)
     except (KeyError, ValueError) as error:
-        machine.warmup = WarmUp()  # its open alarms are cleared when the new model begins
+        machine.warmup = WarmUp()
         return machine, f"{type(error).__name__}: {error}"
     machine.monitor = monitor
     return machine, ""

@@ -53,7 +53,7 @@ class Snapshot:
 
     ``layout`` and ``stages`` are empty until the first warm-up is over. ``last`` and ``recent`` (r,) are its
     newest readings' times. ``verdicts`` wait for the first model. ``order`` and ``order_layouts`` are its
-    event time and the rows that wait (`pipeline.admission.saving`).
+    event time and the rows that wait (`pipeline.admission.saving`). ``units``: see `Monitor.units`.
     """
 
     machine: str
@@ -69,6 +69,7 @@ class Snapshot:
     verdicts: tuple[Verdict, ...] = ()
     order: Stage = field(default_factory=dict)
     order_layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 class _Array(msgspec.Struct, array_like=True):
@@ -97,6 +98,7 @@ class _Wire(msgspec.Struct, omit_defaults=True):
     verdicts: list[Verdict] = []
     order: dict[str, _Array] = {}
     order_layouts: dict[str, list[str]] = {}
+    units: dict[str, str] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -128,6 +130,7 @@ def pack(snapshot: Snapshot) -> bytes:
         list(snapshot.verdicts),
         {name: _wrap(array) for name, array in snapshot.order.items()},
         {name: list(layout) for name, layout in snapshot.order_layouts.items()},
+        snapshot.units,
     )
     body = zlib.compress(_encode(wire), level=1)
     return _HEADER.pack(_MAGIC, VERSION, zlib.crc32(body)) + body
@@ -173,6 +176,7 @@ def unpack(data: bytes) -> Snapshot:
             tuple(wire.verdicts),
             {name: _unwrap(array) for name, array in wire.order.items()},
             {name: tuple(layout) for name, layout in wire.order_layouts.items()},
+            wire.units,
         )
     except (zlib.error, msgspec.DecodeError, ValueError, TypeError) as error:
         raise SnapshotDamagedError(f"Its checksum fits, but it cannot be read: {error}.") from error

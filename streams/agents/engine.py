@@ -62,8 +62,12 @@ class Restored:
 class Engine:
     """Owns the pipeline: every call goes through `run`, one at a time."""
 
-    def __init__(self, pipeline: Pipeline, feedback_topic: str) -> None:
+    def __init__(
+        self, pipeline: Pipeline, feedback_topic: str, changed: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``changed`` says whether the pipeline's settings are others now; it is asked before each batch."""
         self._pipeline = pipeline
+        self._changed = changed
         self._feedback = feedback_topic
         self._silence = SilenceWatch(pipeline)
         self._retired: dict[str, int] = {}
@@ -102,6 +106,7 @@ class Engine:
                 items += _undecodable(chunk.records)
             else:
                 items += _items(chunk.partition, chunk.records)
+        self._follow_settings()
         results = self._pipeline.process(items)
         for message in verdicts:
             self._verdict(message, results)
@@ -110,7 +115,14 @@ class Engine:
 
     def let_go(self) -> Results:
         """What has waited long enough for stragglers. To be asked when no message waits."""
+        self._follow_settings()
         return self._pipeline.let_go(now_ms())
+
+    def _follow_settings(self) -> None:
+        if self._changed():
+            self._pipeline.reconfigure()
+            for machine, why in self._pipeline.relearning.items():
+                log.warning("This machine learns again: its model does not fit the settings.", machine=machine, why=why)
 
     def silent(self) -> Results:
         """Alarms of machines that have fallen silent; the end of those of machines that are long gone.

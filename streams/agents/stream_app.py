@@ -37,6 +37,7 @@ from streams.agents.report import Reporter
 from streams.agents.tally import Tally
 from streams.agents.transport import BulkTransport
 from streams.agents.writer import Writer
+from streams.plant_watch import PlantWatch
 from streams.prepare import prepare
 from streams.settings import Settings
 from streams.waiting import until_reachable
@@ -108,7 +109,7 @@ class StreamApp(faust.App):  # type: ignore[misc]
         # Before it joins the group: compiling amid the first batch would hold a partition up.
         sinks, pipeline = await asyncio.to_thread(self._load)
         tally = Tally()
-        self._engine = Engine(pipeline, self.settings.kafka.feedback)
+        self._engine = Engine(pipeline, self.settings.kafka.feedback, PlantWatch(self.settings).due)
         self._writer = Writer(
             sinks,
             self.settings.kafka,

@@ -18,6 +18,7 @@ VERBS: tuple[str, ...] = (
     "produce",
     "connect",
     "operate.map",
+    "operate.plant",
     "operate.topics",
     "operate.check",
     "operate.doctor",

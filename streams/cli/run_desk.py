@@ -18,6 +18,7 @@ from desk.service.runner import DeskRunner, only_runner
 from desk.settings.alarms import NotifySettings
 from streams.cli.ending import ended_by_signals
 from streams.cli.errors import CommandError
+from streams.plant_watch import PlantWatch
 from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ def run_desk(settings: Settings, *, kafka: bool) -> None:
         if outlet is not None:
             stack.callback(outlet.close)
         desk = started_desk(settings, stack, kafka=kafka, outlet=outlet)
+        stack.callback(PlantWatch(settings).watch())
         serve_desk(desk, _history(settings, stack), stack, lambda line: print(line, flush=True))
         print(f"Desk     {desk.store.path}", flush=True)
         print(f"Alarms   {settings.kafka.alerts if kafka else 'fed in by other programs'}", flush=True)

@@ -23,6 +23,7 @@ from streams.cli.errors import CommandError
 from streams.cli.sources import Chosen
 from streams.cli.terminal import Terminal
 from streams.embedded.run import EmbeddedRun, Tally
+from streams.plant_watch import PlantWatch
 from streams.prepare import prepare
 from streams.settings import Settings
 
@@ -88,6 +89,7 @@ def run_embedded(settings: Settings, chosen: Chosen, sink: SqliteSink, how: How)
             sinks=sinks,
             keep_results=STORE in names,
             verdicts=verdicts,
+            changed=PlantWatch(settings).due if chosen.keep_state else None,
         )
         ending.stops(run.stop)
         terminal.say(f"Reading {chosen.title}", "bold")

@@ -120,6 +120,8 @@ class EmbeddedRun:
     ``save_every`` seconds and at the end, together with the position of a `Resumable` source. A source
     that is not told how far it was read (standard input) simply goes on. Without ``keep_state`` (a file's
     replay) it starts afresh, returns the same results each time, and writes each of them over itself.
+
+    ``changed`` says whether the pipeline's settings are others now; it is asked before each batch.
     """
 
     def __init__(
@@ -134,10 +136,12 @@ class EmbeddedRun:
         sinks: Mapping[str, Sink] | None = None,
         keep_results: bool = True,
         verdicts: VerdictSource | None = None,
+        changed: Callable[[], bool] | None = None,
     ) -> None:
         self.source, self.pipeline, self.store, self.watcher = source, pipeline, store, watcher
         self.sinks, self.keep_results, self.verdicts = sinks or {}, keep_results, verdicts
         self.keep_state, self.save_every = keep_state, save_every
+        self._changed = changed or (lambda: False)
         self.tally = Tally()
         self._read = 0
         self._queue = BoundedQueue(WAITING)
@@ -173,7 +177,7 @@ class EmbeddedRun:
                 machines += 1
             except SnapshotError as error:
                 notes.append(f"{machine} learns anew: {error}")
-        notes += [f"{machine} learns anew: {why}" for machine, why in self.pipeline.relearning.items()]
+        notes += self._learning_anew()
         if isinstance(self.source, Resumable):
             position = self.store.position(self.source.name)
             if position is not None:
@@ -181,6 +185,9 @@ class EmbeddedRun:
                 self.source.skip(position.count)
         if machines or notes:
             self.watcher.resumed(machines, notes)
+
+    def _learning_anew(self) -> list[str]:
+        return [f"{machine} learns anew: {why}" for machine, why in self.pipeline.relearning.items()]
 
     def _fill(self) -> None:
         try:
@@ -199,6 +206,10 @@ class EmbeddedRun:
         listened = time.monotonic()
         while (items := self._queue.drain(BATCH, wait)) is not None:
             self._learn()
+            if self._changed():
+                self.pipeline.reconfigure()
+                if notes := self._learning_anew():
+                    self.watcher.resumed(0, notes)
             results = self.pipeline.process(items)
             if wait and self._queue.empty and time.monotonic() - listened >= wait:
                 listened = time.monotonic()

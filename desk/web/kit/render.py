@@ -65,6 +65,8 @@ class Renderer:
         }
         self._environment.globals["zone_shown"] = zone
         self._environment.globals["sensor_label"] = self.sensor_label
+        self._environment.globals["machine_name"] = settings.name_of
+        self._environment.globals["place_names"] = settings.place_of
         self._environment.globals["remark"] = remark
         self._environment.globals["sensor_unit"] = self.sensor_unit
         self._environment.globals |= {"HEALTH_ACT": HEALTH_ACT, "HEALTH_PLAN": HEALTH_PLAN}

@@ -88,7 +88,10 @@ class Page:
         machines = judge(known, of_alarms(recent_alarms(self.history, latest), often), often)
         query = request.query_params.get("q", "")
         most = len(machines) if "all" in request.query_params else FLEET_SHOWN
-        shown, found = choose(machines, query, most)
+        language = self.render.language(request)
+        shown, found = choose(
+            machines, query, most, lambda machine: self.settings.name_of(machine, language)
+        )
         trends = self.history.trends([one.now.machine for one in shown])
         return self.render.html(
             request, "fleet.html", fleet=fleet_view(machines, shown, found, trends), query=query

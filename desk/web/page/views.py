@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,10 +87,20 @@ def badness(one: Judged) -> tuple[int, int, float, str]:
     return rank, -(one.found.priority or 0), health, one.now.machine
 
 
-def choose(machines: Sequence[Judged], query: str, most: int) -> tuple[list[Judged], int]:
-    """The worst ``most`` machines whose name contains ``query``, and how many there are in all."""
+def choose(
+    machines: Sequence[Judged], query: str, most: int, called: Callable[[str], str] = str
+) -> tuple[list[Judged], int]:
+    """The worst ``most`` machines whose name contains ``query``, and how many there are in all.
+
+    ``called`` returns what people call a machine, which is searched too.
+    """
     wanted = query.strip().lower()
-    found = sorted((one for one in machines if wanted in one.now.machine.lower()), key=badness)
+    found = [
+        one
+        for one in machines
+        if wanted in one.now.machine.lower() or wanted in called(one.now.machine).lower()
+    ]
+    found.sort(key=badness)
     return found[:most], len(found)
 
 

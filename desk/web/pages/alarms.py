@@ -106,7 +106,7 @@ class AlarmPages:
             advice=self._advice(visit, alarm, event, ended, now),
             shelves=SHELVES,
             kinds=VerdictKind,
-            known=self._known(visit.scope),
+            known=self._known(visit.scope, alarm.machine),
             chart={"machine": alarm.machine, "from": event.onset - margin, "to": end + margin},
         )
 
@@ -147,11 +147,12 @@ class AlarmPages:
             return ""
         return trend(series.mean[:, series.sensors.index(named)])
 
-    def _known(self, scope: Scope) -> dict[str, list[str]]:
-        """Failure modes and parts that crews have named: offered while typing."""
+    def _known(self, scope: Scope, machine: str = "") -> dict[str, list[str]]:
+        """Failure modes and parts that crews have named, or the machine's class has: offered while typing."""
         said = self.desk.verdicts(scope, limit=500)
+        modes = {one.failure_mode for one in said if one.failure_mode}
         return {
-            "modes": sorted({one.failure_mode for one in said if one.failure_mode}),
+            "modes": sorted(modes | set(self.desk.settings.failure_modes_of(machine) if machine else ())),
             "parts": sorted({one.part for one in said if one.part}),
         }
 

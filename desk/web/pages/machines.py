@@ -51,7 +51,10 @@ class MachinePages:
         )
         query = visit.request.query_params.get("q", "")
         most = len(machines) if "all" in visit.request.query_params else FLEET_SHOWN
-        shown, found = choose(machines, query, most)
+        language = self.guard.render.language(visit.request)
+        shown, found = choose(
+            machines, query, most, lambda machine: self.desk.settings.name_of(machine, language)
+        )
         trends = self.history.trends([one.now.machine for one in shown]) if self.history else {}
         fleet = fleet_view(machines, shown, found, trends)
         return self.guard.show(visit, "fleet.html", fleet=fleet, query=query, fleet_path="/fleet")
@@ -94,7 +97,10 @@ class MachinePages:
             past=self.desk.history(visit.scope, name, limit=50),
             down=self.desk.down(visit.scope).get(name),
             kinds=VerdictKind,
-            modes=sorted({v.failure_mode for v in self.desk.verdicts(visit.scope) if v.failure_mode}),
+            modes=sorted(
+                {v.failure_mode for v in self.desk.verdicts(visit.scope) if v.failure_mode}
+                | set(self.desk.settings.failure_modes_of(name))
+            ),
             zone=self.desk.settings.desk.timezone,
             before=local_text(desk_now - 3_600_000, self.desk.settings.desk.timezone),
             until=local_text(desk_now, self.desk.settings.desk.timezone),

@@ -1,0 +1,1 @@
+"""The plant described once: plant.toml, and what it is made from."""
