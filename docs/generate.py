@@ -208,6 +208,7 @@ GROUPS = {
         "settings",
         "csv",
         "wire",
+        "plant",
         "mapping",
         "connect",
         "mqtt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -155,7 +156,7 @@ def parse_plant(values: Mapping[str, Any]) -> Plant:
 
 
 def describe(plant: Plant, settings: PipelineSettings) -> Described:
-    """What the plant adds to ``settings``; on what both say, the plant has the last word. Raises `PlantError`."""
+    """What the plant adds to ``settings``; where both speak, the plant is right. Raises `PlantError`."""
     work = _Work(plant, settings)
     made = work.described()
     if work.mistakes:
@@ -175,7 +176,9 @@ class _Work:
         machines: dict[str, MachineSettings] = {}
         aliases: dict[str, dict[str, str]] = {}
         # those of the plant first: the first pattern that matches is taken
-        known = described | {n: c.model_copy() for n, c in self.settings.classes.items() if n not in described}
+        known = described | {
+            n: c.model_copy() for n, c in self.settings.classes.items() if n not in described
+        }
         for one in known.values():
             one.sensors = dict(one.sensors)
         for at, machine in enumerate(self.plant.machines):
@@ -211,7 +214,7 @@ class _Work:
         made_class = self._tried(where, ClassSettings.model_validate, whole | said | {"sensors": sensors})
         return made_class or ClassSettings()
 
-    def _machine(self, where: Path, one: PlantMachine, known: Mapping[str, ClassSettings]) -> MachineSettings:
+    def _machine(self, where: Path, one: PlantMachine, known: dict[str, ClassSettings]) -> MachineSettings:
         if one.machine_class and one.machine_class not in known:
             self._mistake(
                 (*where, "class"), f"there is no class {one.machine_class!r}; there are {', '.join(known)}"
@@ -232,7 +235,7 @@ class _Work:
         made_machine = MachineSettings(machine_class=one.machine_class, sensors=own)
         return _labelled(made_machine, one.name)
 
-    def _class_of(self, one: PlantMachine, known: Mapping[str, ClassSettings]) -> str:
+    def _class_of(self, one: PlantMachine, known: dict[str, ClassSettings]) -> str:
         if one.machine_class in known:
             return one.machine_class
         named = PipelineSettings(classes=dict(known)).class_of(self.plant.machine_name(one))
@@ -242,8 +245,8 @@ class _Work:
         if one.unit and one.unit != common.unit:
             self._mistake(
                 (*where, "unit"),
-                f"{one.unit!r}, and for the machine's class it is {common.unit!r}: a sensor has one unit in a "
-                "class. What arrives otherwise has a source_unit",
+                f"{one.unit!r}, and for the machine's class it is {common.unit!r}: a sensor has one unit in "
+                "a class. What arrives otherwise has a source_unit",
             )
         own = _labels(one.name)
         if own and own != _labels_of(common):
@@ -278,7 +281,7 @@ class _Work:
     def _ordered(self, where: Path, one: SensorSettings) -> None:
         steps = ("low", "low_trip", "low_warn", "warn", "trip", "high")
         known = [(key, getattr(one, key)) for key in steps if getattr(one, key) is not None]
-        for (lower, below), (upper, above) in zip(known, known[1:], strict=False):
+        for (lower, below), (upper, above) in pairwise(known):
             if below > above:
                 self._mistake(where, f"{lower} ({below:g}) is above {upper} ({above:g})")
 
@@ -302,7 +305,9 @@ class _Work:
                 self._mistake(
                     ("machines", at, "area"), f"there is no area {one.area!r}; there are {', '.join(areas)}"
                 )
-            elif one.area in areas and (lines := areas[one.area].lines) and one.line and one.line not in lines:
+            elif (
+                one.area in areas and (lines := areas[one.area].lines) and one.line and one.line not in lines
+            ):
                 self._mistake(
                     ("machines", at, "line"),
                     f"area {one.area!r} has no line {one.line!r}; it has {', '.join(lines)}",
@@ -339,7 +344,9 @@ def _labels(name: Name) -> dict[str, Any]:
 
 def _labels_of(one: LabelledSection) -> dict[str, Any]:
     both = _labels(one.label) if not one.label_ko and not one.labels else None
-    return both or {"label": one.label, "label_ko": one.label_ko} | ({"labels": one.labels} if one.labels else {})
+    return both or {"label": one.label, "label_ko": one.label_ko} | (
+        {"labels": one.labels} if one.labels else {}
+    )
 
 
 def _labelled(section: _Labelled, name: Name) -> _Labelled:

@@ -122,7 +122,9 @@ class SensorSettings(LabelledSection):
     def _convertible(self) -> SensorSettings:
         if self.source_unit and self.source_unit != self.unit:
             if not self.unit:
-                raise ValueError(f"source_unit is {self.source_unit!r}, and there is no `unit` to convert it to")
+                raise ValueError(
+                    f"source_unit is {self.source_unit!r}, and there is no `unit` to convert it to"
+                )
             conversion(self.source_unit, self.unit)
         return self
 

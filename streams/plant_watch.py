@@ -56,7 +56,10 @@ class PlantWatch:
             fresh = self._read()
         except SettingsError as error:
             self.trouble = str(error)
-            log.error("The plant's description was changed and cannot be used; the one before stays.", why=self.trouble)
+            log.error(
+                "The plant's description was changed and cannot be used; the one before stays.",
+                why=self.trouble,
+            )
             return False
         self.trouble = ""
         # each an assignment of its own, for threads that read them
@@ -64,7 +67,9 @@ class PlantWatch:
         self._settings.classes = {**added, **fresh.classes}
         self._settings.machines = fresh.machines
         self._settings.places = fresh.places
-        log.info("The plant's description was changed.", machines=len(fresh.machines), classes=len(fresh.classes))
+        log.info(
+            "The plant's description was changed.", machines=len(fresh.machines), classes=len(fresh.classes)
+        )
         return True
 
     def watch(self) -> Callable[[], None]:

@@ -28,13 +28,9 @@ _DESCRIBING = (
     "hierarchicalstructures",
     "bill",
 )
-_NUMBERS = frozenset(
-    "xs:" + kind
-    for kind in (
-        "double float decimal integer int long short byte unsignedInt unsignedLong unsignedShort unsignedByte "
-        "nonNegativeInteger positiveInteger"
-    ).split()
-)
+_WHOLE = ("integer", "int", "long", "short", "byte")
+_UNSIGNED = ("unsignedInt", "unsignedLong", "unsignedShort", "unsignedByte")
+_NUMBERS = frozenset(f"xs:{kind}" for kind in ("double", "float", "decimal", *_WHOLE, *_UNSIGNED))
 
 
 def read_aas(path: Path) -> tuple[Plant, list[str]]:
@@ -89,8 +85,8 @@ def _environments(path: Path) -> Iterator[dict[str, Any]]:
                     yield found
             if not members:
                 raise SettingsError(
-                    f"{path} holds its shells as XML only. Export it with JSON inside (AASX Package Explorer: "
-                    "Save as, AASX with JSON), or the environment as JSON."
+                    f"{path} holds its shells as XML only. Export it with JSON inside, or the environment "
+                    "as JSON (AASX Package Explorer: Save as)."
                 )
     except (OSError, BadZipFile) as error:
         raise SettingsError(f"{path} cannot be read: {error}.") from error
@@ -131,9 +127,7 @@ def _sensors(submodel: dict[str, Any], concepts: dict[Any, Any]) -> dict[str, An
     return found
 
 
-def _elements(
-    elements: list[Any], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def _elements(elements: list[Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     for element in elements:
         if isinstance(element, dict) and len(path) < 16:
             yield path, element
@@ -172,7 +166,9 @@ def _ends(element: Any) -> list[float]:
 def _texts(strings: Any) -> dict[str, str]:
     if not isinstance(strings, list):
         return {}
-    return {str(one["language"])[:2]: str(one["text"]) for one in strings if "language" in one and "text" in one}
+    return {
+        str(one["language"])[:2]: str(one["text"]) for one in strings if "language" in one and "text" in one
+    }
 
 
 def _value(element: Any) -> Any:

@@ -64,7 +64,7 @@ def with_plant(settings: AnySettings) -> AnySettings:
 
 def _known_sources(plant: Plant, sources: dict[str, Any]) -> None:
     unknown = [
-        Mistake(("machines", at, "source"), f"there is no [sources.{one.source}]; there are {', '.join(sources)}")
+        Mistake(("machines", at, "source"), f"no [sources.{one.source}]; there are {', '.join(sources)}")
         for at, one in enumerate(plant.machines)
         if one.source and one.source not in sources
     ]

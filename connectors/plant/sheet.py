@@ -54,8 +54,8 @@ def read_sheet(path: Path) -> tuple[Plant, list[str]]:
     header = _columns(rows[at]) if at is not None else {}
     if at is None or "machine" not in header.values():
         raise SettingsError(
-            f"{path}: no row of the first {_LINES_ABOVE} names the columns. Name one `machine`, and others as "
-            "docs/plant.md has them."
+            f"{path}: no row of the first {_LINES_ABOVE} names the columns. Name one `machine`, and others "
+            "as docs/plant.md has them."
         )
     unknown = [cell for n, cell in enumerate(rows[at]) if cell and n not in header]
     notes = [f"column {cell!r} is not known, and left out" for cell in unknown]
@@ -87,12 +87,11 @@ def _plant(path: Path, rows: list[list[str]], header: dict[int, str], first: int
                 carried[column] = cells[column]
         cells = carried | cells
         for column in ("enterprise", "site"):
-            if cells.get(column):
-                if values.setdefault(column, cells[column]) != cells[column]:
-                    raise SettingsError(
-                        f"{path}, row {number}: {column} is {cells[column]!r}, and was {values[column]!r}: import "
-                        "one site at a time."
-                    )
+            if column in cells and values.setdefault(column, cells[column]) != cells[column]:
+                raise SettingsError(
+                    f"{path}, row {number}: {column} is {cells[column]!r}, and was {values[column]!r}: "
+                    "import one site at a time."
+                )
         if "machine" not in cells:
             notes.append(f"row {number} names no machine, and is left out")
             continue
@@ -135,7 +134,7 @@ def _sensor(
     if "low" in cells and "high" in cells:
         made["range"] = [_amount(cells["low"]), _amount(cells["high"])]
     elif "low" in cells or "high" in cells:
-        raise SettingsError(f"{path}, row {number}: a range has two ends: write `low` and `high`, or neither.")
+        raise SettingsError(f"{path}, row {number}: a range has two ends: write both, or none.")
     name = _name(cells.get("sensor_name"), cells.get("sensor_name_ko"))
     if name:
         made["name"] = name

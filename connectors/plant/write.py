@@ -15,8 +15,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 def plant_toml(plant: Plant, remarks: Mapping[tuple[str, ...], str] | None = None) -> str:
     """The text; `parse_plant` reads it back as the same plant.
 
-    ``remarks`` become comments: on a class (``("classes", NAME)``), a machine (``("machines", ID)``) or one of
-    their sensors (with the sensor's name after it).
+    ``remarks`` become comments: on a class (``("classes", NAME)``), a machine (``("machines", ID)``) or one
+    of their sensors (with the sensor's name after it).
 
     >>> print(plant_toml(Plant(site="gwangju", machines=[{"id": "#7", "class": "press"}])), end="")
     site = "gwangju"

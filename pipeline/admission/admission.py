@@ -152,18 +152,17 @@ class Admission:
         if len(self._registry) >= self.settings.intake.max_machines:
             self._turn_away(frame, origin, results)
             return None
-        if self.settings.class_of(frame.machine) is None:
-            if self.settings.intake.machines == "listed":
-                unknown = reject(
-                    origin,
-                    Reason.MACHINE_UNKNOWN,
-                    f"{frame.machine} matches no class's pattern, and intake.machines is 'listed'. "
-                    "Add it to a class's `match`, or correct the sender's name.",
-                    machine=frame.machine,
-                    readings=len(frame),
-                )
-                results.rejections.append(self._located(unknown, frame, origin))
-                return None
+        if self.settings.intake.machines == "listed" and self.settings.class_of(frame.machine) is None:
+            unknown = reject(
+                origin,
+                Reason.MACHINE_UNKNOWN,
+                f"{frame.machine} matches no class's pattern, and intake.machines is 'listed'. "
+                "Describe it (docs/plant.md), add it to a class's `match`, or correct the sender's name.",
+                machine=frame.machine,
+                readings=len(frame),
+            )
+            results.rejections.append(self._located(unknown, frame, origin))
+            return None
         machine = Machine(frame.machine, self.class_of(frame.machine))
         self._registry.add(machine)
         return machine

@@ -45,7 +45,8 @@ def restored(
     """The machine as `saved` left it, in a row of its class and layout's monitor.
 
     When its model does not fit the settings any more (other detectors), it learns again, and the text says
-    why; else that is empty. A class by another name, or other limits, leave it its model. Raises `SnapshotError` for one with neither a model nor a warm-up.
+    why; else that is empty. A class by another name, or other limits, leave it its model. Raises
+    `SnapshotError` for one with neither a model nor a warm-up.
     """
     machine_class = settings.class_of(snapshot.machine) or next(reversed(settings.classes))
     machine = Machine(snapshot.machine, machine_class, _order(snapshot), snapshot.offset)

@@ -122,7 +122,11 @@ class Engine:
         if self._changed():
             self._pipeline.reconfigure()
             for machine, why in self._pipeline.relearning.items():
-                log.warning("This machine learns again: its model does not fit the settings.", machine=machine, why=why)
+                log.warning(
+                    "This machine learns again: its model does not fit the settings.",
+                    machine=machine,
+                    why=why,
+                )
 
     def silent(self) -> Results:
         """Alarms of machines that have fallen silent; the end of those of machines that are long gone.

@@ -31,7 +31,9 @@ def press(**sensor: object) -> ClassSettings:
 
 
 def settings(machines: dict[str, MachineSettings] | None = None, **sensor: object) -> Settings:
-    return Settings(classes={"press": press(**sensor)}, machines=machines or {}, intake=IntakeSettings(wait=0))
+    return Settings(
+        classes={"press": press(**sensor)}, machines=machines or {}, intake=IntakeSettings(wait=0)
+    )
 
 
 def readings(first: int, count: int, level: float = 60.0, machine: str = A) -> Frame:
@@ -160,7 +162,7 @@ def test_values_come_in_another_unit() -> None:
         told = fahrenheit.process([Frame(A, frame.time, frame.sensors, values)])
         assert limits(told.alarms) == limits(warm.alarms)
         arrived = np.concatenate([one.values for one in told.scored])
-            np.testing.assert_allclose(arrived, frame.values, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(arrived, frame.values, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("live", [True, False])

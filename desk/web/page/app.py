@@ -89,9 +89,7 @@ class Page:
         query = request.query_params.get("q", "")
         most = len(machines) if "all" in request.query_params else FLEET_SHOWN
         language = self.render.language(request)
-        shown, found = choose(
-            machines, query, most, lambda machine: self.settings.name_of(machine, language)
-        )
+        shown, found = choose(machines, query, most, lambda machine: self.settings.name_of(machine, language))
         trends = self.history.trends([one.now.machine for one in shown])
         return self.render.html(
             request, "fleet.html", fleet=fleet_view(machines, shown, found, trends), query=query

@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from connectors.plant.discover import Discovery
-    from pipeline.plant import Plant
 
 _File = Annotated[
     Path | None, typer.Argument(help="the description", show_default="setting `plant`: plant.toml")
@@ -39,7 +38,8 @@ def check(file: _File = None) -> None:
     settings = load_settings(plant=file)
     if not settings.plant.is_file():
         raise _missing(settings.plant)
-    sensors = sum(len(one.sensors) for one in (*settings.classes.values(), *settings.machines.values()))
+    sensors = sum(len(one.sensors) for one in settings.classes.values())
+    sensors += sum(len(one.sensors) for one in settings.machines.values())
     print(
         f"{settings.plant}: {len(settings.machines)} machines, {len(settings.classes)} classes, "
         f"{sensors} sensors described. It can be used."
@@ -53,7 +53,7 @@ def show(
     ] = None,
     language: Annotated[str, typer.Option(help="language of the names")] = "en",
 ) -> None:
-    """Show what is in force for each machine: class, sensors, units, ranges and limits, its own and its class's."""
+    """Show what is in force for each machine: class, sensors, units, ranges and limits."""
     from rich.console import Console
     from rich.table import Table
 
@@ -80,7 +80,9 @@ def show(
             for sensor, one in settings.class_for(name, kind).sensors.items()
         ] or [("", "", "", "", "")]
         for at, row in enumerate(rows):
-            table.add_row(*((name, settings.name_of(name, language), kind) if at == 0 else ("", "", "")), *row)
+            table.add_row(
+                *((name, settings.name_of(name, language), kind) if at == 0 else ("", "", "")), *row
+            )
     console = Console()
     if not console.is_terminal:
         console = Console(width=220)
