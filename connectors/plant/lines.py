@@ -21,8 +21,8 @@ def line_of(text: str, path: Path) -> int:
     table: Path = ()
     counts: dict[Path, int] = {}
     best, longest = 1, -1
-    for number, line in enumerate(text.splitlines(), 1):
-        header, key = _HEADER.fullmatch(line), _KEY.match(line)
+    for number, line in enumerate(text.split("\n"), 1):
+        header, key = _HEADER.fullmatch(line.rstrip("\r")), _KEY.match(line)
         if header is not None:
             names = _parts(header[2])
             if names is None:

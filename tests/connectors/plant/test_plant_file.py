@@ -186,5 +186,5 @@ def test_what_is_written_reads_back_the_same(values: dict[str, object]) -> None:
 def test_the_line_of_a_key_holds_that_key(values: dict[str, object]) -> None:
     text = plant_toml(parse_plant(values))
     for number, machine in enumerate(values["machines"]):  # type: ignore[arg-type]
-        line = text.splitlines()[line_of(text, ("machines", number, "id")) - 1]
+        line = text.split("\n")[line_of(text, ("machines", number, "id")) - 1]
         assert tomllib.loads(line) == {"id": machine["id"]}
