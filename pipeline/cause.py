@@ -61,6 +61,10 @@ CAUSES: Mapping[str, str] = {
         "saturated: {value} for {readings} readings, at the end of its range; at most {most} in its history"
     ),
     "dropout": "dropout: no value for {readings} readings; at most {most} in its history",
+    "dropout.code": "dropout: {value}, which stands for no value, for {readings} readings",
+    "frozen": (
+        "frozen: all sensors repeat their values, {readings} readings so far. Check gateway, cache and PLC."
+    ),
     "spikes": "spikes: repeated spikes, the latest {value}; usual are {low} to {high}",
     "drift": "drift: {value} is not what the other sensors predict, while they agree",
     "gap": "gap: nothing for {seconds} s; usual is {usual} s",

@@ -197,6 +197,7 @@ class Monitor:
         scored before they are learned, and these scores, being of readings not seen before, calibrate.
         """
         transitions: list[QualityTransition] = []
+        batch = self.quality.levels_of(batch)
         taught = np.maximum(batch.counts // 3, np.minimum(batch.counts // 2, _TAUGHT))
         half, step = taught[batch.column_of], batch.step_of
         self._learn(batch.select(step < half))

@@ -6,16 +6,22 @@ import numpy as np
 
 from detectors.batch import Ints
 from detectors.compiled import compiled
+from detectors.quality.signals import Signals
 from detectors.quality.state import GAP, Sensors, Told
 
 _SLOW = 1.0 / 64.0
 
 
 @compiled
-def judge_times(of: Sensors, rows: Ints, counts: Ints, time: Ints, told: list[Told]) -> None:
-    """Add to ``told`` the gaps before readings; a gap ends with the reading after it."""
+def judge_times(
+    of: Sensors, signals: Signals, rows: Ints, counts: Ints, time: Ints, told: list[Told]
+) -> None:
+    """Add to ``told`` the gaps before readings; a gap ends with the reading after it.
+
+    A step of time that is like the one before is no gap, but another pace.
+    """
     last, gap, gap_onset, paused = of.time, of.gap, of.gap_onset, of.paused
-    pace, weight, longest = of.pace, of.pace_weight, of.longest_dt
+    pace, weight, longest, before = of.pace, of.pace_weight, of.longest_dt, signals.before
     stop = 0
     for m in range(len(rows)):
         row = rows[m]
@@ -26,7 +32,9 @@ def judge_times(of: Sensors, rows: Ints, counts: Ints, time: Ints, told: list[To
             last[row] = time[i]
             if gap[row]:
                 told.append((i, -1, GAP, 0, gap_onset[row], 0))
-            gap[row] = earlier >= 0 and dt > 10.0 * usual and dt > 3.0 * longest[row]
+            new = dt > 3.0 * before[row]
+            gap[row] = earlier >= 0 and new and dt > 10.0 * usual and dt > 3.0 * longest[row]
+            before[row] = float(dt) if earlier >= 0 else 0.0
             if gap[row]:
                 gap_onset[row] = earlier
                 paused[row] = max(paused[row], float(dt))

@@ -18,12 +18,13 @@ from detectors.quality.check import judge
 from detectors.quality.learn import learn
 from detectors.quality.pace import silent
 from detectors.quality.sensor_drift import SensorDrift
-from detectors.quality.state import DRIFT, DROPOUT, GAP, SATURATED, SPIKES, STUCK, Sensors
-from detectors.table import KernelTable
+from detectors.quality.signals import Signals, levels_of, totals_of
+from detectors.quality.state import DRIFT, DROPOUT, FROZEN, GAP, SATURATED, SPIKES, STUCK, Sensors
+from detectors.table import FleetTable, KernelTable
 
 
 class Fault(StrEnum):
-    """What is wrong with a sensor (with the whole machine's data for `GAP`)."""
+    """What is wrong with a sensor (with the whole machine's data for `GAP` and `FROZEN`)."""
 
     STUCK = "stuck"
     DROPOUT = "dropout"
@@ -31,15 +32,16 @@ class Fault(StrEnum):
     SATURATED = "saturated"
     DRIFT = "drift"
     GAP = "gap"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
 class QualityTransition:
     """A fault of sensor column ``sensor`` begins or ends (``raised``) at reading ``index`` of the batch.
 
-    ``sensor`` is -1 for a fault of all the machine's data (`Fault.GAP`). ``onset`` and ``time`` are event
-    times (ms): when the fault began, and when it was noticed or ended. ``code`` is the kind, with a variant
-    after a dot, and ``values`` what belongs to it, by name; a fault that ends has none.
+    ``sensor`` is -1 for a fault of all the machine's data (`Fault.GAP`, `Fault.FROZEN`). ``onset`` and
+    ``time`` are event times (ms): when the fault began, and when it was noticed or ended. ``code`` is the
+    kind, with a variant after a dot, and ``values`` what belongs to it, by name; a fault that ends has none.
     """
 
     row: int
@@ -68,8 +70,8 @@ class FleetQuality(KernelTable[Sensors]):
     """Judges every cell of machines with ``width`` sensors; see docs/quality.md.
 
     ``low`` and ``high`` (k,) are the ends of the sensors' measuring range, NaN = not known. In a machine's
-    first ``settle`` ms no sensor is said to drift, and never one that is a ``symptom`` (k,): vibration that
-    rises alone is how wear begins.
+    first ``settle`` ms no sensor is said to drift, and never one that is a ``symptom`` (k,), nor to have
+    repeated spikes: vibration that rises alone is how wear begins.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class FleetQuality(KernelTable[Sensors]):
     ) -> None:
         super().__init__(Sensors, width=width)
         self.width = width
+        self.signals = KernelTable(Signals, width=width)
         self.drift = SensorDrift(width, settle, symptom)
+        self._symptom = np.zeros(width, dtype=bool) if symptom is None else symptom
         self.low = np.full(width, -np.inf) if low is None else np.where(np.isnan(low), -np.inf, low)
         self.high = np.full(width, np.inf) if high is None else np.where(np.isnan(high), np.inf, high)
 
@@ -91,21 +95,37 @@ class FleetQuality(KernelTable[Sensors]):
     def resize(self, capacity: int) -> None:
         """Make room for ``capacity`` machines."""
         super().resize(capacity)
+        self.signals.resize(capacity)
         self.drift.resize(capacity)
 
     def reset(self, row: int, seed: int) -> None:
         """Know nothing of ``row``."""
         super().reset(row, seed)
+        self.signals.reset(row, seed)
         self.drift.reset(row, seed)
 
     def dump(self, row: int) -> State:
         """Where checking stands, and what was learned."""
-        return super().dump(row) | {f"drift_{k}": v for k, v in self.drift.dump(row).items()}
+        saved = super().dump(row)
+        for name, part in self._parts.items():
+            saved |= {f"{name}_{kind}": values for kind, values in part.dump(row).items()}
+        return saved
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when it is of another layout."""
-        super().load(row, {k: v for k, v in state.items() if not k.startswith("drift_")})
-        self.drift.load(row, {k[6:]: v for k, v in state.items() if k.startswith("drift_")})
+        own = dict(state)
+        for name, part in self._parts.items():
+            prefix = f"{name}_"
+            its = {kind: own.pop(kind) for kind in state if kind.startswith(prefix)}
+            if its or part is not self.signals:
+                part.load(row, {kind.removeprefix(prefix): values for kind, values in its.items()})
+            else:  # saved by a Yeji that did not know of signals
+                part.reset(row, 0)
+        super().load(row, own)
+
+    @property
+    def _parts(self) -> dict[str, FleetTable]:
+        return {"drift": self.drift, "signals": self.signals}
 
     # -- checking
 
@@ -114,8 +134,17 @@ class FleetQuality(KernelTable[Sensors]):
         x = np.ascontiguousarray(batch.x)
         trusted, ok = np.empty(x.shape, dtype=bool), np.empty(x.shape, dtype=bool)
         readings = (batch.rows, batch.counts, batch.time, x)
-        told = judge(self.columns, self.low, self.high, *readings, trusted, ok)
-        drifts = self.drift.check(batch, trusted, ok)
+        told = judge(
+            self.columns,
+            self.signals.columns,
+            self.low,
+            self.high,
+            self._symptom,
+            *readings,
+            trusted,
+            ok,
+        )
+        drifts = self.drift.check(self._levels(batch), trusted, ok)
         if not (told or drifts):
             return Checked(ok, [])
         found = [self._transition(batch, *one) for one in told]
@@ -150,6 +179,10 @@ class FleetQuality(KernelTable[Sensors]):
         if kind == STUCK or (kind == SATURATED and length > 3):
             most = int(self["longest"][row, sensor])
             return "" if kind == STUCK else "run", {"value": value, "readings": length, "most": most}
+        if kind == FROZEN:
+            return "", {"readings": length}
+        if kind == DROPOUT and value == value:  # not NaN: a code that stands for no value
+            return "code", {"value": value, "readings": length}
         if kind == DROPOUT:
             return "", {"readings": length, "most": int(self["longest_absence"][row, sensor])}
         if kind == SPIKES:
@@ -160,7 +193,25 @@ class FleetQuality(KernelTable[Sensors]):
     def learn(self, batch: Batch) -> None:
         """Learn what is usual of each sensor: rests, absences, steps and range, and the time step."""
         learn(self.columns, batch.rows, batch.counts, batch.time, np.ascontiguousarray(batch.x))
-        self.drift.learn(batch)
+        self.drift.learn(self._levels(batch))
+
+    def levels_of(self, batch: Batch) -> Batch:
+        """A machine's first readings without codes for missing values and totals, which are no levels."""
+        x = levels_of(self.signals.columns, batch.rows, batch.counts, np.ascontiguousarray(batch.x))
+        return Batch(batch.rows, batch.counts, batch.time, x)
+
+    def totals(self, rows: Ints) -> Bools:
+        """(m, k) which sensors of ``rows`` only grow, and are left out of the models."""
+        return totals_of(self.signals.columns, rows)
+
+    def _levels(self, batch: Batch) -> Batch:
+        """The batch with totals held still, so that they say nothing of how sensors go together."""
+        totals = self.totals(batch.rows)
+        if not (self.drift.active and totals.any()):
+            return batch
+        held = np.nan_to_num(self.drift["origin"][batch.row_of])
+        x = np.where(totals[batch.column_of], held, batch.x)
+        return Batch(batch.rows, batch.counts, batch.time, x)
 
     def silent(self, rows: Ints, now: int) -> Ints:
         """(m,) for how many ms nothing came of each row that is silent at ``now`` (ms); 0 = it is not."""

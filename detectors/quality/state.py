@@ -9,7 +9,7 @@ from detectors.batch import Bools, Floats, Ints
 from detectors.table import Column
 
 #: The faults, by their places in `detectors.quality.Fault`; those of one sensor have them in ``faulty`` too.
-STUCK, DROPOUT, SPIKES, SATURATED, DRIFT, GAP = range(6)
+STUCK, DROPOUT, SPIKES, SATURATED, DRIFT, GAP, FROZEN = range(7)
 
 #: A fault that begins or ends: reading, sensor (-1 = all), kind, whether it begins, its onset (ms), and for
 #: how many readings (a gap: ms) it has been.

@@ -317,3 +317,160 @@ def test_silence_is_told_by_the_machines_own_pace() -> None:
     assert quality.silent(rows, quick + 61_000).tolist() == [61_000, 0, 0]
     assert quality.silent(rows, slow + 11 * 600_000)[1] == 0
     assert quality.silent(rows, slow + 21 * 600_000)[1] == 21 * 600_000
+
+
+def test_a_code_for_a_missing_value_is_masked_and_told_when_it_lasts() -> None:
+    x = plant(np.random.default_rng(21), 1200)
+    x[500:502, 1], x[600:602, 1] = 65535.0, -127.0
+    x[700:720, 1] = -999.0
+    transitions, ok = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.DROPOUT, 1, True), (Fault.DROPOUT, 1, False)]
+    assert (transitions[0].code, transitions[0].values["value"]) == ("dropout.code", -999.0)
+    assert transitions[0].onset == START + 700_000
+    masked = np.flatnonzero(~ok[:, 1]) + 400
+    assert masked.tolist() == [500, 501, 600, 601, *range(700, 720)]
+    assert ok[:, [0, 2]].all()
+
+
+def test_a_gateway_that_sends_codes_for_all_its_sensors_is_masked() -> None:
+    x = plant(np.random.default_rng(22), 800)
+    x[500:503] = 32767.0
+    transitions, ok = watch(x[:400], x[400:])
+    assert transitions == []
+    assert not ok[100:103].any()
+    assert ok.sum() == ok.size - 9
+
+
+def test_a_sudden_zero_is_doubted_for_three_readings() -> None:
+    x = plant(np.random.default_rng(23), 900)
+    x[500, 0] = 0.0
+    x[600:, 1] = np.where(np.arange(300) < 3, 0.0, np.random.default_rng(1).normal(0, 0.01, 300))
+    x[700:730, 0] = 0.0
+    _, ok = watch(x[:400], x[400:])
+    assert np.flatnonzero(~ok[:310, 0]).tolist() == [100, 300, 301, 302]
+    assert np.flatnonzero(~ok[:, 1])[:3].tolist() == [200, 201, 202]
+
+
+def test_codes_among_the_first_readings_are_not_taken_for_values() -> None:
+    x = plant(np.random.default_rng(24), 100)
+    x[0, 2] = x[30, 2] = 9999.0
+    x[50:52, 0] = 0.5  # an odd value, not a code
+    quality = FleetQuality(3)
+    quality.resize(1)
+    levels = quality.levels_of(batch_of({0: x})).x
+    assert np.argwhere(np.isnan(levels)).tolist() == [[0, 2], [30, 2]]
+
+
+TOTALS = {
+    "hours run": lambda n: 40_000 + np.arange(n) / 720,
+    "pulses of 16 bits": lambda n: (64_000 + 3.0 * np.arange(n)) % 65_536,
+    "a turning shaft": lambda n: (7.0 * np.arange(n)) % 360.0,
+}
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_what_only_grows_is_no_level_and_never_faulty(name: str) -> None:
+    n = 3000
+    x = plant(np.random.default_rng(25), n)
+    x[:, 1] = TOTALS[name](n)
+    x[1500, 1] = 0.0  # one bad poll
+    x[2000:2400, 1] = x[2000, 1]  # the machine stands still
+    quality = FleetQuality(3)
+    quality.resize(1)
+    first = quality.levels_of(batch_of({0: x[:100]}))
+    assert np.isnan(first.x[:, 1]).all()
+    assert not np.isnan(first.x[:, [0, 2]]).any()
+    quality.learn(first)
+    checked = quality.check(batch_of({0: x[100:]}, first={0: 100}))
+    assert checked.transitions == []
+    assert not checked.ok[:, 1].any()
+    assert checked.ok[:, [0, 2]].all()
+    assert quality.totals(np.array([0])).tolist() == [[False, True, False]]
+
+
+def test_a_level_that_wanders_is_no_total() -> None:
+    rng = np.random.default_rng(26)
+    x = np.stack(
+        [np.cumsum(rng.normal(0.02, 0.2, 2000)), np.round(rng.normal(9, 1, 2000)), rng.random(2000)], 1
+    )
+    quality = FleetQuality(3)
+    quality.resize(1)
+    quality.check(batch_of({0: x}))
+    assert not quality.totals(np.array([0])).any()
+
+
+def test_an_angle_that_goes_through_north_has_no_spikes() -> None:
+    rng = np.random.default_rng(27)
+    x = plant(rng, 1200)
+    x[:, 2] = 352.0 + np.cumsum(rng.normal(0, 0.2, 1200)).clip(-3, 3) + rng.normal(0, 0.5, 1200)
+    x[600:, 2] = (x[600:, 2] + 7.0 + rng.normal(0, 1.0, 600)) % 360.0
+    transitions, ok = watch(x[:500], x[500:])
+    assert transitions == []
+    assert ok.all()
+
+
+def test_sensors_that_jump_together_or_in_turn_show_the_machine() -> None:
+    together, turn = plant(np.random.default_rng(28), 1000), plant(np.random.default_rng(29), 1000)
+    wide = np.random.default_rng(30).normal(0, 1, (1000, 3))
+    together, turn = np.hstack([together, wide]), np.hstack([turn, wide])
+    at = np.arange(500, 800, 15)
+    together[np.ix_(at, [0, 1])] += 80.0
+    for i, one in enumerate(at):
+        turn[one, i % 4] += 80.0
+    transitions, ok = watch(together[:400], together[400:])
+    assert transitions == []
+    assert ok.all()
+    transitions, ok = watch(turn[:400], turn[400:])
+    assert transitions == []
+    assert (~ok).sum() <= 1  # the first of them
+
+
+def test_a_symptom_that_spikes_again_and_again_is_in_sight() -> None:
+    x = plant(np.random.default_rng(31), 1000)
+    x[500:600:7, 2] += 80.0
+    transitions, ok = watch(x[:400], x[400:], symptom=np.array([False, False, True]))
+    assert transitions == []
+    assert np.flatnonzero(~ok[:, 2]).tolist() == [100]
+
+
+def test_a_machine_whose_readings_all_repeat_is_told_once() -> None:
+    x = plant(np.random.default_rng(32), 2000)
+    x[500:900] = x[500]
+    transitions, ok = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.FROZEN, -1, True), (Fault.FROZEN, -1, False)]
+    told = transitions[0]
+    assert told.time <= START + 540_000
+    assert (told.onset, told.values["readings"]) == (START + 501_000, 30)
+    assert not ok[115:499].any()
+    assert ok[505:].all()
+
+
+def test_sensors_of_one_stage_that_stop_together_are_not_called_stuck() -> None:
+    rng = np.random.default_rng(33)
+    x = np.hstack([plant(rng, 1500), plant(rng, 1500)])
+    x[500:, [0, 1, 2]] = x[500, [0, 1, 2]]
+    transitions, ok = watch(x[:400], x[400:])
+    assert transitions == []
+    assert ok.all()
+
+
+def test_a_new_pace_is_told_once() -> None:
+    x = plant(np.random.default_rng(34), 700)
+    quality = FleetQuality(3)
+    quality.resize(1)
+    quality.learn(batch_of({0: x[:400]}))
+    quality.check(batch_of({0: x[:400]}))
+    slow = batch_of({0: x[400:]}, first={0: 7}, step=60_000)
+    assert kinds(quality.check(slow).transitions) == [(Fault.GAP, -1, True), (Fault.GAP, -1, False)]
+
+
+def test_state_saved_before_signals_were_known_is_taken_up() -> None:
+    x = plant(np.random.default_rng(35), 600)
+    old, new = FleetQuality(3), FleetQuality(3)
+    old.resize(1)
+    new.resize(1)
+    old.learn(batch_of({0: x}))
+    new.check(batch_of({0: x}))
+    new.load(0, {kind: values for kind, values in old.dump(0).items() if not kind.startswith("signals_")})
+    assert (new["pairs"] == old["pairs"]).all()
+    assert np.isnan(new.signals["value"]).all()
