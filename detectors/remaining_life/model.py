@@ -6,6 +6,7 @@ intervals are conformal: taken from how far off the model was on runs that it ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,6 +92,7 @@ class RemainingLife:
     ``cap``      remaining life at and beyond which machines are not told apart
     ``coverage`` share of intervals that shall hold the truth
     ``prior``    precision of the prior of the weights, in units of the noise's
+    ``operating`` columns of x that say what the machine is asked to do; None = found (`Operation`)
 
     Three components at three spans make 89 features. From about 96 on, OpenBLAS hands each of the
     regression's small products to all cores, which makes learning a reading some fifty times slower.
@@ -102,9 +104,10 @@ class RemainingLife:
         spans: tuple[float, ...] = (10.0, 40.0, 160.0),
         components: int = 3,
         coverage: float = 0.9,
-        prior: float = 0.1,
+        prior: float = 0.01,
         folds: int = 5,
         most_readings: int = 128,
+        operating: Sequence[int] | None = None,
     ) -> None:
         if cap <= 0 or not 0 < coverage < 1 or prior <= 0 or folds < 2 or components < 1 or not spans:
             raise ValueError(
@@ -113,6 +116,7 @@ class RemainingLife:
             )
         self.cap, self.spans, self.components = cap, spans, components
         self.coverage, self.prior, self.folds, self.most_readings = coverage, prior, folds, most_readings
+        self.operating = operating
         self.runs: list[Run] = []
         self._fitted = 0
         self._model: _Model | None = None
@@ -165,7 +169,7 @@ class RemainingLife:
         self._fitted = len(self.runs)
 
     def _made_from(self, runs: list[Run]) -> _Model:
-        features = RunFeatures(runs, self.cap, self.spans, self.components)
+        features = RunFeatures(runs, self.cap, self.spans, self.components, self.operating)
         model = _Model(features, self.prior, self.cap)
         for run in runs:
             model.learn(run, self.most_readings)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.signal import lfilter
 
 from detectors.batch import Floats
+from detectors.remaining_life.operation import Latest, Operation
 
 
 @dataclass(frozen=True)
@@ -47,36 +49,29 @@ def means(x: Floats, span: float, total: Floats | None = None, seen: int = 0) ->
 class RunFeatures:
     """Finds the directions in which sensors move with wear, and follows them.
 
-    Sensors are standardised; partial least squares (Wold et al. 1984) finds the ``components`` that move
-    most with the remaining life. Each is smoothed over each of ``spans`` readings: the levels, and by
-    their differences the trends. With the age they make the base features; all products of two and all
-    cubes follow, so that a linear model on them can bend.
+    Sensors are standardised by what the machine was asked to do (`Operation`); partial least squares (Wold
+    et al. 1984) finds the ``components`` that move most with the remaining life. Each is smoothed over each
+    of ``spans`` readings: the levels, and by their differences the trends. With the age they make the base
+    features; all products of two and all cubes follow, so that a linear model on them can bend.
     """
 
-    def __init__(self, runs: list[Run], cap: float, spans: tuple[float, ...], components: int) -> None:
+    def __init__(
+        self,
+        runs: list[Run],
+        cap: float,
+        spans: tuple[float, ...],
+        components: int,
+        operating: Sequence[int] | None = None,
+    ) -> None:
         self.spans = spans
-        everything = np.concatenate([run.x for run in runs])
-        self.centre = np.nanmean(everything, axis=0)
-        spread = np.nanstd(everything, axis=0)
-        self.scale = np.where(spread > 1e-9 * (np.abs(self.centre) + 1e-9), spread, np.inf)
-        self.life = float(np.mean([run.age[-1] for run in runs]))
-        smooth = np.concatenate([means(self.standard(run.x)[0], 16.0)[0] for run in runs])
         left = np.concatenate([run.remaining(cap) for run in runs])
+        self.operation = Operation(np.concatenate([run.x for run in runs]), left, operating)
+        self.life = float(np.mean([run.age[-1] for run in runs]))
+        smooth = np.concatenate([means(self.operation.standard(run.x)[0], 16.0)[0] for run in runs])
         self.directions = _least_squares_directions(smooth, left, components)
         self.mean, self.deviation = np.zeros(1), np.ones(1)
         base = np.concatenate([RunFollower(self).base(run.age, run.x) for run in runs])
         self.mean, self.deviation = base.mean(axis=0), base.std(axis=0) + 1e-9
-
-    def standard(self, x: Floats, last: Floats | None = None) -> tuple[Floats, Floats]:
-        """Standardised (n, k), and the latest values (k,), which the next call takes as ``last``.
-
-        A missing value is the latest that was there, or the usual one.
-        """
-        z = np.clip((x - self.centre) / self.scale, -8.0, 8.0)
-        at = np.maximum.accumulate(np.where(np.isnan(z), -1, np.arange(len(z))[:, None]), axis=0)
-        before = np.zeros(z.shape[1]) if last is None else last
-        filled = np.where(at >= 0, z[at, np.arange(z.shape[1])], before)
-        return filled, filled[-1]
 
     def of(self, age: Floats, x: Floats) -> Floats:
         """(n, d) features of a run's readings from its beginning."""
@@ -89,7 +84,7 @@ class RunFollower:
     def __init__(self, features: RunFeatures) -> None:
         self._of = features
         self._seen = 0
-        self._last: Floats | None = None
+        self._latest: Latest | None = None
         self._totals: list[Floats | None] = [None] * len(features.spans)
 
     def update(self, age: Floats, x: Floats) -> Floats:
@@ -100,7 +95,7 @@ class RunFollower:
 
     def base(self, age: Floats, x: Floats) -> Floats:
         """The levels at each span, and the age."""
-        z, self._last = self._of.standard(x, self._last)
+        z, self._latest = self._of.operation.standard(x, self._latest)
         moves = np.zeros((len(x), self._of.directions.shape[1]))
         for sensor, weights in enumerate(self._of.directions):  # not `@`, whose bits depend on the shape
             moves += z[:, sensor : sensor + 1] * weights

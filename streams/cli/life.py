@@ -25,6 +25,12 @@ def life(
     coverage: Annotated[
         float, typer.Option(min=0.5, max=0.99, help="share of intervals that shall hold the truth")
     ] = 0.9,
+    operating: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="a sensor that says what the machine is asked to do; may be repeated; none = found"
+        ),
+    ] = None,
 ) -> None:
     """Tell how long each machine has left, in the unit of its age, with an interval.
 
@@ -39,7 +45,7 @@ def life(
     from streams.remaining_life import remaining_of
 
     try:
-        told = remaining_of(history, now, cap, coverage)
+        told = remaining_of(history, now, cap, coverage, operating)
     except (RunsFileError, OSError, UnicodeDecodeError) as error:
         raise CommandError(str(error)) from error
     title = f"remaining life ({coverage:.0%} interval; {cap:g} = {cap:g} or more)"

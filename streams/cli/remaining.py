@@ -30,6 +30,12 @@ def remaining(
     coverage: Annotated[
         float, typer.Option(min=0.5, max=0.99, help="share of intervals that shall hold the truth")
     ] = 0.9,
+    operating: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="a sensor that says what the machine is asked to do; may be repeated; none = found"
+        ),
+    ] = None,
 ) -> None:
     """Tell how many hours each machine of a class has left, with an interval.
 
@@ -41,6 +47,6 @@ def remaining(
     from streams.cli.lives_table import lives_table
     from streams.cli.run_remaining import remaining_of_class
 
-    told, lives = remaining_of_class(machine_class, data, store, influx, cap, coverage)
+    told, lives = remaining_of_class(machine_class, data, store, influx, cap, coverage, operating)
     title = f"hours left, learned from {lives} lives ({coverage:.0%} interval, {cap:g} = more)"
     Console().print(lives_table(told, title, "hours since repair", "left"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline.records import Floats, Verdict, VerdictKind
 from pipeline.spreading.lives import lives_of
 from streams.cli.errors import CommandError
 from streams.cli.run_tune import opened
-from streams.remaining_life import Remaining, remaining_after
+from streams.remaining_life import Remaining, columns_of, remaining_after
 
 #: A machine's history is looked at in about so many means: a life is long, and wear is slow.
 _POINTS = 4000
@@ -24,11 +25,18 @@ _ENDS = (VerdictKind.FAULT, VerdictKind.PLANNED_WORK)
 
 
 def remaining_of_class(
-    machine_class: str, data: Path | None, store: Path | None, influx: bool, cap: float, coverage: float
+    machine_class: str,
+    data: Path | None,
+    store: Path | None,
+    influx: bool,
+    cap: float,
+    coverage: float,
+    operating: Sequence[str] | None = None,
 ) -> tuple[list[Remaining], int]:
     """Every machine of the class, the soonest to fail first, and from how many lives it was learned.
 
-    Raises CommandError when the class has no machine or too few lives.
+    ``operating`` names the sensors that say what a machine is asked to do; None = they are found. Raises
+    CommandError when the class has no machine or too few lives, or a sensor named is not of all of them.
     """
     with opened(data, store, influx) as (settings, book, history):
         fleet = [one for one in history.fleet() if settings.class_of(one.machine) == machine_class]
@@ -42,6 +50,10 @@ def remaining_of_class(
     sensors = _common(list(series.values()))
     if not sensors:
         raise CommandError(f"The machines of class {machine_class!r} have no sensor in common.")
+    try:
+        columns = columns_of(operating, sensors)
+    except ValueError as error:
+        raise CommandError(f"Machines of class {machine_class!r}: {error}") from error
     lives: list[Run] = []
     now: dict[str, Run] = {}
     for machine, one in series.items():
@@ -55,7 +67,7 @@ def remaining_of_class(
             f"Crews have confirmed the end of {len(lives)} lives of class {machine_class!r}; {LEAST_RUNS} or "
             "more are needed. Close alarms on the desk with what was found, or learn from a table: yeji life."
         )
-    return remaining_after(lives, now, cap, coverage), len(lives)
+    return remaining_after(lives, now, cap, coverage, columns), len(lives)
 
 
 def _common(series: list[Series]) -> tuple[str, ...]:

@@ -69,3 +69,15 @@ def test_too_few_runs_are_told(tmp_path: Path) -> None:
     few.write_text(table({"a": fleet(0, 1)[0]}))
     result = CliRunner().invoke(make_app(), ["life", str(few), str(few)])
     assert "holds 1 runs to failure; 6 or more are needed" in str(result.exception)
+
+
+def test_sensors_of_operation_are_declared_by_name(tmp_path: Path, history: Path) -> None:
+    now = tmp_path / "now.csv"
+    now.write_text(table({"one": fleet(1, 1)[0]}, {"one": 50}))
+    result = CliRunner().invoke(
+        make_app(), ["life", str(history), str(now), "--cap", "60", "--operating", "b"]
+    )
+    assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(make_app(), ["life", str(history), str(now), "--operating", "load"])
+    assert isinstance(result.exception, CommandError)
+    assert "no sensor load; there are a, b, c, d, e, f" in str(result.exception)
