@@ -220,6 +220,7 @@ GROUPS = {
         "folder",
         "kafka-topic",
         "bad-input",
+        "rejected",
         "page",
         "desk",
         "work-orders",

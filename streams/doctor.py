@@ -121,6 +121,8 @@ def _rejections(settings: KafkaSettings) -> tuple[Counter[str], str]:
                     headers = {
                         name: (value or b"").decode(errors="replace") for name, value in record.headers
                     }
+                    if "taken" in headers:
+                        continue  # no rejection: the journal of `yeji rejected retake`
                     reasons[headers.get("reason", "?")] += 1
                     if record.timestamp >= latest:
                         latest, example = record.timestamp, headers.get("detail", "")[:300]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError as ClientError
 
 from connectors.kafka.errors import KafkaError
-from connectors.kafka.partitioning import partition_after
+from connectors.kafka.partitioning import destinations
 from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import FRAME_BYTES, topic_shapes
+from pipeline.machine import DEFAULT_LEVELS
 from pipeline.snapshots.snapshot import Snapshot, SnapshotError, unpack
 from streams.agents.snapshots import Stored, read_snapshots, snapshot_headers, snapshot_key
 from streams.operator_error import OperatorError
@@ -112,19 +114,30 @@ def read(path: Path) -> tuple[int, list[tuple[Entry, bytes]]]:
     return int(manifest["partitions"]), found
 
 
-def import_(settings: KafkaSettings, path: Path, *, replace: bool = False) -> Imported:
+def import_(
+    settings: KafkaSettings,
+    path: Path,
+    *,
+    replace: bool = False,
+    levels: Sequence[str] = DEFAULT_LEVELS,
+    patience: float = 0.0,
+) -> Imported:
     """Write an archive's machines into the topic of snapshots. Raises `OperatorError` while workers run.
 
-    A machine that has a newer snapshot there is left out, unless ``replace``.
+    A machine that has a newer snapshot there is left out, unless ``replace``. ``levels``: in front of a
+    machine's name that has fewer than five. ``patience``: how long (s) to wait until the group is empty; a
+    worker with a name of its own stays in it for a session after its end.
     """
     before, found = read(path)
     shape = topic_shapes(settings, [settings.frames, settings.snapshots])
     for name in (settings.frames, settings.snapshots):
         if name not in shape:
             raise OperatorError(f"There is no topic {name}. Create it with `yeji topics`.")
-    _nobody_works(settings)
+    _nobody_works(settings, patience)
     frames = shape[settings.frames]
     here = {stored.machine: stored for _, stored, _ in newest(settings)}
+    placed = {entry.machine: entry.partition for entry, _ in found}
+    homes = destinations(placed, before or frames.partitions, frames.partitions, levels)
     written: list[str] = []
     left_out: list[tuple[str, str]] = []
     producer = _producer(settings)
@@ -138,15 +151,12 @@ def import_(settings: KafkaSettings, path: Path, *, replace: bool = False) -> Im
             ):
                 left_out.append((entry.machine, "the topic has a newer snapshot"))
                 continue
-            partition = partition_after(
-                entry.machine.encode(), entry.partition, before or frames.partitions, frames.partitions
-            )
             for slot in (0, 1) if replace else (0 if known is None else 1 - known.slot,):
                 producer.send(
                     settings.snapshots,
                     data,
                     key=snapshot_key(entry.machine, slot),
-                    partition=partition,
+                    partition=homes[entry.machine],
                     headers=snapshot_headers(entry.offset, entry.topic),
                 )
             written.append(entry.machine)
@@ -172,19 +182,23 @@ def _producer(settings: KafkaSettings) -> KafkaProducer:
     )
 
 
-def _nobody_works(settings: KafkaSettings) -> None:
+def _nobody_works(settings: KafkaSettings, patience: float) -> None:
+    deadline = time.monotonic() + patience
     admin: Any = KafkaAdminClient(**client_options(settings), client_id="yeji-snapshots")
     try:
-        described = admin.describe_groups([settings.group])
+        while members := _members(admin, settings.group):
+            if time.monotonic() >= deadline:
+                raise OperatorError(
+                    f"{members} workers of group {settings.group} run: they would not see what is imported, "
+                    "and write over it. Stop them, import, and start them again. One that was killed is in "
+                    "the group until its session ends (worker.session)."
+                )
+            time.sleep(0.5)
     finally:
         admin.close()
-    members = [m for group in _groups(described) for m in group.get("members", [])]
-    if members:
-        raise OperatorError(
-            f"{len(members)} workers of group {settings.group} run: they would not see what is imported, and "
-            "write over it. Stop them, import, and start them again."
-        )
 
 
-def _groups(described: Any) -> list[dict[str, Any]]:
-    return list(described.values()) if isinstance(described, dict) else list(described)
+def _members(admin: Any, group: str) -> int:
+    described = admin.describe_groups([group])
+    groups = described.values() if isinstance(described, dict) else described
+    return sum(len(one.get("members", [])) for one in groups)

@@ -40,13 +40,14 @@ def score_records(results: Results, topic: str | None) -> Iterator[Record]:
 def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Record]:
     """Rejected input: the original bytes as value, everything else in headers (docs/bad-input.md).
 
-    The key names the message and counts its rejections, so that a replay returns the same keys. A message
-    with several rejections has its bytes in the first alone; the others' header ``original`` is its key.
+    The key names the message, by its place and its time in Kafka (a topic that was made anew begins at 0
+    again), and counts its rejections, so that a replay returns the same keys. A message with several
+    rejections has its bytes in the first alone; the others' header ``original`` is its key.
     """
-    counts: dict[tuple[str, int, int], int] = {}
-    first: dict[tuple[str, int, int], bytes] = {}
+    counts: dict[tuple[str, int, int, int], int] = {}
+    first: dict[tuple[str, int, int, int], bytes] = {}
     for one in rejections:
-        origin = (one.topic, one.partition, one.offset)
+        origin = (one.topic, one.partition, one.offset, one.received)
         number = counts[origin] = counts.get(origin, -1) + 1
         headers = {
             "reason": one.reason.value,
@@ -59,7 +60,7 @@ def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Re
             "partition": str(one.partition),
             "offset": str(one.offset),
         }
-        place, value = f"{one.topic}/{one.partition}/{one.offset}", one.original
+        place, value = f"{one.topic}/{one.partition}/{one.offset}@{one.received}", one.original
         if number and value is first.setdefault(origin, value):
             headers["original"], value = f"{place}/0", b""
         first.setdefault(origin, value)

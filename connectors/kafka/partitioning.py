@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from kafka.partitioner import murmur2
+
+from pipeline.machine import DEFAULT_LEVELS, display_name
 
 Partitioner = Callable[[bytes, int], int]
 
@@ -31,16 +34,44 @@ def librdkafka(key: bytes, partitions: int) -> int:
 PARTITIONERS: tuple[Partitioner, ...] = (java, librdkafka)
 
 
-def partition_after(key: bytes, partition: int, before: int, now: int) -> int:
-    """Where a key's messages go ``now``, which went to ``partition`` of ``before``, by the same partitioner.
+def destinations(
+    placed: Mapping[str, int], before: int, now: int, levels: Sequence[str] = DEFAULT_LEVELS
+) -> dict[str, int]:
+    """Where the messages of machines go ``now``, which went to the partitions ``placed`` of ``before``.
 
-    A partition that no known partitioner chooses was named by the producer itself, and stays.
+    A message's key is the machine's id or its source's name for it, and one hash of it chooses a partition
+    out of few by chance as well. Of the names and partitioners that explain a machine's partition, that one
+    is taken which explains most of the machines. A partition that none explains was named by the producer
+    itself, and stays. ``levels`` are those in front of a name that has fewer than five.
 
-    >>> key = b"a/b/c/d/e"
-    >>> partition_after(key, java(key, 3), 3, 12) == java(key, 12)
+    >>> names = [f"a/b/c/d/press-{n}" for n in range(20)]
+    >>> placed = {name: librdkafka(name.encode(), 3) for name in names}
+    >>> destinations(placed, 3, 12) == {name: librdkafka(name.encode(), 12) for name in names}
     True
     """
-    for partitioner in PARTITIONERS:
-        if partitioner(key, before) == partition:
-            return partitioner(key, now)
-    return partition
+    explained = {
+        machine: [
+            (form, partitioner)
+            for form, key in _keys(machine, levels).items()
+            for partitioner in PARTITIONERS
+            if partitioner(key, before) == partition
+        ]
+        for machine, partition in placed.items()
+    }
+    votes = Counter(way for ways in explained.values() for way in ways)
+    found = {}
+    for machine, ways in explained.items():
+        found[machine] = placed[machine]
+        if ways:
+            form, partitioner = max(ways, key=votes.__getitem__)
+            found[machine] = partitioner(_keys(machine, levels)[form], now)
+    return found
+
+
+def _keys(machine: str, levels: Sequence[str]) -> dict[str, bytes]:
+    """What may be the key of a machine's messages: its id, as it is or as its plant writes it, its name."""
+    keys = {"id": machine.encode(), "written": display_name(machine).encode()}
+    *front, own = machine.split("/")
+    if front == [*levels]:
+        keys["own"] = display_name(own).encode()
+    return keys

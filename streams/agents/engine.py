@@ -14,8 +14,9 @@ import structlog
 
 from connectors.base.clock import now_ms
 from connectors.kafka.batches import UndecodableBatch
-from connectors.kafka.partitioning import partition_after
+from connectors.kafka.partitioning import destinations
 from connectors.kafka.topics import TopicShape
+from pipeline.machine import machine_name
 from pipeline.pipeline import Pipeline
 from pipeline.records import Message, Reason, Rejection, Results
 from pipeline.snapshots.snapshot import SnapshotError
@@ -54,7 +55,7 @@ class Restored:
     machines: int
     slots: dict[str, int]
     rewind: int | None = None
-    behind: frozenset[bytes] = frozenset()
+    behind: frozenset[str] = frozenset()
     replaced: int = 0
     leaving: Mapping[str, int] = field(default_factory=dict)
 
@@ -69,6 +70,7 @@ class Engine:
         self._pipeline = pipeline
         self._changed = changed
         self._feedback = feedback_topic
+        self._levels = pipeline.settings.intake.default_levels
         self._silence = SilenceWatch(pipeline)
         self._retired: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
@@ -102,16 +104,43 @@ class Engine:
         verdicts: list[Message] = []
         for chunk in batch:
             if chunk.partition.topic == self._feedback:
-                verdicts += _messages(chunk.partition, chunk.records)
+                verdicts += self._messages(chunk.partition, chunk.records)
                 items += _undecodable(chunk.records)
             else:
-                items += _items(chunk.partition, chunk.records)
+                items += self._items(chunk.partition, chunk.records)
         self._follow_settings()
         results = self._pipeline.process(items)
         for message in verdicts:
             self._verdict(message, results)
         self.process_ms = (time.perf_counter() - began) * 1000
         return results
+
+    def _items(self, partition: PartitionState, records: Sequence[Any]) -> list[Message | Rejection]:
+        """For the pipeline: those that made it fail are rejected, those replayed for others left out."""
+        messages: list[Message | Rejection] = list(self._messages(partition, records))
+        if partition.poison:
+            messages = [
+                _poisoned(message, partition.poison[message.offset])
+                if isinstance(message, Message) and message.offset in partition.poison
+                else message
+                for message in messages
+            ]
+        return messages + _undecodable(records)
+
+    def _messages(self, partition: PartitionState, records: Sequence[Any]) -> list[Message]:
+        resume, behind = partition.resume, partition.behind
+        if records[0].offset < resume:
+            records = [r for r in records if r.offset >= resume or self._machine_of(r.key) in {None, *behind}]
+        return list(messages_of(partition, records))
+
+    def _machine_of(self, key: bytes | None) -> str | None:
+        """The machine that a message is of whose key this is; None = its key does not tell."""
+        if key is None:
+            return None
+        try:
+            return machine_name(key.decode(), self._levels)
+        except ValueError:
+            return None
 
     def let_go(self) -> Results:
         """What has waited long enough for stragglers. To be asked when no message waits."""
@@ -191,13 +220,10 @@ class Engine:
 
     def moving(self, before: int, now: int) -> dict[str, int]:
         """Machines that are here and whose messages go to another partition, when there are ``now``."""
-        found = {}
-        for machine in self._pipeline.names():
-            partition = self._pipeline.partition_of(machine)
-            home = partition_after(machine.encode(), partition, before, now)
-            if 0 <= partition != home:
-                found[machine] = home
-        return found
+        placed = {machine: self._pipeline.partition_of(machine) for machine in self._pipeline.names()}
+        placed = {machine: partition for machine, partition in placed.items() if partition >= 0}
+        homes = destinations(placed, before, now, self._levels)
+        return {machine: home for machine, home in homes.items() if home != placed[machine]}
 
     def release(self, machines: Collection[str], partitions: Collection[int]) -> list[Dumped]:
         """Let go of those ``machines`` that are of these partitions; their last states."""
@@ -255,7 +281,7 @@ class Engine:
         offset of a snapshot of another topic, or beyond the end, stands for nothing here.
         """
         replaced = 0
-        leaving: dict[str, int] = {}
+        fewer: dict[int, list[str]] = {}
         slots: dict[str, int] = {}
         behind: dict[str, int] = {}
         for machine, choices in found.items():
@@ -280,9 +306,7 @@ class Engine:
                 elif age:
                     behind[machine] = stored.offset + 1
                 if frames is not None and 0 < stored.partitions < frames.partitions:
-                    home = partition_after(machine.encode(), partition, stored.partitions, frames.partitions)
-                    if home != partition:
-                        leaving[machine] = home
+                    fewer.setdefault(stored.partitions, []).append(machine)
                 break
             else:
                 log.error(
@@ -292,27 +316,19 @@ class Engine:
                     partition=partition,
                 )
                 behind[machine] = 0
+        leaving: dict[str, int] = {}
+        for before, machines in fewer.items():
+            assert frames is not None  # noqa: S101 - or nobody would know that there were fewer
+            homes = destinations(dict.fromkeys(machines, partition), before, frames.partitions, self._levels)
+            leaving.update({machine: home for machine, home in homes.items() if home != partition})
         return Restored(
             len(slots),
             slots,
             min(behind.values()) if behind else None,
-            frozenset(machine.encode() for machine in behind),
+            frozenset(behind),
             replaced,
             leaving,
         )
-
-
-def _items(partition: PartitionState, records: Sequence[Any]) -> list[Message | Rejection]:
-    """Messages for the pipeline; those that made it fail are rejected, those replayed for others left out."""
-    messages: list[Message | Rejection] = list(_messages(partition, records))
-    if partition.poison:
-        messages = [
-            _poisoned(message, partition.poison[message.offset])
-            if isinstance(message, Message) and message.offset in partition.poison
-            else message
-            for message in messages
-        ]
-    return messages + _undecodable(records)
 
 
 def _undecodable(records: Sequence[Any]) -> list[Rejection]:
@@ -331,13 +347,6 @@ def _undecodable(records: Sequence[Any]) -> list[Rejection]:
         for r in records
         if isinstance(r, UndecodableBatch)
     ]
-
-
-def _messages(partition: PartitionState, records: Sequence[Any]) -> list[Message]:
-    resume, behind = partition.resume, partition.behind
-    if records[0].offset < resume:
-        records = [r for r in records if r.offset >= resume or r.key is None or r.key in behind]
-    return list(messages_of(partition, records))
 
 
 def _poisoned(message: Message, error: str) -> Rejection:

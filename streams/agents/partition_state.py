@@ -39,7 +39,7 @@ class PartitionState:
     durable: int | None = None
     committed: int | None = None
     resume: int = -1
-    behind: frozenset[bytes] = frozenset()
+    behind: frozenset[str] = frozenset()
     careful: int = -1
     sought: int = -1
     dropped: bool = False

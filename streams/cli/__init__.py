@@ -26,6 +26,7 @@ VERBS: tuple[str, ...] = (
     "operate.influx",
     "operate.snapshots",
     "operate.machines",
+    "operate.rejected",
     "detectors",
     "bench",
     "life",

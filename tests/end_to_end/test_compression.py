@@ -85,7 +85,7 @@ def test_rejections_do_not_grow_beyond_the_message(stage: Stage) -> None:
     first = [headers for _, _, headers in rejected if headers["offset"] == "0"]
     assert len(first) == 17
     assert any("234 more sensors" in headers["detail"] for headers in first)
-    origin = f"{stage.settings.kafka.frames}/{first[0]['partition']}/0/0"
+    origin = f"{stage.settings.kafka.frames}/{first[0]['partition']}/0@{first[0]['received']}/0"
     assert sorted(headers.get("original", "") for headers in first) == ["", *[origin] * 16]
 
 

@@ -35,11 +35,21 @@ def import_(
         bool, typer.Option("--replace", help="also machines that have a newer snapshot in the topic")
     ] = False,
 ) -> None:
-    """Write a file's snapshots into the topic, while no worker runs. Doing it twice changes nothing."""
+    """Write a file's snapshots into the topic, while no worker runs. Doing it twice changes nothing.
+
+    Waits a session (worker.session) for workers that have just ended: the group keeps their names so long.
+    """
     from streams.settings import load_settings
     from streams.snapshot_archive import import_ as imported
 
-    done = imported(load_settings().kafka, path, replace=replace)
+    settings = load_settings()
+    done = imported(
+        settings.kafka,
+        path,
+        replace=replace,
+        levels=settings.intake.default_levels,
+        patience=settings.worker.session + 5,
+    )
     for machine, why in done.left_out:
         print(f"{machine}: left out, {why}")
     print(f"{len(done.written)} machines written, {len(done.left_out)} left out")

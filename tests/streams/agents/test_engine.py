@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.kafka.partitioning import librdkafka
 from pipeline.pipeline import Pipeline
 from pipeline.records import Frame, Message, Reason
 from pipeline.settings import ClassSettings, IntakeSettings, LearningSettings
@@ -94,21 +95,44 @@ def test_damaged_snapshots_say_how_far_to_go_back() -> None:
     new = {d.machine: stored(d, 1) for d in first.dump_changed(frozenset({0}))}
     bad = {m: Stored(m, s.slot, s.offset, s.data[:-3]) for m, s in new.items()}
     restored = engine().restore(0, {m: [bad[m], old[m]] for m in MACHINES})
-    assert (restored.rewind, restored.behind) == (1, {m.encode() for m in MACHINES})
+    assert (restored.rewind, restored.behind) == (1, set(MACHINES))
     assert restored.slots == dict.fromkeys(MACHINES, 0), "the next one takes the damaged one's slot"
     lost = engine().restore(0, {MACHINES[0]: [bad[MACHINES[0]]], MACHINES[1]: [new[MACHINES[1]]]})
-    assert (lost.machines, lost.rewind, lost.behind) == (1, 0, {MACHINES[0].encode()})
+    assert (lost.machines, lost.rewind, lost.behind) == (1, 0, {MACHINES[0]})
 
 
 def test_going_back_is_for_the_machines_behind_alone() -> None:
     one = engine()
-    partition = PartitionState("frames", 0, resume=2, behind=frozenset({MACHINES[1].encode()}))
+    partition = PartitionState("frames", 0, resume=2, behind=frozenset({MACHINES[1]}))
     records = [fetched(0), fetched(1, MACHINES[1]), fetched(2), fetched(3, MACHINES[1])]
     results = one.process([Chunk(partition, records)])
     assert (
         sorted(s.machine for s in results.scored for _ in range(len(s)))
         == [MACHINES[0]] * 10 + [MACHINES[1]] * 20
     )
+
+
+def test_going_back_finds_a_machine_by_its_sources_name_for_it() -> None:
+    short = "plant/site/area/line/press 7"
+    partition = PartitionState("frames", 0, resume=2, behind=frozenset({short}))
+    results = engine().process([Chunk(partition, [fetched(0), fetched(1, "press 7")])])
+    assert [s.machine for s in results.scored for _ in range(len(s))] == [short] * 10
+
+
+def test_machines_move_by_the_names_that_producers_use_as_keys() -> None:
+    one = engine()
+    names = [f"press {n}" for n in range(12)]
+    for name in names:
+        partition = librdkafka(name.encode(), 3)
+        one.process([Chunk(PartitionState("frames", partition), [fetched(0, name)])])
+    found = one.moving(3, 8)
+    wanted = {
+        f"plant/site/area/line/{name}": librdkafka(name.encode(), 8)
+        for name in names
+        if librdkafka(name.encode(), 8) != librdkafka(name.encode(), 3)
+    }
+    assert found == wanted
+    assert wanted
 
 
 def test_a_message_that_makes_the_pipeline_fail_is_rejected_with_its_bytes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -62,14 +63,16 @@ def test_keys_are_ids_and_the_same_on_a_replay() -> None:
     ]
     assert [(r.topic, r.key) for r in records] == [
         ("alerts", b"id-1"),
-        ("rejected", b"f/2/7/0"),
-        ("rejected", b"f/2/7/1"),
-        ("rejected", b"f/2/8/0"),
+        ("rejected", b"f/2/7@9/0"),
+        ("rejected", b"f/2/7@9/1"),
+        ("rejected", b"f/2/8@9/0"),
         ("scores", b"a/b/c/d/e"),
     ]
     assert msgspec.json.decode(records[-1].value)["score"] == [None, 0.5]
     assert list(rejected_records(bad, "rejected")) == records[1:4]
     assert not list(score_records(Results([SCORED]), None)), "scores only when asked for"
+    [anew] = rejected_records([replace(bad[0], received=10)], "rejected")
+    assert anew.key == b"f/2/7@10/0", "the same offset of a topic that was made anew is another message"
 
 
 def test_a_rejection_keeps_its_bytes_and_says_why() -> None:
