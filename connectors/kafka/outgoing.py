@@ -40,9 +40,9 @@ def score_records(results: Results, topic: str | None) -> Iterator[Record]:
 def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Record]:
     """Rejected input: the original bytes as value, everything else in headers (docs/bad-input.md).
 
-    The key names the message, by its place and its time in Kafka (a topic that was made anew begins at 0
-    again), and counts its rejections, so that a replay returns the same keys. A message with several
-    rejections has its bytes in the first alone; the others' header ``original`` is its key.
+    The key names the message, by its place and its time in Kafka (a topic that is created again begins at 0),
+    and counts its rejections, so that a replay returns the same keys. Of several rejections of a message, the
+    first has its bytes; the others' header ``original`` is its key.
     """
     counts: dict[tuple[str, int, int, int], int] = {}
     first: dict[tuple[str, int, int, int], bytes] = {}

@@ -27,7 +27,7 @@ from streams.rejected.choice import Choice, journal
 from streams.settings import Settings
 
 _Prepared = tuple[TakenAgain, list[Record]]
-#: So many messages are sent again in one transaction of Kafka.
+#: Messages in one transaction of Kafka.
 _AT_ONCE = 200
 #: Readings of one message, where a mapping makes several of a payload.
 _READINGS = 200
