@@ -250,6 +250,7 @@ GROUPS = {
         "agents",
         "extend",
         "influx",
+        "export",
         "grafana",
         "local-services",
         "testing",

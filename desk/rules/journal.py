@@ -47,6 +47,7 @@ class Action(StrEnum):
     ADVICE = "advice"
     WORK_ORDER = "work-order"
     ATTACH = "attach"
+    EXPORT = "export"
     ORDER_REQUEST = "order-request"
     ORDER_PLAN = "order-plan"
     ORDER_START = "order-start"

@@ -34,6 +34,7 @@ from desk.store.listing import Choice, Page, page_of
 from desk.store.outbox import Posted, posted
 from desk.store.store import DeskStore, LinkedOrder, Transaction
 from pipeline.assessment import Standing
+from pipeline.cause import Cause
 from pipeline.machine import parse_machine
 from pipeline.records import ID_NAMESPACE, AlarmEvent, AlarmPhase, Verdict, VerdictKind
 
@@ -644,6 +645,19 @@ class Desk:
         if shown is None:
             raise NotFoundError("This alarm has ended, and its beginning never arrived.")
         return shown
+
+    def exported(
+        self, machines: Sequence[str], *, by: str, why: str, folder: str, readings: int, anonymous: bool
+    ) -> None:
+        """Put into the journal that readings of ``machines`` were handed out: by whom, why and where to."""
+        now, names = self.clock(), "codes" if anonymous else "own"
+        told = Cause("export", readings=readings, machines=len(machines), folder=folder, names=names)
+        places = tuple(machines)
+        entry = Entry(
+            at=now, time=now, by=by, action=Action.EXPORT, machine="", why=why, places=places, cause=told
+        )
+        with self.store.writing() as t:
+            t.append(entry)
 
     def record(self, event: AccessEvent) -> None:
         """Put into the journal what happened to an account, a session or a key."""

@@ -24,6 +24,7 @@ VERBS: tuple[str, ...] = (
     "operate.doctor",
     "operate.acls",
     "operate.influx",
+    "operate.export",
     "operate.snapshots",
     "operate.machines",
     "operate.rejected",

@@ -1,0 +1,1 @@
+"""Readings as Parquet files, to hand on."""
