@@ -650,8 +650,8 @@ class Desk:
         self, machines: Sequence[str], *, by: str, why: str, folder: str, readings: int, anonymous: bool
     ) -> None:
         """Put into the journal that readings of ``machines`` were handed out: by whom, why and where to."""
-        now, names = self.clock(), "codes" if anonymous else "own"
-        told = Cause("export", readings=readings, machines=len(machines), folder=folder, names=names)
+        now, name = self.clock(), "codes" if anonymous else "own"
+        told = Cause("export", readings=readings, machines=len(machines), folder=folder, name=name)
         places = tuple(machines)
         entry = Entry(
             at=now, time=now, by=by, action=Action.EXPORT, machine="", why=why, places=places, cause=told

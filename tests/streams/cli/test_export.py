@@ -180,7 +180,7 @@ def test_the_journal_says_who_exported_what_and_why(folder: Path) -> None:
     export("out", "--why", "contract 14", "--by", "Park", "--store", "var/simulator.sqlite", "--anonymous")
     (entry,) = journal()
     assert (entry.by, entry.why, entry.places) == ("Park", "contract 14", (PRESS, PUMP))
-    assert entry.cause.values == {"readings": 130, "machines": 2, "folder": "out", "names": "codes"}
+    assert entry.cause.values == {"readings": 130, "machines": 2, "folder": "out", "name": "codes"}
     shown = CliRunner().invoke(make_app(), ["journal", "show"]).output
     assert "130 readings of 2 machines to out, with codes in place of names; contract 14" in shown
 
