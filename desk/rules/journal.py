@@ -11,6 +11,7 @@ import msgspec
 
 from desk.advice.catalogue import AdviceEdit
 from desk.rules.on_call import OnCallChange
+from desk.rules.rationalisation import Rationalisation
 from desk.rules.suppression import Window
 from desk.rules.work_orders import WorkOrder
 from pipeline.cause import Cause
@@ -59,6 +60,7 @@ class Action(StrEnum):
     ROTA = "rota"
     SWAP = "swap"
     CALENDAR = "calendar"
+    RATIONALISE = "rationalise"
     SIGN_IN = "sign-in"
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_IN_LOCKED = "sign-in-locked"
@@ -137,6 +139,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``version`` and ``role``  which version of a class's settings went into which role (`Action.TUNE`)
     ``order``  the maintenance system's order that an alarm led to (`Action.WORK_ORDER`)
     ``work``  the desk's own work order, as the entry leaves it (``ORDER_…``)
+    ``rationalisation``  what was agreed on for alarm points, as the entry leaves it
     ``on_call``  a rota, a swap or an imported calendar, as the entry leaves it
     ``notified``  who was told by what, or was not (`Action.TOLD`, `Action.UNSENT`)
     ``event``, ``verdict``, ``window``, ``advice``, ``attachment``, ``until``, ``reasons``, ``group``,
@@ -178,6 +181,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     places: tuple[str, ...] = ()
     work: WorkOrder | None = None
     on_call: OnCallChange | None = None
+    rationalisation: Rationalisation | None = None
 
 
 #: What the first entry follows.

@@ -215,6 +215,14 @@ _STEPS: tuple[str, ...] = (
         body BLOB NOT NULL                   -- desk.rules.on_call.OnCallChange
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE rationalisation (                                     -- a projection of the journal
+        id TEXT PRIMARY KEY,
+        place TEXT NOT NULL,
+        body BLOB NOT NULL                   -- desk.rules.rationalisation.Rationalisation
+    ) WITHOUT ROWID;
+    CREATE INDEX rationalisation_by_place ON rationalisation (place);
+    """,
 )
 
 #: The version whose projections have other columns than those before: such a file's are made again.
@@ -232,7 +240,17 @@ DESK = FileKind(
 VERSION = DESK.version
 
 #: Tables that follow from the journal alone.
-PROJECTIONS = ("points", "occurrences", "verdicts", "windows", "down", "work_orders", "orders", "on_call")
+PROJECTIONS = (
+    "points",
+    "occurrences",
+    "verdicts",
+    "windows",
+    "down",
+    "work_orders",
+    "orders",
+    "on_call",
+    "rationalisation",
+)
 
 
 def open_desk(path: Path) -> sqlite3.Connection:

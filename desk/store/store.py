@@ -23,6 +23,7 @@ from desk.rules.suppression import Window
 from desk.rules.views import card_of, rank
 from desk.store.on_call import put_on_call
 from desk.store.orders import put_order
+from desk.store.rationalisation import put_rationalisation
 from desk.store.schema import DESK, PROJECTED, PROJECTIONS, open_desk, version_of
 from pipeline.records import AlarmEvent, AlarmPhase, Verdict
 
@@ -237,6 +238,8 @@ class Transaction:
             put_order(self.db, entry)
         if entry.on_call is not None:
             put_on_call(self.db, entry.on_call)
+        if entry.rationalisation is not None:
+            put_rationalisation(self.db, entry.rationalisation)
         if entry.window is not None:
             window = entry.window
             self.db.execute(

@@ -22,6 +22,9 @@ def remark(t: Texts, entry: Entry) -> str:
         parts.append(f"#{entry.work.number} {entry.work.title}")
     if entry.on_call is not None:
         parts.append(_of_calendar(t, entry.on_call))
+    if (record := entry.rationalisation) is not None:
+        state = "removed" if record.removed else "approved" if record.approved else "proposed"
+        parts.append(f"{t(f'rationalisation.{state}')}: {record.cause or record.place}")
     if entry.cause is not None:
         parts.append(t.cause(entry.cause))
     return ": ".join(parts)

@@ -30,6 +30,7 @@ from desk.notify.push_message import Vapid
 from desk.service.attachments import MOST_PHOTO
 from desk.service.desk import Desk
 from desk.service.on_call import OnCallBook
+from desk.service.rationalisation import RationalisationList
 from desk.service.work_orders import WorkOrders
 from desk.settings.whole import SettingsWithDesk
 from desk.training.practice import Training
@@ -51,6 +52,7 @@ from desk.web.pages.on_call import OnCallPages
 from desk.web.pages.orders import OrderPages
 from desk.web.pages.people import PeoplePages
 from desk.web.pages.phone import PhonePages
+from desk.web.pages.rationalisation import RationalisationPages
 from desk.web.pages.reports import ReportPages
 from desk.web.pages.training import TrainingPages
 from desk.web.pages.work import WorkPages
@@ -103,7 +105,7 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         )
 
     guard = guard_of(desk.settings)
-    orders, book = WorkOrders(desk), OnCallBook(desk)
+    orders, book, records = WorkOrders(desk), OnCallBook(desk), RationalisationList(desk)
     people = OnCallAccess(store, accounts)
     desk.addresses = people.addresses
     factors = SecondFactors(store, desk.clock)
@@ -131,7 +133,8 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         return JSONResponse({"status": "ok"})
 
     routes: list[BaseRoute] = [
-        *AlarmPages(guard, desk, orders, history).routes(),
+        *AlarmPages(guard, desk, orders, records, history).routes(),
+        *RationalisationPages(guard, desk, records).routes(),
         *OrderPages(guard, desk, orders).routes(),
         *OnCallPages(guard, book, people, settings.url).routes(),
         *AdvicePages(guard, desk).routes(),
@@ -139,14 +142,14 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         *PhonePages(guard, phones, vapid, settings.push_hosts).routes(),
         *HallPages(guard, desk, history).routes(),
         *WorkPages(guard, desk, history).routes(),
-        *ReportPages(guard, desk).routes(),
+        *ReportPages(guard, desk, records).routes(),
         # The practice plant's sensors have names of their own.
         *TrainingPages(guard_of(training.settings), training, settings.timezone).routes(),
         *PeoplePages(guard, factors, settings.url).routes(),
         *sign_in.routes(),
         *OwnAccount(guard, sign_in).routes(),
         *(OidcSignIn(oidc, settings.url, sign_in).routes() if oidc else ()),
-        Mount(PREFIX, make_api(guard, desk, orders, book), name="api"),
+        Mount(PREFIX, make_api(guard, desk, orders, book, records), name="api"),
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),

@@ -11,9 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from desk.access.roles import Role
 from desk.service.desk import Desk
 from desk.service.on_call import OnCallBook
+from desk.service.rationalisation import RationalisationList
 from desk.service.work_orders import WorkOrders
 from desk.web.access.guard import AccessGuard
-from desk.web.api import calls, order_calls
+from desk.web.api import calls, order_calls, rationalisation_calls
 from desk.web.api.guarded import PREFIX, Guarded, with_problems
 from desk.web.api.models import ProblemOut
 
@@ -28,7 +29,7 @@ the desk with `PUT /alarms/{id}/work-order`, and when the work is done says what
 **Keys** are made by the desk's administrator, with a role and the tenants or areas that they reach. What lies
 outside looks as if it did not exist (404). Times are RFC 3339. Errors are `application/problem+json`.
 """
-ROUTERS = (*calls.ROUTERS, *order_calls.ROUTERS)
+ROUTERS = (*calls.ROUTERS, *order_calls.ROUTERS, *rationalisation_calls.ROUTERS)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{ProblemOut.__name__}"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"description": "no key, or one that is not known", "content": _PROBLEM},
@@ -43,7 +44,9 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders, book: OnCallBook) -> FastAPI:
+def make_api(
+    guard: AccessGuard, desk: Desk, orders: WorkOrders, book: OnCallBook, records: RationalisationList
+) -> FastAPI:
     """The API over ``desk``, to be mounted at `PREFIX`."""
     api = FastAPI(
         title="Yeji alarm desk",
@@ -56,7 +59,7 @@ def make_api(guard: AccessGuard, desk: Desk, orders: WorkOrders, book: OnCallBoo
         strict_content_type=False,  # programs that send JSON without saying so are understood
         responses=PROBLEMS,
     )
-    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders, book)
+    api.state.guard, api.state.shown = guard, calls.Shown(desk, orders, book, records)
     for router in ROUTERS:
         api.include_router(router)
     with_problems(api, [call for router in ROUTERS for call in router.routes])

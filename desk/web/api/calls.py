@@ -12,6 +12,7 @@ from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk
 from desk.service.on_call import OnCallBook
+from desk.service.rationalisation import RationalisationList
 from desk.service.work_orders import WorkOrders
 from desk.web.access.guard import Visit
 from desk.web.api import models as m
@@ -33,8 +34,10 @@ NO_WORD = m.WhyIn(why="")
 class Shown:
     """The desk, and alarms as programs see them."""
 
-    def __init__(self, desk: Desk, orders: WorkOrders, book: OnCallBook) -> None:
-        self.desk, self.orders, self.book = desk, orders, book
+    def __init__(
+        self, desk: Desk, orders: WorkOrders, book: OnCallBook, records: RationalisationList
+    ) -> None:
+        self.desk, self.orders, self.book, self.records = desk, orders, book, records
         self.url = desk.settings.desk.url
 
     def alarm(self, view: AlarmView, scope: Scope) -> m.AlarmOut:

@@ -19,6 +19,7 @@ from desk.rules.routing import OWN
 from desk.rules.scope import Scope, within
 from desk.rules.views import AlarmView
 from desk.service.desk import Desk, NotFoundError
+from desk.service.rationalisation import RationalisationList
 from desk.service.work_orders import WorkOrders
 from desk.store.listing import choice
 from desk.web.access.guard import AccessGuard, Visit
@@ -32,9 +33,15 @@ class AlarmPages:
     """Routes of `/` and `/alarms/…`."""
 
     def __init__(
-        self, guard: AccessGuard, desk: Desk, orders: WorkOrders, history: History | None = None
+        self,
+        guard: AccessGuard,
+        desk: Desk,
+        orders: WorkOrders,
+        records: RationalisationList,
+        history: History | None = None,
     ) -> None:
         self.guard, self.desk, self.orders, self.history = guard, desk, orders, history
+        self.records = records
         self.alarm_lists = AlarmListCache(desk, guard.render)
         self.acts: dict[str, tuple[Role, Callable[[Scope, str, Visit], object]]] = {
             "acknowledge": (Role.CREW, self._acknowledge),
@@ -102,6 +109,7 @@ class AlarmPages:
             last=self.desk.last_time(visit.scope, alarm.machine, but=id),
             linked=self.desk.work_order(visit.scope, id),
             orders=self.orders.of_alarm(visit.scope, id),
+            agreed=self.records.of(event),
             now=now,
             advice=self._advice(visit, alarm, event, ended, now),
             shelves=SHELVES,

@@ -10,9 +10,11 @@ from starlette.routing import BaseRoute
 from desk.access.roles import Role
 from desk.advice.sentence import Course
 from desk.rules.journal import Action
+from desk.rules.rationalisation import find_rationalisation
 from desk.rules.routing import OWN
 from desk.rules.scope import within
 from desk.service.desk import Desk
+from desk.service.rationalisation import RationalisationList
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.page.app import whole
 from desk.web.pages.times import local_text, parse_local
@@ -33,8 +35,8 @@ _REVIEWED = 200
 class ReportPages:
     """Routes of `/report`, `/kpis` and `/journal`."""
 
-    def __init__(self, guard: AccessGuard, desk: Desk) -> None:
-        self.guard, self.desk = guard, desk
+    def __init__(self, guard: AccessGuard, desk: Desk, records: RationalisationList) -> None:
+        self.guard, self.desk, self.records = guard, desk, records
 
     def routes(self) -> list[BaseRoute]:
         """Routes of these pages."""
@@ -86,9 +88,13 @@ class ReportPages:
         now = self.desk.clock()
         found = self.desk.review(visit.scope, now - days * _DAY)
         language = self.guard.render.language(visit.request)
-        advisor = self.desk.advice.advisor
+        advisor, holding = self.desk.advice.advisor, self.records.holding(visit.scope)
         rows = [
-            (one, advisor.advise(one.event, (), Course(0, active=False), language))
+            (
+                one,
+                advisor.advise(one.event, (), Course(0, active=False), language),
+                find_rationalisation(holding, one.event),
+            )
             for one in found[:_REVIEWED]
             if not within(one.event.machine, OWN)
         ]

@@ -15,9 +15,11 @@ from desk.access.store import AccessStore
 from desk.advice.catalogue import Mode, Text
 from desk.rules.finding import Finding
 from desk.rules.on_call import Rota
+from desk.rules.rationalisation import Rationalisation
 from desk.rules.scope import EVERYTHING, Scope
 from desk.service.desk import Desk, desk_path
 from desk.service.on_call import OnCallBook
+from desk.service.rationalisation import RationalisationList
 from desk.service.work_orders import Plan, WorkOrders
 from desk.store.orders import OrderChoice
 from desk.web.app import DeskWeb, make_web
@@ -98,6 +100,7 @@ class Plant:
     secret_window: str
     secret_order: str
     secret_rota: str
+    secret_record: str
 
     def account(self, name: str) -> Account:
         return next(one for one in self.web.accounts.all() if one.name == name)
@@ -157,8 +160,11 @@ def make_plant(folder: Path, **desk_settings: object) -> Plant:
         for tenant in (OURS, THEIRS)
     )
     orders = WorkOrders(desk).listed(Scope.of(THEIRS), OrderChoice()).orders
+    (record,) = RationalisationList(desk).all(Scope.of(THEIRS))
     (rota,) = OnCallBook(desk).rotas(Scope.of(THEIRS))
-    return Plant(desk, store, history, web, clock, press, pump, secret, ours, theirs, orders[0].id, rota.id)
+    return Plant(
+        desk, store, history, web, clock, press, pump, secret, ours, theirs, orders[0].id, rota.id, record.id
+    )
 
 
 def events() -> tuple[AlarmEvent, AlarmEvent, AlarmEvent]:
@@ -205,6 +211,10 @@ def fill(desk: Desk, web: DeskWeb) -> None:
     )
     rota = Rota(id="", place=THEIRS, name="zebra rota", people=("their-crew",), first="2025-10-06")
     OnCallBook(desk).put_rota(EVERYTHING, rota, by="their-crew")
+    record = Rationalisation(
+        id="", place=THEIRS, cause="zebra cause", consequence="x", response="zebra response", minutes=5.0
+    )
+    RationalisationList(desk).put(EVERYTHING, record, by="their-crew")
     people = [
         ("root", Role.ADMIN, [ALL]),
         ("our-admin", Role.ADMIN, [OURS]),

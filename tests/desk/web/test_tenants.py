@@ -53,6 +53,10 @@ FORM = {
     "title": "x",
     "duty": "x 1",
     "taker": "x",
+    "cause": "x",
+    "consequence": "x",
+    "response": "x",
+    "minutes": "5",
     "people": "kim",
     "first": "2025-10-06",
 }
@@ -74,6 +78,8 @@ BODY = {
     "reopen": {"why": "x"},
     "cancel": {"why": "x"},
     "link": {"number": "1"},
+    "rationalisation": {"place": THEIRS, "cause": "x", "consequence": "x", "response": "x", "minutes": 5},
+    "approve": {},
 }
 
 
@@ -96,7 +102,13 @@ def paths(plant: Plant, route: Route) -> list[str]:
     theirs = next(one for one in plant.web.accounts.all() if one.name == "their-admin")
     key = next(one for one in plant.web.accounts.all_keys() if one.name == "their-cmms")
     values = {
-        "{id}": [plant.secret.id, plant.secret_window, plant.secret_order, plant.secret_rota],
+        "{id}": [
+            plant.secret.id,
+            plant.secret_window,
+            plant.secret_order,
+            plant.secret_rota,
+            plant.secret_record,
+        ],
         "{answer}": ["accepted", "withdrawn"],
         "{which}": ["all"],
         "{machine:path}": [quote(SECRET), quote(f"{THEIRS}/vault/line-x/hush-down"), quote(THEIRS)],
@@ -197,11 +209,12 @@ def test_the_other_tenants_things_are_really_there(plant: Plant):
         text += answer.text
     text += client.get(f"/alarms/{plant.secret.id}").text
     text += client.get(f"/orders/{plant.secret_order}").text
-    text += client.get("/on-call").text
+    text += client.get("/on-call").text + client.get("/rationalisation").text
     assert all(mark in text for mark in MARKS)
     assert "zebra work order" in text
     assert "zebra instructions" in text
     assert "zebra rota" in text
+    assert "zebra cause" in text
     assert "zebra check" in client.get(f"/advice/pump/advice-9?place={THEIRS}").text
     assert "zebra-4711" in text
     assert client.get(f"/api/series?machine={SECRET}&span=0").json()["readings"] == 600
