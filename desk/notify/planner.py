@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from desk.notify.order_texts import OrderWriter
 from desk.rules.journal import Entry
 from desk.rules.life import Announced
-from desk.rules.order_texts import OrderWriter
 from desk.rules.point import Point
 from desk.rules.routing import OWN, Kind, Plan, Trigger, plan
 from desk.rules.scope import EVERYTHING, within

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from desk.rules.desk import RefusedError
-from desk.rules.icalendar_files import CalendarError, read_duties, read_holidays
 from desk.rules.journal import Action, Entry
 from desk.rules.on_call import (
     CalendarKind,
@@ -26,6 +25,7 @@ from desk.rules.on_call import (
 )
 from desk.rules.scope import Scope
 from desk.service.desk import Desk, NotFoundError
+from desk.service.icalendar_files import CalendarError, read_duties, read_holidays
 from desk.store.on_call import on_call_change, on_call_changes
 from desk.store.store import Transaction
 from pipeline.records import ID_NAMESPACE

@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route
 from desk.access.on_call import OnCallAccess
 from desk.access.roles import ALL, Account, Role
 from desk.rules.desk import RefusedError
-from desk.rules.icalendar_files import write_duties
 from desk.rules.on_call import CalendarKind, Duty, Every, Holidays, Rota, SwapState
 from desk.service.desk import NotFoundError
+from desk.service.icalendar_files import write_duties
 from desk.service.on_call import DAY, OnCallBook, account_of
 from desk.web.access.guard import AccessGuard, Visit
 from desk.web.access.shown_once import ShownOnce

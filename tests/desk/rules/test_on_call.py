@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from desk.rules.icalendar_files import CalendarError, read_duties, read_holidays, write_duties
 from desk.rules.on_call import Duty, ImportedCalendar, Rota, Swap, check_rota, duties, on_call
+from desk.service.icalendar_files import CalendarError, read_duties, read_holidays, write_duties
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000
