@@ -41,7 +41,7 @@ from desk.web.access.sign_in import SignIn
 from desk.web.api.app import make_api
 from desk.web.api.guarded import PREFIX
 from desk.web.kit.render import Renderer
-from desk.web.kit.security import HEADERS, BodyLimit, KnownHosts, SecurityHeaders, own_names
+from desk.web.kit.security import HEADERS, BodyLimit, KnownHosts, SecurityHeaders, own_names, packed
 from desk.web.page.app import STATIC, preferences
 from desk.web.pages.advice import AdvicePages
 from desk.web.pages.alarms import AlarmPages
@@ -153,8 +153,8 @@ def make_web(desk: Desk, store: AccessStore, history: History | None) -> DeskWeb
         Route("/live", live, name="live"),
         Route("/healthz", healthz, name="public healthz"),
         Route("/preferences", preferences, methods=["POST"], name="public preferences"),
-        Mount("/static/desk", StaticFiles(directory=OWN_STATIC), name="public desk static"),
-        Mount("/static", StaticFiles(directory=STATIC), name="public static"),
+        Mount("/static/desk", packed(StaticFiles(directory=OWN_STATIC)), name="public desk static"),
+        Mount("/static", packed(StaticFiles(directory=STATIC)), name="public static"),
     ]
     return DeskWeb(
         _application(routes, guard, _names(settings.url, settings.access.hosts), secure),

@@ -20,7 +20,14 @@ from desk.settings.whole import SettingsWithDesk
 from desk.texts.catalogue import languages
 from desk.web.kit.live import Changes
 from desk.web.kit.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Renderer
-from desk.web.kit.security import BodyLimit, KnownHosts, SecurityHeaders, local_address, own_names
+from desk.web.kit.security import (
+    BodyLimit,
+    KnownHosts,
+    SecurityHeaders,
+    local_address,
+    own_names,
+    packed,
+)
 from desk.web.page.machine import MachinePage, recent_alarms
 from desk.web.page.views import choose, fleet_view, judge
 
@@ -58,7 +65,7 @@ class Page:
                 Route("/preferences", preferences, methods=["POST"]),
                 Route("/live", self.live),
                 Route("/healthz", self.healthz),
-                Mount("/static", StaticFiles(directory=STATIC)),
+                Mount("/static", packed(StaticFiles(directory=STATIC))),
             ],
             middleware=[
                 Middleware(SecurityHeaders),

@@ -356,3 +356,11 @@ def test_a_page_that_the_network_can_see_says_so(tmp_path: Path, host: str, told
     assert ("everybody on the network" in server.remark) is told
     history.close()
     sink.close()
+
+
+def test_files_are_compressed_and_pages_are_not(client: TestClient):
+    """A page holds tokens on the desk, and what somebody else may choose: its length must tell nothing."""
+    packed = client.get("/static/page.css", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert ".alarm-box" in packed.text
+    assert "content-encoding" not in client.get("/", headers={"Accept-Encoding": "gzip"}).headers
