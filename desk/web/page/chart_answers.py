@@ -23,7 +23,7 @@ from desk.web.kit.render import Renderer
 from desk.web.page.usual import UsualRange, usual_range
 from desk.web.page.views import Range
 from pipeline.limits import limits_of
-from pipeline.settings import AlarmSettings, ClassSettings
+from pipeline.settings import ClassSettings
 
 _POINTS, _MOST_POINTS = 600, 2000
 #: Rows of a table to take away: what a spreadsheet still opens; more readings than that come in stretches.
@@ -62,7 +62,7 @@ class ChartAnswers:
         series = self.history.series(
             now.machine, chosen.start, chosen.end, max(10, min(points, _MOST_POINTS))
         )
-        known = self.settings.classes.get(now.machine_class)
+        known = self._class(now)
         language = self.render.language(request)
         body = chart_json(
             series,
@@ -70,8 +70,8 @@ class ChartAnswers:
                 alarms=self.history.alarms(
                     machine=now.machine, start=chosen.start, end=chosen.end, limit=500
                 ),
-                threshold=(known.alarm if known else AlarmSettings()).threshold,
-                limits=limits_of(known or ClassSettings(), series.sensors),
+                threshold=known.alarm.threshold,
+                limits=limits_of(known, series.sensors),
                 prognoses=self.history.prognoses(now.machine, chosen.start, chosen.end),
                 chosen=frozenset(request.query_params.getlist("sensor")),
             ),
@@ -130,6 +130,12 @@ class ChartAnswers:
         names.sort(key=lambda name: (name.rpartition("/")[0] != line, name))
         body = msgspec.json.encode(names[:_MOST_SISTERS])
         return Response(body, media_type="application/json", headers=_NO_STORE)
+
+    def _class(self, now: MachineNow) -> ClassSettings:
+        """The class as it is for this machine, with limits of its own."""
+        if now.machine_class not in self.settings.classes:
+            return ClassSettings()
+        return self.settings.class_for(now.machine, now.machine_class)
 
     def _machine(self, request: Request) -> MachineNow:
         now = self.history.machine(request.query_params.get("machine", ""))

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from connectors.sqlite.history import SqliteHistory
 from desk.web.page.app import Page
 from desk.web.page.usual import usual_range
+from pipeline.settings import MachineSettings, SensorSettings
 from tests.desk.web.page.two_days import (
     END,
     MINUTE,
@@ -106,3 +107,16 @@ def test_sisters_are_of_the_same_class(client: TestClient):
 def test_a_machine_that_is_not_there(client: TestClient, path: str):
     assert client.get(path).status_code == 404
     assert client.get(path, params={"machine": "none"}).status_code == 404
+
+
+def test_a_machines_own_limit_takes_its_classs_place(history: SqliteHistory):
+    own = MachineSettings(sensors={"vibration": SensorSettings(trip=11.0)})
+    settings = SETTINGS.model_copy(update={"machines": {PRESS: own}})
+    client = TestClient(Page(history, settings).app(), base_url="http://127.0.0.1")
+
+    def limits(machine: str) -> list[float]:
+        found = client.get("/api/series", params={"machine": machine, "span": 0}).json()
+        return [one["value"] for one in found["sensors"][0]["limits"]]
+
+    assert limits(PRESS) == [5.0, 11.0]
+    assert limits(SISTER) == [5.0, 9.0]
