@@ -69,6 +69,13 @@ CAUSES: Mapping[str, str] = {
     "drift": "drift: {value} is not what the other sensors predict, while they agree",
     "gap": "gap: nothing for {seconds} s; usual is {usual} s",
     "silence": "silence: no reading for {seconds} s. Check power, gateway and network.",
+    "moved.early": (
+        "badly commissioned: it was away from its first {hours} h for as long as these lasted; it begins anew"
+    ),
+    "seen.hours": "seen {hours} of at least {wanted} hours",
+    "seen.days": "seen {days} of {wanted} days: no weekly rhythm yet",
+    "seen.part": "{start} to {end} o’clock only",
+    "seen.night": "night only, {start} to {end} o’clock",
     "zone-c": "zone C: {value}, limit {limit}",
     "zone-d": "zone D: {value}, limit {limit}",
     "warn": "warn: {value}, limit {limit}",

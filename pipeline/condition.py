@@ -75,7 +75,9 @@ class Change:
 class Move:
     """What is normal of a machine has moved (``begun``) at ``since``, or has no more, at ``time`` (ms UTC).
 
-    ``value`` (k,) and ``evidence`` say what is normal now, and was first; None when it has ended.
+    ``value`` (k,) and ``evidence`` say what is normal now, and was first; None when it has ended. ``early``:
+    for how long (ms) the machine had been watched before, where it has been away for as long since: then
+    what it was first was not its normal.
     """
 
     begun: bool
@@ -83,6 +85,7 @@ class Move:
     time: int
     value: Floats | None = None
     evidence: Evidence | None = None
+    early: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

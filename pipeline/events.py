@@ -96,6 +96,7 @@ def moved_event(
         threshold=threshold,
         severity=MOVED_SEVERITY,
         contributions=told,
+        cause=None if move.early is None else Cause("moved.early", hours=round(move.early / 3_600_000, 1)),
     )
 
 

@@ -279,6 +279,7 @@ class Monitor:
             learnt = Batch(batch.rows, batch.counts, batch.time, np.where(uncertain, np.nan, batch.x))
         released = self.learning.add(learnt, raw, doubtful)
         ended = self.learning.ended(batch)
+        self._begin_anew(batch.rows[ended])
         last = batch.time[(batch.starts + batch.counts - 1)[ended]]
         self.budget.settle(batch.rows[ended], last)
         self.recurrence.settle(batch.rows[ended], last)
@@ -314,12 +315,31 @@ class Monitor:
                 row, (since, seen, back) = int(batch.rows[column]), (int(one[column]) for one in moved)
                 if since >= 0:
                     value, evidence = detector.movement(row)
-                    found.moves.append((row, Move(True, since, seen, value, evidence)))
+                    early = self._watched_before(row, since)
+                    known = seen - since < early
+                    move = Move(True, since, seen, value, evidence, None if known else early)
+                    found.moves.append((row, move))
                 else:
                     time = back if back >= 0 else int(batch.time[batch.starts[column]])
                     found.moves.append((row, Move(False, int(told[row]), time)))
                 told[row] = since
             return
+
+    def _watched_before(self, row: int, since: int) -> int:
+        """For how long (ms) scores of ``row`` had been told at ``since``."""
+        warmed_up = int(self.commissioning["until"][row]) - self.commissioning.settle
+        return max(0, since - warmed_up)
+
+    def _begin_anew(self, rows: Ints) -> None:
+        """Where a machine left its first normal early on, for as long as that had lasted, that was none."""
+        for detector in self.detectors:
+            moved = detector.moved(rows)
+            if moved is None:
+                continue
+            for row, since, seen in zip(rows.tolist(), moved[0].tolist(), moved[1].tolist(), strict=True):
+                if since >= 0 and seen - since >= self._watched_before(row, since):
+                    detector.settle(row)
+                    self.wear.reset(row, 0)
 
     def _notice_drift(self, i: int, batch: Batch, raw: Floats) -> None:
         """When healthy readings have come to score higher, let detector ``i``'s calibration catch up soon.

@@ -14,6 +14,7 @@ from rich.text import Text
 from connectors.base.contract import SinkUnavailableError
 from pipeline.priority import Priority
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Contribution, Results
+from pipeline.seen import Seen
 from streams.embedded.run import Tally
 from streams.settings import Settings
 
@@ -36,6 +37,8 @@ _SAY, _SAY_LIVE = 10.0, 60.0
 
 #: This many contributing sensors are named in an alarm.
 _NAMED = 3
+#: Lines on commissioning in the summary at most.
+_LINES = 3
 
 
 def shown_time(ms: int, zone: tzinfo = UTC) -> str:
@@ -140,6 +143,8 @@ class Terminal:
         self._said = time.monotonic()
         self._recent = (time.monotonic(), 0, 0.0)
         self.newest = -(1 << 62)
+        self._seen: dict[str, Seen] = {}
+        self._resumed = False  # of machines that are older than this run, it does not know what was seen
         self._is_live = False
 
     def __enter__(self) -> Terminal:
@@ -159,6 +164,7 @@ class Terminal:
 
     def resumed(self, machines: int, notes: list[str]) -> None:
         """Say that models were taken up."""
+        self._resumed = machines > 0
         many = "s" if machines != 1 else ""
         self.say(f"Going on with the models of {machines} machine{many} from the store.", "dim")
         for note in notes:
@@ -174,6 +180,7 @@ class Terminal:
             self.say(alarm_text(alarm, self.settings, self.zone))
         for scored in results.scored:
             self.newest = max(self.newest, int(scored.time[-1]))
+            self._seen.setdefault(scored.machine, Seen()).add(scored.time)
         if self.live is not None and self.newest >= self.live and not self._is_live:
             self._is_live = True
             read = f"{compact(tally.readings)} readings in {tally.seconds:.0f} s"
@@ -222,6 +229,24 @@ class Terminal:
             for reason, n in tally.rejected.most_common()
         )
         table.add_row("rejected", rejected or "none")
+        for line in self._commissioning():
+            table.add_row("commissioning", line)
         for name, value in rows:
             table.add_row(name, value)
         self.console.print(table)
+
+    def _commissioning(self) -> list[str]:
+        """What was not seen yet of machines in this run, those that lack the same in one line."""
+        if self._resumed:
+            return []
+        lacking: dict[str, list[str]] = {}
+        for machine, seen in self._seen.items():
+            wanting = "; ".join(str(cause) for cause in seen.wanting(self.zone))
+            if wanting:
+                lacking.setdefault(wanting, []).append(machine.rpartition("/")[2])
+        lines = []
+        for what, names in lacking.items():
+            others = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            lines.append(f"{', '.join(names[:_NAMED])}{others}: {what}")
+        more = len(lines) - _LINES
+        return lines if more <= 0 else [*lines[:_LINES], f"and {more} more kinds of gaps"]

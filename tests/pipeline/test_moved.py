@@ -93,3 +93,28 @@ def test_a_fault_that_was_taken_for_usual_alarms_again() -> None:
     found = pipeline.process([pieces(rest, [100])[0]]).alarms
     assert (AlarmKind.MOVED, AlarmPhase.CLEARED) in [(one.kind, one.phase) for one in found]
     assert (AlarmKind.CONDITION, AlarmPhase.RAISED) in [(one.kind, one.phase) for one in found]
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 700, 7)])
+def test_what_was_left_almost_at_once_was_no_normal_and_is_learned_anew(cuts: Iterable[int]) -> None:
+    rng = np.random.default_rng(12)
+    x = 50 + rng.normal(size=(700, 4))
+    x[150:, 1] += 9.0
+    frame = Frame(NAME, START + MINUTE * np.arange(700), ("flow", "head", "power", "seal"), x)
+    pipeline = plain()
+    results = [pipeline.process([part]) for part in pieces(frame, cuts)]
+    moves = [one for one in told(results) if one.kind is AlarmKind.MOVED]
+    assert [one.phase for one in moves] == [AlarmPhase.RAISED, AlarmPhase.CLEARED]
+    assert moves[0].cause is not None
+    assert moves[0].cause.code == "moved.early"
+    assert moves[0].cause.values["hours"] == pytest.approx(50 / 60, abs=0.1)
+    assert moves[1].time - moves[0].time < 64 * MINUTE, "the block in which it was seen has ended"
+    late = np.concatenate([one.score for result in results for one in result.scored])[-200:]
+    assert np.median(late) < 0.9, "judged by what it does now"
+    health = np.concatenate([one.health for result in results for one in result.scored])[-1]
+    assert health > 90
+
+
+def test_what_was_left_later_is_not_called_badly_commissioned() -> None:
+    move = next(one for one in told([plain().process([pump(1400)])]) if one.kind is AlarmKind.MOVED)
+    assert move.cause is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +15,9 @@ from desk.web.kit.render import Renderer
 from desk.web.page.chart_answers import ChartAnswers, number_of
 from desk.web.page.views import Range, span_range, useful_spans
 from pipeline.assessment import assess
+from pipeline.cause import Cause
 from pipeline.records import AlarmEvent
+from pipeline.seen import DAY, HOUR, WEEKLY, Seen
 
 #: A first look shows the shortest span that holds so many readings.
 _ENOUGH = 120
@@ -55,6 +59,7 @@ class MachinePage:
             alarm=event,
             prognosis=self.history.prognosis(name),
             past=self.history.alarms(open=False, machine=name, limit=20),
+            commissioning=self.commissioning(now),
         )
 
     def _alarm(self, id: str | None, machine: str) -> AlarmEvent | None:
@@ -75,6 +80,14 @@ class MachinePage:
             return Range(start_, end_, None)
         span = number_of(query.get("span"))
         return span_range(now, self._first_span(now) if span is None else span * 1000)
+
+    def commissioning(self, now: MachineNow) -> list[Cause]:
+        """What was not seen of the machine yet, in the plant's own hours."""
+        if now.last - now.first >= WEEKLY * DAY:
+            return []
+        series = self.history.series(now.machine, now.first, now.last, WEEKLY * 24 * 2)
+        seen = Seen(now.first, now.last, set((series.time // HOUR).tolist()))
+        return seen.wanting(ZoneInfo(self.settings.desk.timezone))
 
     def _first_span(self, now: MachineNow) -> int:
         """The shortest span that holds enough readings; machines send every ms or every week."""

@@ -92,6 +92,7 @@ class MachinePages:
             range=chosen,
             spans=useful_spans(now) if now else [],
             prognosis=self.history.prognosis(name) if self.history else None,
+            commissioning=self.charts.commissioning(now) if self.charts and now else [],
             points=points,
             desk_now=desk_now,
             past=self.desk.history(visit.scope, name, limit=50),

@@ -133,6 +133,18 @@ def test_the_machine_page_names_what_raised_the_alarm(client: TestClient):
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Commissioning</strong> · seen 1 of at least 48 hours; 17 to 19 o’clock only"),
+        ("ko", "시운전</strong> · 최소 48시간 중 1시간 관측; 17시~19시만 관측"),
+    ],
+)
+def test_the_machine_page_says_what_was_not_seen_yet(client: TestClient, language: str, words: str):
+    page = client.get(f"/machines/{PRESS}", headers={"accept-language": language}).text
+    assert words in page
+
+
 def test_what_was_sent_to_us_is_only_text(client: TestClient):
     assert "<b>for 5 min" not in client.get(f"/machines/{PUMP}").text
     text = client.get("/rejected").text
