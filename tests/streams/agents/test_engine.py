@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from connectors.kafka.partitioning import librdkafka
 from pipeline.pipeline import Pipeline
-from pipeline.records import Frame, Message, Reason
-from pipeline.settings import ClassSettings, IntakeSettings, LearningSettings
+from pipeline.records import AlarmKind, AlarmPhase, Frame, Message, Reason
+from pipeline.settings import AlarmSettings, ClassSettings, IntakeSettings, LearningSettings, SensorSettings
 from pipeline.wire.readings import encode_frame
 from streams.agents.engine import Engine
 from streams.agents.fetch import Chunk
@@ -194,3 +194,34 @@ def test_messages_keep_where_they_came_from() -> None:
     assert [(m.topic, m.partition, m.offset, m.received) for m in seen] == [
         ("frames", 6, 41, 1_790_000_000_000)
     ]
+
+
+def hot(offset: int, level: float) -> Fetched:
+    """Twenty readings of a machine at a level."""
+    time = 1_780_000_000_000 + (offset * 20 + np.arange(20)) * 1000
+    values = level + np.random.default_rng(offset).normal(0, 0.1, (20, 1))
+    return Fetched(offset, MACHINES[0].encode(), encode_frame(Frame(MACHINES[0], time, ("t",), values)))
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_limit_that_is_taken_away_while_it_runs_takes_its_alarm_along(quiet: bool) -> None:
+    def watched(**limits: float) -> ClassSettings:
+        return ClassSettings(
+            learning=LearningSettings(warmup=40, block=8),
+            alarm=AlarmSettings(on_delay=3, min_readings=3),
+            sensors={"t": SensorSettings(**limits)},
+        )
+
+    settings = Settings(classes={"default": watched(warn=70)}, intake=IntakeSettings(wait=0))
+    changes: list[bool] = []
+    one = Engine(Pipeline(settings), "feedback", lambda: changes.pop() if changes else False)
+    partition = PartitionState("frames", 0)
+    raised = one.process([Chunk(partition, [hot(n, 60) for n in range(3)] + [hot(3, 80)])]).alarms
+    assert [(a.code, a.phase) for a in raised if a.kind is AlarmKind.LIMIT] == [("warn", AlarmPhase.RAISED)]
+    settings.classes = {"default": watched()}
+    assert not one.let_go().alarms, "nobody has said that anything changed"
+    changes.append(True)
+    told = one.let_go() if quiet else one.process([Chunk(partition, [hot(4, 80)])])
+    cleared = [a for a in told.alarms if a.kind is AlarmKind.LIMIT]
+    assert [(a.code, a.phase, a.id) for a in cleared] == [("warn", AlarmPhase.CLEARED, raised[0].id)]
+    assert not one.let_go().alarms
