@@ -65,6 +65,10 @@ CAUSES: Mapping[str, str] = {
     "frozen": (
         "frozen: all sensors repeat their values, {readings} readings so far. Check gateway, cache and PLC."
     ),
+    "frozen.part": (
+        "frozen: several sensors repeat their values, all from the same reading on, {readings} readings "
+        "so far. Check gateway, cache and PLC."
+    ),
     "spikes": "spikes: repeated spikes, the latest {value}; usual are {low} to {high}",
     "drift": "drift: {value} is not what the other sensors predict, while they agree",
     "gap": "gap: nothing for {seconds} s; usual is {usual} s",

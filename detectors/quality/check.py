@@ -9,8 +9,8 @@ import numpy as np
 from detectors.batch import Bools, Floats, Ints
 from detectors.compiled import compiled
 from detectors.quality.pace import judge_times
-from detectors.quality.rest import DOUBTED, ODD, RARE, beyond, chance_of, judge_rest, moves
-from detectors.quality.signals import ZEROS, Signals, follow_value, is_code, is_total, turns
+from detectors.quality.rest import DOUBTED, ODD, RARE, beyond, chance_of, judge_rest, judge_stall, moves
+from detectors.quality.signals import ZEROS, Signals, follow_value, has_no_level, is_code, turns
 from detectors.quality.state import DRIFT, DROPOUT, SATURATED, STUCK, Sensors, Told
 
 _LATELY, _SPIKES_LATELY = 1.0 / 64.0, 0.01
@@ -94,12 +94,14 @@ def judge(
             # a machine's own shock is felt by its other sensors too; one sensor alone has no witness
             witnessed = 2 * witnesses >= max(2, width) and far_out <= 1
             # sensors that stand still together were stopped by the machine, or by what sends them
-            together = resting > 0 or (odd >= 2 and 3 * odd >= movers)
+            part = odd >= 2 and 3 * odd >= movers
+            together = resting > 0 or part
+            judge_stall(of, signals, row, i, part and resting == 0, told)
 
             for s in range(width):
                 value = now[s]
                 valid = not isnan(value)
-                total = is_total(signals, row, s)
+                total = has_no_level(signals, row, s)
 
                 patience = 10.0 if value == 0.0 else 1.0
                 likely = chance_of(of, row, s)

@@ -19,7 +19,7 @@ from detectors.quality.learn import learn
 from detectors.quality.pace import silent
 from detectors.quality.sensor_drift import SensorDrift
 from detectors.quality.signals import Signals, levels_of, totals_of
-from detectors.quality.state import DRIFT, DROPOUT, FROZEN, GAP, SATURATED, SPIKES, STUCK, Sensors
+from detectors.quality.state import DRIFT, DROPOUT, FROZEN, GAP, SATURATED, SEVERAL, SPIKES, STUCK, Sensors
 from detectors.table import FleetTable, KernelTable
 
 
@@ -164,8 +164,11 @@ class FleetQuality(KernelTable[Sensors]):
         row, time = int(batch.row_of[index]), int(batch.time[index])
         code = name = str(_KINDS[kind])
         values: dict[str, float] = {}
+        several = sensor == SEVERAL
+        sensor = -1 if several else sensor
         if begins:
             variant, values = self._cause(row, sensor, kind, float(batch.x[index, sensor]), length)
+            variant = "part" if several else variant
             code = f"{name}.{variant}" if variant else name
         return QualityTransition(row, index, sensor, name, bool(begins), onset, time, code, values)
 
@@ -201,7 +204,7 @@ class FleetQuality(KernelTable[Sensors]):
         return Batch(batch.rows, batch.counts, batch.time, x)
 
     def totals(self, rows: Ints) -> Bools:
-        """(m, k) which sensors of ``rows`` only grow, and are left out of the models."""
+        """(m, k) which sensors of ``rows`` only grow, or are angles, and are left out of the models."""
         return totals_of(self.signals.columns, rows)
 
     def _levels(self, batch: Batch) -> Batch:

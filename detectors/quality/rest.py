@@ -1,4 +1,4 @@
-"""Values that stand still: for how long that is usual, and a machine whose sensors all do."""
+"""Values that stand still: for how long that is usual, and a machine whose sensors do, all or several."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import log
 
 from detectors.compiled import compiled
 from detectors.quality.signals import Signals
-from detectors.quality.state import FROZEN, Sensors, Told
+from detectors.quality.state import FROZEN, SEVERAL, Sensors, Told
 
 RARE = log(1e-9)  # a run this unlikely is a fault
 ODD = log(1e-4)  # a run this unlikely is masked meanwhile
@@ -52,6 +52,43 @@ def judge_rest(of: Sensors, signals: Signals, row: int, i: int, time: int, told:
     if frozen[row] or beyond(still, patience, 12.0, 1.5 * longest[row], ODD, chance):
         return DOUBTED
     return RESTS if still >= AT_REST else 0
+
+
+@compiled
+def judge_stall(of: Sensors, signals: Signals, row: int, i: int, together: bool, told: list[Told]) -> None:
+    """Tell `FROZEN` of ``SEVERAL`` sensors that repeat usual values, not 0, from the same reading on.
+
+    ``together``: several stand still, but not all. Sensors of a stage that stops do not hold the very values
+    that they had while it ran; what a gateway repeats does.
+    """
+    pairs, repeats, run, since, longest = of.pairs, of.repeats, of.run, of.since, of.longest
+    width = pairs.shape[1]
+    if signals.stalled[row]:
+        held = 0
+        for s in range(width):
+            held += moves(pairs[row, s], repeats[row, s]) and since[row, s] <= signals.stalled_since[row]
+        if held < 2:
+            signals.stalled[row] = False
+            told.append((i, SEVERAL, FROZEN, 0, signals.stalled_since[row], 0))
+        return
+    if not together:
+        return
+    still, usual, sure, newest, length = 0, 0, 0, 0, 0
+    for s in range(width):
+        if moves(pairs[row, s], repeats[row, s]):
+            chance, most = chance_of(of, row, s), longest[row, s]
+            if beyond(run[row, s], 1.0, 12.0, 1.5 * most, ODD, chance):
+                value = signals.value[row, s]
+                still += 1
+                usual += value != 0.0 and of.lowest[row, s] <= value <= of.highest[row, s]
+                if beyond(run[row, s], 1.0, 30.0, 4.0 * most, RARE, chance):
+                    sure, newest, length = sure + 1, max(newest, since[row, s]), run[row, s]
+    at_once = 0
+    for s in range(width):
+        at_once += moves(pairs[row, s], repeats[row, s]) and since[row, s] == newest
+    if sure >= 2 and usual == still and 2 * at_once >= max(4, still):
+        signals.stalled[row], signals.stalled_since[row] = True, newest
+        told.append((i, SEVERAL, FROZEN, 1, newest, length))
 
 
 @compiled

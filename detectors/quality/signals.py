@@ -23,6 +23,9 @@ ZEROS = 3
 #: A total has grown so often, and has gone back (other than to its beginning) once in so many times at most.
 _GROWN, _BACK, _BEGUN = 60.0, 500.0, 20.0
 _FEW = 20.0
+#: An angle takes a step of so many degrees at least where a circle begins; the other way round it is as many
+#: usual ones at most.
+_TURN, _STEPS, _USUAL = 340.0, 8.0, 1.0 / 32.0
 _EACH = ("width",)
 
 
@@ -35,10 +38,14 @@ class Signals(NamedTuple):
     rises: Annotated[Floats, Column(_EACH, 0.0)]
     falls: Annotated[Floats, Column(_EACH, 0.0)]
     begun: Annotated[Floats, Column(_EACH, 0.0)]  # falls to (nearly) 0: resets, and totals that wrap
+    usual: Annotated[Floats, Column(_EACH, 0.0)]  # mean size of a step
+    angle: Annotated[Bools, Column(_EACH, False)]  # has gone through 360 degrees
     rest: Annotated[Ints, Column((), 0)]  # readings in a row in which no sensor that moves moved
     rest_since: Annotated[Ints, Column((), 0)]
     longest_rest: Annotated[Ints, Column((), 0)]
     frozen: Annotated[Bools, Column((), False)]
+    stalled: Annotated[Bools, Column((), False)]  # several sensors repeat their values …
+    stalled_since: Annotated[Ints, Column((), 0)]  # … from this time on
     before: Annotated[Floats, Column((), 0.0)]  # ms between the two readings before the latest
 
 
@@ -62,6 +69,12 @@ def is_total(of: Signals, row: int, s: int) -> bool:
 
 
 @compiled
+def has_no_level(of: Signals, row: int, s: int) -> bool:
+    """Whether a sensor is a total or an angle: there is no level to judge it by."""
+    return bool(of.angle[row, s] or is_total(of, row, s))
+
+
+@compiled
 def follow_value(of: Signals, row: int, s: int, value: float) -> None:
     """Take in a value that is no code."""
     last = of.value[row, s]
@@ -72,7 +85,23 @@ def follow_value(of: Signals, row: int, s: int, value: float) -> None:
             of.begun[row, s] += 1.0
         else:
             of.falls[row, s] += 1.0
+    if last == last:  # there was one
+        if _turned(value, last, of.usual[row, s]):
+            of.angle[row, s] = True
+        if abs(value - last) < 180.0:
+            of.usual[row, s] += (abs(value - last) - of.usual[row, s]) * _USUAL
     of.value[row, s] = value
+
+
+@compiled
+def _turned(value: float, last: float, usual: float) -> bool:
+    """Whether an angle in degrees has gone through its end, surely: by steps as it always takes.
+
+    A machine that starts, or a speed of 350 per minute that falls to 0, does not.
+    """
+    low, high = min(value, last), max(value, last)
+    within = (low > 0.0 and high < 360.0) or (low >= -180.0 and high <= 180.0)
+    return within and high - low >= _TURN and 360.0 - (high - low) <= _STEPS * usual
 
 
 @compiled
@@ -110,7 +139,7 @@ def levels_of(of: Signals, rows: Ints, counts: Ints, x: Floats) -> Floats:
                     continue
                 last = value
                 follow_value(of, row, s, value)
-            if is_total(of, row, s):
+            if has_no_level(of, row, s):
                 for i in range(start, stop):
                     out[i, s] = nan
     return out
@@ -118,9 +147,9 @@ def levels_of(of: Signals, rows: Ints, counts: Ints, x: Floats) -> Floats:
 
 @compiled
 def totals_of(of: Signals, rows: Ints) -> Bools:
-    """(m, k) which sensors of ``rows`` are totals."""
+    """(m, k) which sensors of ``rows`` are totals or angles."""
     found = np.zeros((len(rows), of.rises.shape[1]), np.bool_)
     for m in range(len(rows)):
         for s in range(of.rises.shape[1]):
-            found[m, s] = is_total(of, rows[m], s)
+            found[m, s] = has_no_level(of, rows[m], s)
     return found

@@ -11,9 +11,11 @@ from detectors.table import Column
 #: The faults, by their places in `detectors.quality.Fault`; those of one sensor have them in ``faulty`` too.
 STUCK, DROPOUT, SPIKES, SATURATED, DRIFT, GAP, FROZEN = range(7)
 
-#: A fault that begins or ends: reading, sensor (-1 = all), kind, whether it begins, its onset (ms), and for
-#: how many readings (a gap: ms) it has been.
+#: A fault that begins or ends: reading, sensor (-1 = all, -2 = several), kind, whether it begins, its onset
+#: (ms), and for how many readings (a gap: ms) it has been.
 Told = tuple[int, int, int, int, int, int]
+
+SEVERAL = -2
 
 _EACH, _FAULTS = ("width",), (GAP, "width")
 

@@ -399,14 +399,28 @@ def test_a_level_that_wanders_is_no_total() -> None:
     assert not quality.totals(np.array([0])).any()
 
 
-def test_an_angle_that_goes_through_north_has_no_spikes() -> None:
+def test_an_angle_that_goes_through_north_has_no_spikes_and_no_level() -> None:
     rng = np.random.default_rng(27)
     x = plant(rng, 1200)
-    x[:, 2] = 352.0 + np.cumsum(rng.normal(0, 0.2, 1200)).clip(-3, 3) + rng.normal(0, 0.5, 1200)
-    x[600:, 2] = (x[600:, 2] + 7.0 + rng.normal(0, 1.0, 600)) % 360.0
+    x[:, 2] = 349.0 + np.cumsum(rng.normal(0, 0.2, 1200)).clip(-3, 3) + rng.normal(0, 1.0, 1200)
+    x[600:, 2] = (x[600:, 2] + np.linspace(0.0, 9.0, 600)) % 360.0
+    turned = int(np.flatnonzero(np.abs(np.diff(x[:, 2])) > 300)[0]) + 1 - 500
     transitions, ok = watch(x[:500], x[500:])
     assert transitions == []
-    assert ok.all()
+    assert ok[:, :2].all()
+    assert ok[:turned, 2].all()
+    assert not ok[turned:, 2].any()
+
+
+def test_a_speed_that_stops_and_starts_is_no_angle() -> None:
+    rng = np.random.default_rng(27)
+    x = plant(rng, 1200)
+    x[:, 2] = 350.0 + rng.normal(0, 1.0, 1200)
+    x[600:700, 2] = x[900:950, 2] = 0.0
+    quality = FleetQuality(3)
+    quality.resize(1)
+    quality.check(batch_of({0: x}))
+    assert not quality.totals(np.array([0])).any()
 
 
 def test_sensors_that_jump_together_or_in_turn_show_the_machine() -> None:
@@ -448,10 +462,24 @@ def test_a_machine_whose_readings_all_repeat_is_told_once() -> None:
 def test_sensors_of_one_stage_that_stop_together_are_not_called_stuck() -> None:
     rng = np.random.default_rng(33)
     x = np.hstack([plant(rng, 1500), plant(rng, 1500)])
-    x[500:, [0, 1, 2]] = x[500, [0, 1, 2]]
+    for s in (0, 1, 2):  # one after another: a gateway would repeat all from the same reading on
+        x[500 + 3 * s :, s] = x[500, s]
     transitions, ok = watch(x[:400], x[400:])
     assert transitions == []
-    assert ok.all()
+    assert (~ok).sum() <= 3  # until the second has stood still for as long
+
+
+@pytest.mark.parametrize("stays", [1, 3])
+def test_sensors_that_repeat_usual_values_from_one_reading_on_are_one_alarm(stays: int) -> None:
+    rng = np.random.default_rng(33)
+    x = np.hstack([plant(rng, 1500), plant(rng, 1500)])
+    x[600:1000, stays:] = x[600, stays:]
+    transitions, _ = watch(x[:400], x[400:])
+    assert kinds(transitions) == [(Fault.FROZEN, -1, True), (Fault.FROZEN, -1, False)]
+    told, over = transitions
+    assert told.code == "frozen.part"
+    assert (told.onset, told.values["readings"]) == (START + 600_000, 30)
+    assert over.time == START + 1_000_000
 
 
 def test_a_new_pace_is_told_once() -> None:
