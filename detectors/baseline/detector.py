@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from detectors.base import Evidence, FleetDetector, RawScores, State
-from detectors.baseline.learn import learn
+from detectors.baseline.learn import keep_young, learn
 from detectors.baseline.score import score
 from detectors.baseline.state import Growth, Models, Watch
 from detectors.batch import Batch, Floats, Ints
@@ -114,6 +114,8 @@ class FleetBaseline(FleetDetector):
                 column[row, [0, latest]] = column[row, [latest, 0]]
             if growth.place[row] == latest:
                 growth.place[row] = 0
+            keep_young(models, row, self.most)
+        self._watch["lasting"][row] = np.nan
         self._close(row)
 
     def _close(self, row: int) -> None:

@@ -7,13 +7,15 @@ from math import isnan, nan
 import numpy as np
 
 from detectors.baseline.fit import distance, refit
-from detectors.baseline.state import BLOCKS, MODELS, PATIENCE, ROWS, Growth, Models, Watch
+from detectors.baseline.state import BLOCKS, MODELS, PATIENCE, ROWS, YOUNG, Growth, Models, Watch
 from detectors.batch import Bools, Floats, Ints
 from detectors.compiled import compiled
 
 _GROWTH = 1.41421356
 #: What is left of a raised threshold when a baseline has grown by √2.
 _FORGIVEN = 0.7
+#: The first baseline is kept as it was when it had been fitted to so many readings.
+_YOUNG = 200
 #: This many readings that a crew calls healthy are a baseline of their own.
 _MANY = 32
 
@@ -186,6 +188,18 @@ def _renew(
         growth.due[row] *= _GROWTH
     if known[0]:
         models.used[row] = growth.place[row] + 1
+        if growth.place[row] == 0 and models.young[row] < _YOUNG:
+            keep_young(models, row, learned)
         watch.closed[row] = -1
         watch.lenience[row] *= _FORGIVEN
         growth.done[row] = learned >= most or time - growth.since[row] >= longest
+
+
+@compiled
+def keep_young(models: Models, row: int, learned: int) -> None:
+    """Keep the first baseline, fitted to ``learned`` readings, as it is now: scores rank by it."""
+    models.center[row, YOUNG] = models.center[row, 0]
+    models.scale[row, YOUNG] = models.scale[row, 0]
+    models.whitener[row, YOUNG] = models.whitener[row, 0]
+    models.levels[row, YOUNG] = models.levels[row, 0]
+    models.young[row] = learned

@@ -14,6 +14,7 @@ from detectors.baseline.state import (
     MODELS,
     PATIENCE,
     PHASES,
+    YOUNG,
     Growth,
     Models,
     Watch,
@@ -28,7 +29,9 @@ _TENTH = log(10.0)
 THRESHOLD, _STEEPNESS, _MOST = log(1000.0), 4.0, 34.5
 #: Evidence at a distance that is well under the threshold: 80 % of it.
 _CLEAR = log(100.0)
-#: What was taken for usual since, or recurs, still ranks by the first baseline, below what alarms.
+#: What was learned, taken for usual, or recurs still ranks, below what alarms: by the first baseline as it was
+#: when it was young and as it is, with these weights, and half by the mean over so many readings.
+_BY_YOUNG, _MEAN, _LEAST_RANK = 0.85, 128.0, -6.0
 _TOLERATED, _TOLERATED_RANGE = _CLEAR, 2.2
 #: An excursion begins with so many readings in a row over the threshold, and ends with so many well under it.
 _BEGINS, _ENDS = 3, 5
@@ -66,13 +69,13 @@ def score(
     n, k = x.shape
     raw, decisive, parts = np.full(n, nan), np.full(n, nan), np.zeros((n, k))
     expected, deviation = np.full((n, k), nan), np.full((n, k), nan)
-    z, white, far = np.empty((MODELS, k)), np.empty((MODELS, k)), np.empty(MODELS)
+    z, white, far = np.empty((MODELS + 1, k)), np.empty((MODELS + 1, k)), np.empty(MODELS)
     known, now, absent = np.zeros(1, np.bool_), np.empty(k), watch.absent
     all_filtered, began, count = watch.filtered, watch.began, models.used
     all_center, all_scale, all_whitener, all_levels = (
         models.center, models.scale, models.whitener, models.levels,
     )  # fmt: skip
-    moved, home, returned = watch.moved, watch.home, watch.returned
+    moved, home, returned, lasting = watch.moved, watch.home, watch.returned, watch.lasting
     lenience, lenient, phases, done = watch.lenience, watch.lenient, watch.phases, growth.done
     stop = 0
     for m in range(len(rows)):
@@ -115,9 +118,22 @@ def score(
                 phases[row, phase], max(phases[row, phase - 1], phases[row, (phase + 1) % PHASES])
             )
             usual = _evidence(far[best] - tolerated, all_levels[row, best])
-            ranked = usual
-            if best > 0 or tolerated > 0.0:
-                ranked = max(usual, _below_alarms(_evidence(far[0], all_levels[row, 0])))
+            rank, place = far[0] - all_levels[row, 0, 2], 0
+            if models.young[row] > 0:
+                place = YOUNG
+                young = distance(
+                    now, all_center[row, YOUNG], all_scale[row, YOUNG], all_whitener[row, YOUNG],
+                    z[YOUNG], white[YOUNG],
+                )  # fmt: skip
+                rank = _BY_YOUNG * (young - all_levels[row, YOUNG, 2]) + (1.0 - _BY_YOUNG) * rank
+            rank = max(rank, _LEAST_RANK)
+            if isnan(lasting[row]):
+                lasting[row] = rank
+            lasting[row] += (rank - lasting[row]) / _MEAN
+            ranked = _evidence(
+                all_levels[row, place, 2] + 0.5 * (rank + lasting[row]), all_levels[row, place]
+            )
+            ranked = max(usual, _below_alarms(ranked))
             _explain(
                 x[i], filtered, all_center[row, best], all_scale[row, best], all_whitener[row, best], z[best],
                 white[best], usual >= _TENTH, parts[i], expected[i], deviation[i],
@@ -219,7 +235,8 @@ def _elsewhere(watch: Watch, models: Models, row: int, time: int) -> bool:
 @compiled
 def _commission(watch: Watch, models: Models, growth: Growth, row: int) -> None:
     """Say nothing until the machine was seen for long enough; all that it does until then is learned."""
-    models.used[row] = growth.place[row] = 0
+    models.used[row] = models.young[row] = growth.place[row] = 0
+    watch.lasting[row] = nan
     growth.done[row] = False
     watch.closed[row] = watch.began[row] + _COMMISSIONING
     watch.standing[row] = watch.over[row] = 0

@@ -14,6 +14,8 @@ Floats32 = NDArray[np.float32]
 
 #: Baselines of a machine at most: that of its commissioning, and the latest ones that were taken beside it.
 MODELS = 3
+#: Where `Models` keeps the first baseline as it was when it was young.
+YOUNG = MODELS
 #: Rows that a baseline is fitted to; blocks whose farthest row is kept; rows kept of what stands.
 ROWS, BLOCKS, CANDIDATES = 256, 64, 64
 #: A sensor that was away for more readings than this is missing; until then its smoothed value stands.
@@ -29,10 +31,11 @@ class Models(NamedTuple):
     """Columns that are fitted: each baseline's centre, scales and correlations, and how far health goes."""
 
     used: Annotated[Ints, Column((), 0)]  # baselines that are in use
-    center: Annotated[Floats, Column((MODELS, "k"))]
-    scale: Annotated[Floats, Column((MODELS, "k"))]  # 0 = the sensor never moved: no evidence
-    whitener: Annotated[Floats, Column((MODELS, "k", "k"))]  # C^(−½) of the scaled sensors
-    levels: Annotated[Floats, Column((MODELS, 3))]  # log distance: median, 90 % quantile, and threshold
+    young: Annotated[Ints, Column((), 0)]  # readings that the baseline at `YOUNG` was fitted to; 0 = none
+    center: Annotated[Floats, Column((MODELS + 1, "k"))]
+    scale: Annotated[Floats, Column((MODELS + 1, "k"))]  # 0 = the sensor never moved: no evidence
+    whitener: Annotated[Floats, Column((MODELS + 1, "k", "k"))]  # C^(−½) of the scaled sensors
+    levels: Annotated[Floats, Column((MODELS + 1, 3))]  # log distance: median, 90 % quantile, and threshold
 
 
 class Growth(NamedTuple):
@@ -64,6 +67,7 @@ class Watch(NamedTuple):
     absent: Annotated[Ints, Column(("k",), 0)]  # readings since each was last there
     began: Annotated[Ints, Column((), -1)]  # time of the first reading
     closed: Annotated[Ints, Column((), -1)]  # commissioning lasts until then; −1 = as long as it takes
+    lasting: Annotated[Floats, Column((), _NAN)]  # smoothed rank, in logs over the thresholds
     over: Annotated[Ints, Column((), 0)]  # readings in a row over the threshold
     calm: Annotated[Ints, Column((), 0)]  # readings in a row well under it, in an excursion
     standing: Annotated[Ints, Column((), 0)]  # readings of the excursion; 0 = there is none
