@@ -38,7 +38,7 @@ _BEGINS, _ENDS = 3, 5
 _WELL_UNDER = log(0.8)
 #: A young machine is one that was seen for less than a day; it goes over to another operation when about two
 #: thirds of its sensors (of three or more) are by ten scales where they never were.
-_YOUNG, _ELSEWHERE, _FAR, _SENSORS = _DAY, 0.65, 10.0, 3
+_YOUNG, _ELSEWHERE, _FAR, _SENSORS = _DAY, 0.5, 10.0, 3
 #: Then commissioning lasts until two days were seen.
 _COMMISSIONING = 2 * _DAY
 #: What stands for so long, or as long as the machine was seen before, in so many readings at least, without

@@ -71,6 +71,39 @@ def test_a_creep_is_not_learned_once_the_baseline_is_fixed() -> None:
     assert np.median(raw) > np.median(found[1000:2000]) + 3, "and it still ranks far above health"
 
 
+def test_a_wear_that_was_learned_from_the_first_hour_on_still_ranks_higher_and_higher() -> None:
+    """Too slow to alarm while the baseline grows along with it; the young baseline does not."""
+    detector = made(4)
+    x = sensors(6000)
+    x[:, 2] += np.linspace(0, 12, 6000)
+    found = watched(detector, x)
+    ranks = [np.median(ranked(x, upto)) for upto in (500, 2000, 4000, 6000)]
+    assert ranks == sorted(ranks), "the further it is worn, the higher"
+    assert ranks[-1] > np.log(100) > ranks[0]
+    assert ranks[-1] > np.median(found[-60:]) + 1, "higher than the baseline that grew along alone would have it"
+
+
+def ranked(x: Floats, upto: int) -> Floats:
+    """Evidence (60,) that the score ranks by, of the readings before ``upto``."""
+    detector = made(x.shape[1])
+    watched(detector, x[: upto - 60])
+    return detector.score(batch(x[upto - 60 : upto], upto - 60)).raw
+
+
+def test_autocorrelated_noise_stays_within_the_budget() -> None:
+    rng = np.random.default_rng(11)
+    called = 0
+    for _ in range(3):
+        x = np.zeros((14_400, 5))
+        noise = rng.normal(size=x.shape)
+        for i in range(1, len(x)):
+            x[i] = 0.95 * x[i - 1] + noise[i]
+        over = (np.nan_to_num(watched(made(5), 20.0 + x)) >= THRESHOLD).astype(int)
+        five = np.convolve(over, np.ones(5, dtype=int), "valid") == 5
+        called += int((np.diff(five.astype(int)) == 1).sum())
+    assert called <= 1, "30 machine-days"
+
+
 def test_a_step_that_stands_is_beside_the_first_baseline_and_said_to_have_moved() -> None:
     detector = made(4)
     x = sensors(4000)
@@ -79,6 +112,7 @@ def test_a_step_that_stands_is_beside_the_first_baseline_and_said_to_have_moved(
     alarm = np.flatnonzero(found >= THRESHOLD)
     assert 2000 <= alarm[0] < 2010
     assert found[2000 + 200 :].max() < THRESHOLD, "after two hours it is usual"
+    assert detector.score(batch(x[-20:], 4000)).raw.min() > np.log(100), "and is still seen in the score"
     since, seen, _ = detector.moved(ROW)
     assert START + 2000 * MINUTE <= since[0] < seen[0] <= START + 2200 * MINUTE
     now, evidence = detector.movement(0)
