@@ -29,8 +29,8 @@ _TENTH = log(10.0)
 THRESHOLD, _STEEPNESS, _MOST = log(1000.0), 4.0, 34.5
 #: Evidence at a distance that is well under the threshold: 80 % of it.
 _CLEAR = log(100.0)
-#: What was learned, taken for usual, or recurs still ranks, below what alarms: by the first baseline as it was
-#: when it was young and as it is, with these weights, and half by the mean over so many readings.
+#: What was learned, taken for usual, or recurs still ranks, below what alarms: by the first baseline as it
+#: was when it was young and as it is, with these weights, and half by the mean over so many readings.
 _BY_YOUNG, _MEAN, _LEAST_RANK = 0.85, 128.0, -6.0
 _TOLERATED, _TOLERATED_RANGE = _CLEAR, 2.2
 #: An excursion begins with so many readings in a row over the threshold, and ends with so many well under it.

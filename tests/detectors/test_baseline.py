@@ -80,7 +80,7 @@ def test_a_wear_that_was_learned_from_the_first_hour_on_still_ranks_higher_and_h
     ranks = [np.median(ranked(x, upto)) for upto in (500, 2000, 4000, 6000)]
     assert ranks == sorted(ranks), "the further it is worn, the higher"
     assert ranks[-1] > np.log(100) > ranks[0]
-    assert ranks[-1] > np.median(found[-60:]) + 1, "higher than the baseline that grew along alone would have it"
+    assert ranks[-1] > np.median(found[-60:]) + 1, "higher than by what grew along"
 
 
 def ranked(x: Floats, upto: int) -> Floats:
