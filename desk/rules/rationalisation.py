@@ -77,3 +77,18 @@ def rationalisation_id(place: str, machine_class: str, kind: str, sensor: str, c
 def find_rationalisation(known: Iterable[Rationalisation], event: AlarmEvent) -> Rationalisation | None:
     """The record for the point of ``event``: of several the narrowest."""
     return max((one for one in known if one.holds_for(event)), key=lambda one: one.narrowness, default=None)
+
+
+class ByPlace:
+    """Many records, of which few are asked for one event: those of the places that its machine lies in."""
+
+    def __init__(self, known: Iterable[Rationalisation]) -> None:
+        self._known: dict[str, list[Rationalisation]] = {}
+        for one in known:
+            self._known.setdefault(one.place, []).append(one)
+
+    def find(self, event: AlarmEvent) -> Rationalisation | None:
+        """As `find_rationalisation`."""
+        levels = event.machine.split("/")
+        places = ("/".join(levels[:n]) for n in range(1, len(levels) + 1))
+        return find_rationalisation((one for place in places for one in self._known.get(place, ())), event)

@@ -33,6 +33,10 @@ ROLES = {
 }
 
 
+#: Machines that are offered while typing: a plant's thousands would make the page long.
+_OFFERED = 300
+
+
 class OrderPages:
     """Routes of `/orders`."""
 
@@ -70,7 +74,7 @@ class OrderPages:
             link=lambda **change: address_of(wanted, **change),
             now=self.desk.clock(),
             machine=query.get("machine", ""),
-            machines=self.desk.machines(visit.scope),
+            machines=self.desk.machines(visit.scope)[:_OFFERED],
             people=self._people(visit),
             priorities=sorted(Priority, reverse=True),
             zone=self.desk.settings.desk.timezone,

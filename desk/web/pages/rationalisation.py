@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from desk.access.roles import Role
 from desk.advice.sentence import Course
 from desk.rules.desk import RefusedError
-from desk.rules.rationalisation import Rationalisation, find_rationalisation
+from desk.rules.rationalisation import ByPlace, Rationalisation
 from desk.rules.routing import OWN
 from desk.rules.scope import within
 from desk.service.desk import Desk
@@ -44,13 +44,11 @@ class RationalisationPages:
     def all(self, visit: Visit) -> Response:
         """The list, made to be printed, and the alarm points that came and are not in it."""
         records = self.records.all(visit.scope)
-        holding = self.records.holding(visit.scope)
+        holding = ByPlace(self.records.holding(visit.scope))
         now = self.desk.clock()
         came = self.desk.review(visit.scope, now - _LOOK)
         missing = [
-            one
-            for one in came
-            if not within(one.event.machine, OWN) and find_rationalisation(holding, one.event) is None
+            one for one in came if not within(one.event.machine, OWN) and holding.find(one.event) is None
         ]
         return self.guard.show(
             visit,

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from desk.access.roles import Role
 from desk.advice.sentence import Course
 from desk.rules.journal import Action
-from desk.rules.rationalisation import find_rationalisation
+from desk.rules.rationalisation import ByPlace
 from desk.rules.routing import OWN
 from desk.rules.scope import within
 from desk.service.desk import Desk
@@ -88,12 +88,12 @@ class ReportPages:
         now = self.desk.clock()
         found = self.desk.review(visit.scope, now - days * _DAY)
         language = self.guard.render.language(visit.request)
-        advisor, holding = self.desk.advice.advisor, self.records.holding(visit.scope)
+        advisor, holding = self.desk.advice.advisor, ByPlace(self.records.holding(visit.scope))
         rows = [
             (
                 one,
                 advisor.advise(one.event, (), Course(0, active=False), language),
-                find_rationalisation(holding, one.event),
+                holding.find(one.event),
             )
             for one in found[:_REVIEWED]
             if not within(one.event.machine, OWN)

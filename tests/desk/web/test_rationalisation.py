@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from desk.rules.desk import RefusedError
-from desk.rules.rationalisation import Rationalisation, find_rationalisation
+from desk.rules.rationalisation import ByPlace, Rationalisation, find_rationalisation
 from desk.rules.scope import EVERYTHING, Scope
 from desk.service.desk import NotFoundError
 from desk.service.rationalisation import RationalisationList
@@ -34,6 +34,8 @@ def test_the_narrowest_record_is_found():
     assert find_rationalisation(known, event) == told
     assert find_rationalisation([wide, near, other], event) == near
     assert find_rationalisation([neighbour, other], event) is None
+    assert ByPlace(known).find(event) == told
+    assert ByPlace([neighbour, other]).find(event) is None
 
 
 def test_agreed_approved_changed_removed(plant: Plant):
