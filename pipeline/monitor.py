@@ -17,10 +17,10 @@ from detectors.decision.calibration import FleetCalibrator
 from detectors.decision.commissioning import FleetCommissioning
 from detectors.decision.drift import FleetPageHinkley
 from detectors.decision.ensemble import combine
-from detectors.decision.limits import LimitTransition
+from detectors.decision.limits import LimitTransition, standing
 from detectors.decision.recurrence import FleetRecurrence
 from detectors.decision.restart import FleetRestart
-from detectors.health.health import FleetHealth
+from detectors.health.health import FleetHealth, under_alarm
 from detectors.health.prognosis import FleetPrognosis, PrognosisResult
 from detectors.health.wear import FleetWear
 from detectors.quality.quality import FleetQuality, QualityTransition
@@ -223,6 +223,7 @@ class Monitor:
     def process(self, batch: Batch, uncertain: Bools | None = None) -> Found:
         """Take a batch of readings of machines that have begun; ``uncertain`` cells are not learned."""
         n, k = batch.x.shape
+        limits_before = self.limits.raised_of(batch.rows)
         found = Found(
             score=np.empty(n),
             health=np.empty(n),
@@ -235,6 +236,8 @@ class Monitor:
         )
         for part, at in self.learning.rounds(batch):
             self._round(part, at, found, None if uncertain is None else uncertain[at])
+        limited = standing(batch, limits_before, found.limits)
+        found.health[:] = under_alarm(found.health, limited | (found.state == _ALARM))
         return found
 
     def look_back(self, batch: Batch) -> Found:

@@ -102,6 +102,25 @@ class FleetLimits(KernelTable[Crossings]):
             for index, number, raised, onset in told
         ]
 
+    def raised_of(self, rows: Ints) -> Ints:
+        """(m,) how many limits are raised on each of the machines in ``rows``."""
+        count: Ints = self.columns.raised[rows].sum(axis=1)
+        return count
+
+
+def standing(batch: Batch, before: Ints, changes: list[LimitTransition]) -> Bools:
+    """(n,) whether a limit is raised at each reading.
+
+    ``before`` (m,): how many were at the batch's beginning; ``changes``: what `FleetLimits.check` told.
+    """
+    step = np.zeros(len(batch) + 1, dtype=np.int64)
+    for change in changes:
+        step[change.index] += 1 if change.raised else -1
+    since_all = np.cumsum(step)
+    at_start = since_all[batch.starts] - step[batch.starts]
+    raised: Bools = (before - at_start)[batch.column_of] + since_all[:-1] > 0
+    return raised
+
 
 @compiled
 def compare(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import FleetState, State, grown
-from detectors.batch import Batch, Floats, Ints
+from detectors.batch import Batch, Bools, Floats, Ints
 from detectors.compiled import compiled
 
 #: Surprise up to which a machine is as new (1 is the mean in health), and that of its end.
@@ -15,6 +15,8 @@ SURPRISE_NEW, SURPRISE_END = 1.6, 24.0
 SURPRISE_MOST = 34.5
 #: Distance from the slow reference, in standard deviations that its age allows: as new, and at the end.
 WEAR_NEW, WEAR_END = 4.0, 12.0
+#: The most while an alarm or a fixed limit stands: what lasting scores at the default threshold come to.
+STANDING_MOST = 76.0
 
 
 class FleetHealth(FleetState):
@@ -57,6 +59,15 @@ class FleetHealth(FleetState):
         if state["surprise"].shape != (1,):
             raise ValueError(f"saved health has shape {state['surprise'].shape}, not (1,)")
         self.surprise[row] = state["surprise"][0]
+
+
+def under_alarm(health: Floats, standing: Bools) -> Floats:
+    """Health (n,) as it is told: a machine against which something stands (n,) is not as new.
+
+    Trends go by the health that was assessed: a bound that comes and goes is none.
+    """
+    told: Floats = np.where(standing, np.minimum(health, STANDING_MOST), health)
+    return told
 
 
 @compiled

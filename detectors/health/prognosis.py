@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -31,7 +30,8 @@ class PrognosisResult:
     """The prognosis of fleet row ``row`` after reading ``index`` of the batch, at event time ``time`` (ms).
 
     ``remaining`` and its 90 % interval ``low`` .. ``high`` in hours; all None when there is no downward
-    trend that reaches ``threshold`` within the horizon; ``high`` alone is None when the trend may also end.
+    trend that reaches ``threshold`` within the horizon, or the trend has reached it: a machine that runs on
+    has more than no time left; ``high`` alone is None when the trend may also end.
     """
 
     row: int
@@ -122,9 +122,9 @@ class FleetPrognosis(KernelTable[_Trends]):
                 int(batch.time[index]),
                 float(health[index]),
                 self.threshold,
-                None if math.isnan(remaining) else remaining,
-                None if math.isnan(remaining) else low,
-                None if math.isnan(remaining) or high > self.horizon else high,
+                remaining if remaining > 0.0 else None,
+                low if remaining > 0.0 else None,
+                high if remaining > 0.0 and high <= self.horizon else None,
             )
             for (row, index), (remaining, low, high) in zip(
                 at[:, :many].T.tolist(), told[:many].tolist(), strict=True

@@ -1,13 +1,16 @@
 """Remaining life of machines of one class, learned from runs to failure, with intervals that keep their word.
 
-The regression is River's Bayesian linear regression on features that bend (`run_features`);
-intervals are conformal: taken from how far off the model was on runs that it had not learned.
+The regression is River's Bayesian linear regression: on features that bend (`run_features`), or, where runs
+that were held out say that there are too few for that, of the logarithm on few features. Intervals are
+conformal: taken from how far off the model was on runs that it had not learned.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 from river.linear_model import BayesianLinearRegression
@@ -17,6 +20,19 @@ from detectors.remaining_life.run_features import Run, RunFeatures, RunFollower
 
 #: Fewest runs to failure that a model is made from.
 LEAST_RUNS = 6
+
+#: The plain form: the precision of its prior, in lives; what is added to the remaining life before the
+#: logarithm, in median lives.
+_PLAIN_PRIOR, _PLAIN_LEAST = 10.0, 0.02
+
+
+class Form(Enum):
+    """What the regression predicts, and from which features."""
+
+    #: the remaining life, from features that bend
+    BENT = "bent"
+    #: its logarithm, from the levels of the first direction of wear, and age
+    PLAIN = "plain"
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,8 @@ class RemainingLife:
     Feed it with `learn_run`, one run to failure after the other: the history first, later those that
     crews' verdicts end. From the first `LEAST_RUNS` on it predicts. Each further run is predicted before
     it is learned, which widens or narrows the intervals, and is then learned online; when the runs have
-    grown by half, the directions of wear are found again.
+    grown by half, the directions of wear are found again, and so is the ``form`` that errs least (root mean
+    square, each run weighing the same) on runs held out.
 
     ``cap``      remaining life at and beyond which machines are not told apart
     ``coverage`` share of intervals that shall hold the truth
@@ -118,6 +135,7 @@ class RemainingLife:
         self.coverage, self.prior, self.folds, self.most_readings = coverage, prior, folds, most_readings
         self.operating = operating
         self.runs: list[Run] = []
+        self.form = Form.BENT
         self._fitted = 0
         self._model: _Model | None = None
         self._bands = ConformalBands(cap)
@@ -157,20 +175,32 @@ class RemainingLife:
         self.learn_run(runs[-1])
 
     def _fit(self) -> None:
+        said: dict[Form, list[Floats]] = {form: [np.zeros(0)] * len(self.runs) for form in Form}
+        for number in range(min(self.folds, len(self.runs))):
+            rest = [run for place, run in enumerate(self.runs) if place % self.folds != number]
+            features = self._features(rest)
+            for form in Form:
+                model = self._made_from(rest, features, form)
+                for place in range(number, len(self.runs), self.folds):
+                    said[form][place] = model.predict(self.runs[place])
+        truth = [run.remaining(self.cap) for run in self.runs]
+        error = {
+            form: np.mean([np.mean((a - b) ** 2) for a, b in zip(told, truth, strict=True)])
+            for form, told in said.items()
+        }
+        self.form = min(Form, key=lambda form: error[form])
         self._bands = ConformalBands(self.cap)
-        fold = np.arange(len(self.runs)) % self.folds
-        for number in range(self.folds):
-            rest = [run for run, f in zip(self.runs, fold, strict=True) if f != number]
-            model = self._made_from(rest)
-            for run, f in zip(self.runs, fold, strict=True):
-                if f == number:
-                    self._bands.add(model.predict(run), run.remaining(self.cap))
-        self._model = self._made_from(self.runs)
+        for predicted, left in zip(said[self.form], truth, strict=True):
+            self._bands.add(predicted, left)
+        self._model = self._made_from(self.runs, self._features(self.runs), self.form)
         self._fitted = len(self.runs)
 
-    def _made_from(self, runs: list[Run]) -> _Model:
-        features = RunFeatures(runs, self.cap, self.spans, self.components, self.operating)
-        model = _Model(features, self.prior, self.cap)
+    def _features(self, runs: list[Run]) -> RunFeatures:
+        return RunFeatures(runs, self.cap, self.spans, self.components, self.operating)
+
+    def _made_from(self, runs: list[Run], features: RunFeatures, form: Form) -> _Model:
+        made = _Bent if form is Form.BENT else _Plain
+        model = made(features, runs, self.cap, self.prior, self.most_readings)
         for run in runs:
             model.learn(run, self.most_readings)
         return model
@@ -199,19 +229,31 @@ class LifeFollower:
         return LifeEstimate(predicted, np.minimum(low, predicted), np.maximum(high, predicted))
 
 
-class _Model:
+class _Model(ABC):
     """River's regression on the features of runs."""
 
-    def __init__(self, features: RunFeatures, prior: float, cap: float) -> None:
+    regression: BayesianLinearRegression
+
+    def __init__(self, features: RunFeatures, cap: float) -> None:
         self.features, self.cap = features, cap
-        self.regression = BayesianLinearRegression(alpha=prior, beta=1.0)
+
+    @abstractmethod
+    def _inputs(self, features: Floats) -> list[list[float]]:
+        """What the regression is given of features (n, d)."""
+
+    @abstractmethod
+    def _targets(self, left: Floats) -> Floats:
+        """(n,) what it learns for remaining lives (n,)."""
+
+    @abstractmethod
+    def _remaining(self, predicted: Floats) -> Floats:
+        """(n,) remaining lives for what it predicts (n,)."""
 
     def learn(self, run: Run, most: int) -> None:
         """Learn about ``most`` readings of a run, evenly spread and with its end."""
-        every = -(-len(run.age) // most)
-        rows = self.features.of(run.age, run.x)[::-1][::every]
-        left = run.remaining(self.cap)[::-1][::every]
-        for row, target in zip(rows.tolist(), left.tolist(), strict=True):
+        rows = self._inputs(_thinned(self.features.of(run.age, run.x), most))
+        targets = self._targets(_thinned(run.remaining(self.cap), most))
+        for row, target in zip(rows, targets.tolist(), strict=True):
             self.regression.learn_one(dict(enumerate(row)), target)
 
     def predict(self, run: Run) -> Floats:
@@ -220,7 +262,60 @@ class _Model:
 
     def judge(self, features: Floats) -> Floats:
         """(n,) remaining life for features (n, d)."""
-        rows = features.tolist()
+        rows = self._inputs(features)
         raw = np.array([self.regression.predict_one(dict(enumerate(row))) for row in rows])
-        clipped: Floats = np.clip(raw, 0.0, self.cap)
+        clipped: Floats = np.clip(self._remaining(raw), 0.0, self.cap)
         return clipped
+
+
+def _thinned(values: Floats, most: int) -> Floats:
+    """About ``most`` of the values (n, …), evenly spread, the last one first."""
+    return values[::-1][:: -(-len(values) // most)]
+
+
+class _Bent(_Model):
+    """Remaining life, on all features."""
+
+    def __init__(self, features: RunFeatures, runs: list[Run], cap: float, prior: float, most: int) -> None:
+        super().__init__(features, cap)
+        self.regression = BayesianLinearRegression(alpha=prior, beta=1.0)
+
+    def _inputs(self, features: Floats) -> list[list[float]]:
+        rows: list[list[float]] = features.tolist()
+        return rows
+
+    def _targets(self, left: Floats) -> Floats:
+        return left
+
+    def _remaining(self, predicted: Floats) -> Floats:
+        return predicted
+
+
+class _Plain(_Model):
+    """The logarithm of remaining life, about its mean over the runs, on a few features."""
+
+    def __init__(self, features: RunFeatures, runs: list[Run], cap: float, prior: float, most: int) -> None:
+        super().__init__(features, cap)
+        self._least = _PLAIN_LEAST * float(np.median([min(run.age[-1], cap) for run in runs]))
+        taught = [self._logarithm(_thinned(run.remaining(cap), most)) for run in runs]
+        self._usual = float(np.mean(np.concatenate(taught)))
+        given = [_thinned(features.of(run.age, run.x), most)[:, features.plain] for run in runs]
+        self._middle = np.concatenate(given).mean(axis=0)
+        readings = float(np.mean([len(one) for one in taught]))
+        self.regression = BayesianLinearRegression(alpha=_PLAIN_PRIOR * readings, beta=1.0)
+
+    def _logarithm(self, left: Floats) -> Floats:
+        logarithm: Floats = np.log(left + self._least)
+        return logarithm
+
+    def _inputs(self, features: Floats) -> list[list[float]]:
+        rows: list[list[float]] = (features[:, self.features.plain] - self._middle).tolist()
+        return rows
+
+    def _targets(self, left: Floats) -> Floats:
+        return self._logarithm(left) - self._usual
+
+    def _remaining(self, predicted: Floats) -> Floats:
+        most = np.log(self.cap + self._least)
+        remaining: Floats = np.exp(np.minimum(predicted + self._usual, most)) - self._least
+        return remaining

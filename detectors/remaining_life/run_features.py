@@ -72,6 +72,10 @@ class RunFeatures:
         self.mean, self.deviation = np.zeros(1), np.ones(1)
         base = np.concatenate([RunFollower(self).base(run.age, run.x) for run in runs])
         self.mean, self.deviation = base.mean(axis=0), base.std(axis=0) + 1e-9
+        #: columns of the features that are the levels of the first direction, and the age
+        found = self.directions.shape[1]
+        self.plain = [1 + found * place for place in range(len(spans))]
+        self.plain += [1 + found * len(spans), 2 + found * len(spans)]
 
     def of(self, age: Floats, x: Floats) -> Floats:
         """(n, d) features of a run's readings from its beginning."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.decision.limits import FleetLimits, Limit
+from detectors.decision.limits import FleetLimits, Limit, standing
 from detectors.vibration.iso20816 import ISO_20816_3, zone
 from tests.detectors.fleets import START, batch_of, cuts
 
@@ -79,3 +79,22 @@ def test_splits_and_snapshots_change_nothing(
     for row in (1, 3):
         for kind, values in whole.dump(row).items():
             np.testing.assert_array_equal(values, parts.dump(row)[kind])
+
+
+def test_a_limit_stands_from_its_crossing_to_its_return_in_any_split() -> None:
+    limits = FleetLimits((HIGH, LOW))
+    limits.resize(2)
+    batch = batch_of(
+        {1: np.array([9.0, 11, 9.5, -11, -9.5, 0, 1])[:, None], 0: np.array([0.0, 12, 12])[:, None]}
+    )
+    before = limits.raised_of(batch.rows)
+    whole = standing(batch, before, limits.check(batch))
+    assert whole.astype(int).tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 1, 1]
+    rng = np.random.default_rng(0)
+    split = FleetLimits((HIGH, LOW))
+    split.resize(2)
+    found = np.zeros(len(batch), dtype=bool)
+    for part, at in cuts(batch, rng, 4):
+        before = split.raised_of(part.rows)
+        found[at] = standing(part, before, split.check(part))
+    np.testing.assert_array_equal(found, whole)

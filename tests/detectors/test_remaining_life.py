@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.remaining_life.model import LEAST_RUNS, ConformalBands, RemainingLife
+from detectors.remaining_life.model import LEAST_RUNS, ConformalBands, Form, RemainingLife
 from detectors.remaining_life.run_features import Run, RunFeatures
 from tests.detectors.run_to_failure import fleet
 
@@ -126,3 +126,38 @@ def test_bands_weigh_runs_not_readings() -> None:
     assert high[0] < 51.0
     low, high = bands.around(np.array([50.0]), 0.99)
     assert high[0] == 90.0
+
+
+def bearings(seed: int, runs: int) -> list[Run]:
+    """Lives of 2 to 70 hours, a reading every three minutes; temperatures show what is left."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for life in np.exp(rng.uniform(np.log(2.0), np.log(70.0), runs)):
+        age = np.linspace(0.0, life, int(20 * life))
+        heat = -4.0 * np.log(life - age + 0.1)
+        room = rng.normal(20.0, 3.0)  # each on a day of its own
+        x = np.column_stack([20.0 + room + heat, 18.0 + room + 0.8 * heat, np.full(len(age), 20.0)])
+        found.append(Run(age, x + rng.normal(0, 1.0, x.shape)))
+    return found
+
+
+def test_few_lives_of_any_length_are_told_by_their_logarithm() -> None:
+    runs, unseen = bearings(0, 8), bearings(1, 12)
+    model = RemainingLife(cap=125.0)
+    model.learn_history(runs)
+    assert model.form is Form.PLAIN
+    usual = np.median([run.age[-1] for run in runs])
+    ours, null, falls = [], [], []
+    for run in unseen:
+        truth = run.remaining(125.0)
+        told = model.follow().update(run.age, run.x).remaining
+        ours.append(np.mean(np.abs(told - truth)))
+        null.append(np.mean(np.abs(np.maximum(usual - run.age, 0.0) - truth)))
+        last = told[-len(told) // 5 :]
+        falls.append(last[-3:].mean() < last[:3].mean())
+    assert np.mean(ours) < 0.7 * np.mean(null)
+    assert np.mean(falls) > 0.8
+
+
+def test_many_lives_are_told_by_features_that_bend(model: RemainingLife) -> None:
+    assert model.form is Form.BENT

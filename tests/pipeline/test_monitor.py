@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.batch import Batch
+from detectors.health.health import STANDING_MOST
 from pipeline.monitor import Monitor
 from pipeline.records import State
-from pipeline.settings import ClassSettings, LearningSettings
+from pipeline.settings import ClassSettings, LearningSettings, SensorSettings
 
 SENSORS = ("flow", "load", "temperature")
 
@@ -65,3 +66,21 @@ def test_what_does_not_fit_gives_its_row_back() -> None:
         assert monitor.room == room
     else:
         raise AssertionError("a model that is missing was taken up")
+
+
+def test_health_is_not_as_new_while_a_limit_or_an_alarm_stands() -> None:
+    limit = SensorSettings(warn=12.0)
+    settings = ClassSettings(learning=LearningSettings(block=8), sensors={"flow": limit})
+    monitor = Monitor(settings, SENSORS)
+    row = begun(monitor, "first", 5.0)
+    healthy = monitor.process(readings(row, 320, 40, 5.0))
+    assert healthy.health.max() > STANDING_MOST
+    batch = readings(row, 360, 200, 5.0)
+    batch.x[20:120, 0] = 12.5  # over its limit …
+    over = monitor.process(batch)
+    ((_, raised), (_, cleared)) = [(one.raised, one.index) for one in over.limits]
+    assert over.health[raised:cleared].max() <= STANDING_MOST
+    other = begun(monitor, "other", 500.0)
+    alarmed = monitor.process(readings(other, 320, 40, (900.0, 500.0, 500.0)))
+    assert State.ALARM in alarmed.state
+    assert alarmed.health[alarmed.state == State.ALARM].max() <= STANDING_MOST
