@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
+from connectors.base.clock import now_ms
 from connectors.kafka.partitioning import java, librdkafka
 from connectors.kafka.topics import Topics
 from desk.service.feedback import KafkaOutlet
+from pipeline.events import tells_of_silence
 from pipeline.pipeline import Pipeline
-from pipeline.records import AlarmKind, AlarmPhase, Verdict, VerdictKind
+from pipeline.records import AlarmKind, AlarmPhase, Frame, Verdict, VerdictKind
+from pipeline.wire.readings import encode_frame
 from streams.machine_commands import listed, merge, rename, retire
 from streams.operator_error import OperatorError
 from streams.snapshot_archive import export, import_, newest
 from tests.end_to_end.expected import Expected, expect
-from tests.end_to_end.recording import MACHINES, START, Sent, record
+from tests.end_to_end.recording import MACHINES, SENSORS, START, STEP, Sent, readings, record
 from tests.end_to_end.stage import Stage
 
 pytestmark = pytest.mark.services
@@ -347,4 +352,49 @@ def test_wrong_offsets_are_not_believed(stage: Stage) -> None:
     worker = stage.start()
     wanted = len(expect(record(frames=2)).reading)
     stage.wait(lambda: len(stage.points("reading")) == wanted, [worker])
+    assert worker.terminate() == 0, worker.log.read_text()
+
+
+def live(machine: str, number: int, last: int) -> list[Frame]:
+    """Twelve frames of 50 readings, one a second, of which the newest is of ``last`` (ms UTC)."""
+    values = readings(number, 600)
+    time = last + (np.arange(600) - 599) * STEP
+    return [Frame(machine, time[at : at + 50], SENSORS, values[at : at + 50]) for at in range(0, 600, 50)]
+
+
+def test_a_fast_clock_makes_no_machine_deaf(stage: Stage) -> None:
+    topics = Topics(stage.settings.kafka)
+    topics.apply(topics.check())  # the broker's time, as plants have it
+    topics.close()
+    machine, now = MACHINES[5], now_ms()
+    frames = live(machine, 5, now)
+    for frame in frames[10:]:
+        frame.values[:] *= 10
+    sent = [Sent(machine.encode(), encode_frame(frame), now) for frame in frames]
+    ahead = [Frame(machine, np.array([now + s * 1000]), SENSORS, np.ones((1, 4))) for s in (240, 3300)]
+    sent[6:6] = [Sent(machine.encode(), encode_frame(frame), now) for frame in ahead]
+    stage.produce(sent)
+    worker = stage.start()
+    right = {int(time) for frame in frames for time in frame.time}
+    stage.wait(lambda: {time for _, time, _ in stage.points("reading")} >= right, [worker])
+    stage.wait(lambda: any(one.kind is AlarmKind.CONDITION for one in stage.alerts()), [worker])
+    assert worker.terminate() == 0, worker.log.read_text()
+    assert {time for _, time, _ in stage.points("reading")} == right, "a lone jump is no reading"
+    told = [headers for _, _, headers in stage.messages(stage.settings.kafka.rejected)]
+    assert [one["reason"] for one in told] == ["time-in-the-future"] * 2
+
+
+def test_silence_is_told_although_the_folder_is_gone(stage: Stage) -> None:
+    worker = stage.start()
+    stage.wait(lambda: "Worker is up" in worker.log.read_text(), [worker])
+    shutil.rmtree(stage.settings.data)
+    stage.settings.data.write_text("")  # `alive` cannot be touched any more
+    stage.wait(lambda: "alive" in worker.log.read_text(), [worker])
+    now = now_ms()
+    heard, silent = live(MACHINES[4], 4, now), live(MACHINES[5], 5, now - 400_000)
+    stage.produce([Sent(one.machine.encode(), encode_frame(one), now) for one in (*heard, *silent)])
+    stage.wait(
+        lambda: MACHINES[5] in {one.machine for one in stage.alerts() if tells_of_silence(one)},
+        [worker],
+    )
     assert worker.terminate() == 0, worker.log.read_text()

@@ -19,7 +19,7 @@ from typing import Any
 
 from influxdb_client import InfluxDBClient
 from kafka import KafkaProducer
-from local_services import InfluxService, KafkaNode
+from local_services import InfluxService
 
 from connectors.influx.settings import InfluxSettings
 from connectors.kafka.settings import KafkaSettings
@@ -27,8 +27,10 @@ from streams.settings import Settings, WorkerSettings
 from tests.end_to_end.expected import Expected, expect
 from tests.end_to_end.recording import CLASSES, Sent, record
 from tests.end_to_end.stage import Stage, Worker
+from tests.survival.cutting_proxy import CuttingProxy
 from tests.survival.faults import FAULTS
 from tests.survival.lying_proxy import LyingProxy
+from tests.survival.wired_broker import WiredBroker
 
 #: What was sent must be stored so long after the faults have ended (s).
 LIVENESS = 60.0
@@ -53,17 +55,16 @@ class Episode:
     """Everything of one episode; use `run`."""
 
     def __init__(
-        self, broker: KafkaNode, influx: InfluxService, folder: Path, seed: int, frames: int = 24
+        self, broker: WiredBroker, influx: InfluxService, folder: Path, seed: int, frames: int = 24
     ) -> None:
         self.broker, self.rng = broker, random.Random(seed)
         self.account = Account(seed)
         self._started = time.monotonic()
         self._influx = influx
         self.proxy = LyingProxy(influx.url, seed)
+        self.wire = CuttingProxy(broker.wire, broker.behind)
         self.messages = record(frames)
         self._extra: list[Sent] = []
-        address = broker.bootstrap()
-        assert address is not None
         stem = uuid.uuid4().hex[:8]
         names = ("frames", "rejected", "alerts", "feedback", "snapshots", "group")
         self._client = InfluxDBClient(influx.url, influx.token, org=influx.org)
@@ -72,7 +73,9 @@ class Episode:
         )
         self.settings = Settings(
             data=folder / "data",
-            kafka=KafkaSettings(brokers=address, partitions=3, **{name: f"{name}.{stem}" for name in names}),
+            kafka=KafkaSettings(
+                brokers=broker.address, partitions=3, **{name: f"{name}.{stem}" for name in names}
+            ),
             influx=InfluxSettings(
                 url=self.proxy.url, org=influx.org, bucket=self._bucket.name, token=influx.token, timeout=5.0
             ),
@@ -82,6 +85,9 @@ class Episode:
         folder.mkdir(parents=True, exist_ok=True)
         self.stage = Stage(self.settings, folder)
         self.stage.create()
+        # Workers go through the proxy: the broker tells who comes that way to come that way again.
+        wired = self.settings.kafka.model_copy(update={"brokers": f"127.0.0.1:{broker.wire}"})
+        self.stage.settings = self.settings.model_copy(update={"kafka": wired})
 
     # -- what faults use
 
@@ -170,6 +176,7 @@ class Episode:
         """End what still runs, and leave nothing in InfluxDB."""
         self.stage.close()
         self.proxy.close()
+        self.wire.close()
         self._client.buckets_api().delete_bucket(self._bucket)
         self._client.close()
 

@@ -58,8 +58,7 @@ def database_slow(episode: Episode) -> None:
 
 def broker_paused(episode: Episode) -> None:
     """SIGSTOP to the broker."""
-    pid = episode.broker.server.pid()
-    assert pid is not None
+    pid = episode.broker.pid
     os.kill(pid, signal.SIGSTOP)
     time.sleep(episode.rng.uniform(2, 8))
     os.kill(pid, signal.SIGCONT)
@@ -67,11 +66,31 @@ def broker_paused(episode: Episode) -> None:
 
 def broker_killed(episode: Episode) -> None:
     """SIGKILL to the broker, which comes back on its old port."""
-    pid = episode.broker.server.pid()
-    assert pid is not None
+    pid = episode.broker.pid
     os.kill(pid, signal.SIGKILL)
     time.sleep(episode.rng.uniform(1, 3))
-    episode.broker.start(tied=True)
+    episode.broker.start()
+
+
+def connections_cut(episode: Episode) -> None:
+    """All TCP connections between workers and the broker are reset, several times, wherever they are."""
+    for _ in range(episode.rng.randint(1, 4)):
+        episode.wire.cut()
+        time.sleep(episode.rng.uniform(0, 1.5))
+
+
+def connections_slow(episode: Episode) -> None:
+    """Each piece between workers and the broker takes up to half a second more."""
+    episode.wire.delay = episode.rng.uniform(0.05, 0.5)
+    time.sleep(episode.rng.uniform(2, 6))
+    episode.wire.honest()
+
+
+def cable_pulled(episode: Episode) -> None:
+    """Nothing passes between workers and the broker, no connection ends; for as long as a session or so."""
+    episode.wire.silent = True
+    time.sleep(episode.settings.worker.session + episode.rng.uniform(-4, 2))
+    episode.wire.honest()
 
 
 def flood(episode: Episode) -> None:
@@ -91,4 +110,7 @@ FAULTS: dict[str, tuple[Callable[[Episode], None], int]] = {
     "broker SIGSTOP": (broker_paused, 1),
     "broker SIGKILL": (broker_killed, 1),
     "flood of bad input": (flood, 1),
+    "TCP cut": (connections_cut, 2),
+    "TCP slow": (connections_slow, 1),
+    "cable pulled": (cable_pulled, 1),
 }

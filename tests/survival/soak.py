@@ -10,10 +10,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from local_services import InfluxNode, KafkaNode
-from local_services.process import free_port
+from local_services import InfluxNode
 
 from tests.survival.episode import Episode, mix
+from tests.survival.wired_broker import WiredBroker
 
 
 def main() -> int:
@@ -31,9 +31,9 @@ def main() -> int:
     lies: Counter[str] = Counter()
     alarms = rejected = episodes = 0
     with tempfile.TemporaryDirectory(prefix="yeji-soak-") as folder:
-        broker = KafkaNode(Path(folder) / "kafka", port=free_port())
+        broker = WiredBroker(Path(folder) / "kafka")
         database = InfluxNode(Path(folder) / "influx")
-        broker.start(tied=True)
+        broker.start()
         influx = database.start(tied=True)
         try:
             while (total < asked.readings or kills < asked.kills) and (
