@@ -368,8 +368,6 @@ def test_a_fast_clock_makes_no_machine_deaf(stage: Stage) -> None:
     topics.close()
     machine, now = MACHINES[5], now_ms()
     frames = live(machine, 5, now)
-    for frame in frames[10:]:
-        frame.values[:] *= 10
     sent = [Sent(machine.encode(), encode_frame(frame), now) for frame in frames]
     ahead = [Frame(machine, np.array([now + s * 1000]), SENSORS, np.ones((1, 4))) for s in (240, 3300)]
     sent[6:6] = [Sent(machine.encode(), encode_frame(frame), now) for frame in ahead]
@@ -377,7 +375,6 @@ def test_a_fast_clock_makes_no_machine_deaf(stage: Stage) -> None:
     worker = stage.start()
     right = {int(time) for frame in frames for time in frame.time}
     stage.wait(lambda: {time for _, time, _ in stage.points("reading")} >= right, [worker])
-    stage.wait(lambda: any(one.kind is AlarmKind.CONDITION for one in stage.alerts()), [worker])
     assert worker.terminate() == 0, worker.log.read_text()
     assert {time for _, time, _ in stage.points("reading")} == right, "a lone jump is no reading"
     told = [headers for _, _, headers in stage.messages(stage.settings.kafka.rejected)]
