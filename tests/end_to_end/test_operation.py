@@ -362,25 +362,6 @@ def live(machine: str, number: int, last: int) -> list[Frame]:
     return [Frame(machine, time[at : at + 50], SENSORS, values[at : at + 50]) for at in range(0, 600, 50)]
 
 
-def test_a_fast_clock_makes_no_machine_deaf(stage: Stage) -> None:
-    topics = Topics(stage.settings.kafka)
-    topics.apply(topics.check())  # the broker's time, as plants have it
-    topics.close()
-    machine, now = MACHINES[5], now_ms()
-    frames = live(machine, 5, now)
-    sent = [Sent(machine.encode(), encode_frame(frame), now) for frame in frames]
-    ahead = [Frame(machine, np.array([now + s * 1000]), SENSORS, np.ones((1, 4))) for s in (240, 3300)]
-    sent[6:6] = [Sent(machine.encode(), encode_frame(frame), now) for frame in ahead]
-    stage.produce(sent)
-    worker = stage.start()
-    right = {int(time) for frame in frames for time in frame.time}
-    stage.wait(lambda: {time for _, time, _ in stage.points("reading")} >= right, [worker])
-    assert worker.terminate() == 0, worker.log.read_text()
-    assert {time for _, time, _ in stage.points("reading")} == right, "a lone jump is no reading"
-    told = [headers for _, _, headers in stage.messages(stage.settings.kafka.rejected)]
-    assert [one["reason"] for one in told] == ["time-in-the-future"] * 2
-
-
 def test_silence_is_told_although_the_folder_is_gone(stage: Stage) -> None:
     worker = stage.start()
     stage.wait(lambda: "Worker is up" in worker.log.read_text(), [worker])
