@@ -11,8 +11,9 @@ from typing import Annotated, NamedTuple
 from detectors.batch import Ints
 from detectors.table import Column, KernelTable
 
-#: An alarm is back soon within this, and stands through pauses that are so many times longer.
-_SOON, _LONGER = 2 * 3_600_000, 1.5
+#: An alarm is back soon within this after it cleared, and stands through silences that are so many times
+#: longer, but not for more than a shift.
+_SOON, _LONGER, _LONGEST = 2 * 3_600_000, 1.5, 8 * 3_600_000
 #: After so long without an alarm that came back the off-delay is the configured one again.
 _FORGOTTEN = 24 * 3_600_000
 
@@ -20,7 +21,9 @@ _FORGOTTEN = 24 * 3_600_000
 class _Recurrence(NamedTuple):
     hold: Annotated[Ints, Column((), 0)]  # ms under `clear` before an alarm is cleared
     owed: Annotated[Ints, Column((), 0)]  # the hold from the end of the block on
-    cleared: Annotated[Ints, Column((), -1)]  # when the latest alarm was
+    silent: Annotated[
+        Ints, Column((), -1)
+    ]  # since when nothing was seen of the latest alarm that was cleared
     back: Annotated[Ints, Column((), -1)]  # when one was last back soon
 
 
@@ -45,12 +48,14 @@ class FleetRecurrence(KernelTable[_Recurrence]):
 
     def count(self, row: int, time: int, raised: bool) -> None:
         """The alarm of ``row`` is raised or cleared at ``time`` (ms); `settle` lets it take effect."""
+        hold = int(self["hold"][row])
         if not raised:
-            self["cleared"][row] = time
+            self["silent"][row] = time - hold
             return
-        pause = time - int(self["cleared"][row])
-        if self["cleared"][row] >= 0 and pause <= _SOON:
-            self["owed"][row] = max(int(self["owed"][row]), round(_LONGER * pause))
+        silence = time - int(self["silent"][row])
+        if self["silent"][row] >= 0 and silence - hold <= _SOON:
+            longer = min(round(_LONGER * silence), _LONGEST)
+            self["owed"][row] = max(int(self["owed"][row]), longer)
             self["back"][row] = time
 
     def settle(self, rows: Ints, time: Ints) -> None:
