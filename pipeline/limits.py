@@ -25,7 +25,9 @@ class NamedLimits(FleetLimits):
 
     def __init__(self, limits: tuple[Limit, ...], on_delay: int, off_delay: int, min_readings: int) -> None:
         super().__init__(limits, on_delay, off_delay, min_readings)
-        self._of = np.array([one.sensor * 16 + _NAMES.index(one.name) for one in limits], dtype=np.int64)
+        self._of = np.array(
+            [limit.sensor * 16 + _NAMES.index(limit.name) for limit in limits], dtype=np.int64
+        )
 
     def raised(self, row: int) -> list[Limit]:
         """The limits of ``row`` whose alarm is on."""

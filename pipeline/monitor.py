@@ -479,7 +479,7 @@ def _evidence(
 
 def _decisive(raws: list[RawScores | DeferredScores], scores: Floats) -> Floats:
     """Scores (n, d) to decide by: a detector's own word on that, where it has one."""
-    if all(one.decisive is None for one in raws):
+    if all(raw.decisive is None for raw in raws):
         return scores
     out = scores.copy()
     for i, one in enumerate(raws):

@@ -318,18 +318,18 @@ class Pipeline:
             machine = by_row[crossing.row]
             event = limit_event(machine.name, machine.machine_class, monitor.sensors, crossing)
             machine.record(event, results)
-        for one in found.prognoses:
-            machine = by_row[one.row]
+        for prognosis in found.prognoses:
+            machine = by_row[prognosis.row]
             results.prognoses.append(
                 Prognosis(
                     machine.name,
                     machine.machine_class,
-                    one.time,
-                    one.health,
-                    one.threshold,
-                    one.remaining,
-                    one.low,
-                    one.high,
+                    prognosis.time,
+                    prognosis.health,
+                    prognosis.threshold,
+                    prognosis.remaining,
+                    prognosis.low,
+                    prognosis.high,
                 )
             )
         return ready

@@ -101,7 +101,7 @@ class Plant(Section):
         """
         area, line = machine.area or DEFAULT_LEVELS[2], machine.line or DEFAULT_LEVELS[3]
         levels = (self.enterprise, self.site, area, line, machine.id)
-        return "/".join(safe_level(one) for one in levels)
+        return "/".join(safe_level(level) for level in levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class PlantError(ValueError):
     """The description cannot be used: ``mistakes`` says why, all at once."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:
-        super().__init__("; ".join(f"{one.key}: {one.what}" for one in mistakes))
+        super().__init__("; ".join(f"{mistake.key}: {mistake.what}" for mistake in mistakes))
         self.mistakes = mistakes
 
 

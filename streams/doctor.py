@@ -30,7 +30,7 @@ CLOCKS = 5.0
 def diagnose(settings: Settings) -> list[Finding]:
     """Everything that `yeji check` looks at, then the workers, rejected input, clocks and disks."""
     findings = all_checks(settings)
-    kafka_well = next((one.state for one in findings if one.what == "Kafka"), "failed") == "ok"
+    kafka_well = next((finding.state for finding in findings if finding.what == "Kafka"), "failed") == "ok"
     if kafka_well:
         findings += _of_the_group(settings.kafka)
         findings += _of_rejected_input(settings.kafka)

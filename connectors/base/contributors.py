@@ -16,11 +16,12 @@ def contributors(alarm: AlarmEvent, most: int = 5) -> str:
     'temperature 71 % (84, expected 61.5, +9.3 sd)'
     """
     texts = []
-    for one in sorted(alarm.contributions, key=lambda c: -c.share)[:most]:
-        known = [f"{one.value:g}"] if one.value is not None else []
-        known += [f"expected {one.expected:g}"] if one.expected is not None else []
-        known += [f"{one.deviation:+.1f} sd"] if one.deviation is not None else []
+    for contribution in sorted(alarm.contributions, key=lambda c: -c.share)[:most]:
+        known = [f"{contribution.value:g}"] if contribution.value is not None else []
+        known += [f"expected {contribution.expected:g}"] if contribution.expected is not None else []
+        known += [f"{contribution.deviation:+.1f} sd"] if contribution.deviation is not None else []
         texts.append(
-            f"{one.sensor} {one.share:.0%}".replace("%", " %") + (f" ({', '.join(known)})" if known else "")
+            f"{contribution.sensor} {contribution.share:.0%}".replace("%", " %")
+            + (f" ({', '.join(known)})" if known else "")
         )
     return "; ".join(texts)

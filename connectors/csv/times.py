@@ -206,7 +206,7 @@ def recognise(cells: Sequence[str], zone: tzinfo, format: str | None = None) -> 
     _, good = iso.parse(cells)
     if good.mean() > 0.5:
         return iso
-    fitting = [one for one in _candidates(cells, zone) if one.parse(cells)[1].mean() > 0.5]
+    fitting = [candidate for candidate in _candidates(cells, zone) if candidate.parse(cells)[1].mean() > 0.5]
     if not fitting:
         return None
     best = max(_fit(one, cells) for one in fitting)

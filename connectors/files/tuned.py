@@ -70,7 +70,7 @@ def read_tuned(path: Path) -> dict[str, dict[str, Any]]:
             classes = tomllib.load(file).get("classes", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}. Correct or remove it.") from None
-    if not isinstance(classes, dict) or not all(isinstance(one, dict) for one in classes.values()):
+    if not isinstance(classes, dict) or not all(isinstance(section, dict) for section in classes.values()):
         raise SettingsError(f"{path}: write changes under [classes.NAME]. Correct or remove it.")
     return classes
 

@@ -151,7 +151,7 @@ class HttpSource(PushSource[Mapped]):
 
     def _map_json(self, sender: _Sender, body: bytes, request: Request, received: int) -> list[Mapped]:
         kind = request.headers.get("content-type", "")
-        return [sender.mapping.apply(one, None, received) for one in payloads(body, kind)]
+        return [sender.mapping.apply(payload, None, received) for payload in payloads(body, kind)]
 
     def _map_lines(self, sender: _Sender, body: bytes, request: Request, received: int) -> list[Mapped]:
         return [sender.lines.apply(body, None, received)]
@@ -182,7 +182,10 @@ class HttpSource(PushSource[Mapped]):
         if not await self._safe(whole):
             return _refusal(503, "The readings are not safe yet: send them again.", {"retry-after": "5"})
         readings = sum(len(frame) for frame in whole.frames)
-        told = [{"reason": str(one.reason), "detail": one.detail} for one in whole.rejections[:_TOLD]]
+        told = [
+            {"reason": str(rejection.reason), "detail": rejection.detail}
+            for rejection in whole.rejections[:_TOLD]
+        ]
         if whole.rejections and not readings:
             return JSONResponse({"readings": 0, "rejected": told}, 400)
         return JSONResponse({"readings": readings, "rejected": told}) if told else Response(status_code=204)

@@ -62,7 +62,7 @@ class InfluxHistory(History):
         end = moment(now + _DAY if stop is None else stop)
         steps = [f"from(bucket: {self._flux.bucket})", f"range(start: {begin}, stop: {end})"]
         steps += [f"filter(fn: (r) => r._measurement == {literal(measurement)})"]
-        steps += [f"filter(fn: (r) => {one})" for one in conditions]
+        steps += [f"filter(fn: (r) => {condition})" for condition in conditions]
         return " |> ".join(steps)
 
     # -- machines
@@ -173,12 +173,12 @@ class InfluxHistory(History):
     ) -> list[Alarm]:
         """Alarms of these days, newest onset first."""
         found = [
-            one
-            for one in self._all_alarms()
-            if (open is None or one.open is open)
-            and (machine is None or one.event.machine == machine)
-            and (start is None or one.cleared is None or one.cleared.time >= start)
-            and (end is None or one.event.onset <= end)
+            alarm
+            for alarm in self._all_alarms()
+            if (open is None or alarm.open is open)
+            and (machine is None or alarm.event.machine == machine)
+            and (start is None or alarm.cleared is None or alarm.cleared.time >= start)
+            and (end is None or alarm.event.onset <= end)
         ]
         return found[:limit]
 

@@ -91,8 +91,8 @@ def table(
         keys.append(_key(whole[0]))
         texts.append(_numbers(whole[1]))
     text, stamps = b"".join(texts), _numbers(times)
-    lengths = np.array([len(one) for one in heads], dtype=np.int64)
-    key_lengths = np.array([len(one) for one in keys], dtype=np.int64)
+    lengths = np.array([len(head) for head in heads], dtype=np.int64)
+    key_lengths = np.array([len(key) for key in keys], dtype=np.int64)
     per_line = int(key_lengths.sum()) + len(keys) + 2
     room = int((lengths * counts).sum()) + len(text) + len(stamps) + per_line * len(times)
     out = np.empty(room, dtype=np.uint8)

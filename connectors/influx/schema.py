@@ -96,9 +96,11 @@ def _group_lines(fields: Sequence[str], group: Sequence[Scored], readings: bool)
 
 def complement_lines(complements: Sequence[Scored]) -> Iterator[bytes]:
     """Lines of `reading` with the sensors' values alone: they come to what was written of these readings."""
-    for one in complements:
-        fields = [sensor_field(sensor) for sensor in one.sensors]
-        yield table(_heads("reading", [one]), [len(one)], fields, one.values, one.time)
+    for complement in complements:
+        fields = [sensor_field(sensor) for sensor in complement.sensors]
+        yield table(
+            _heads("reading", [complement]), [len(complement)], fields, complement.values, complement.time
+        )
 
 
 def _heads(measurement: str, group: Sequence[Scored]) -> list[bytes]:
@@ -155,9 +157,11 @@ def rejected_lines(rejections: Iterable[Rejection]) -> Iterator[bytes]:
     the partition as a tag, keep them apart, and the same message returns the same point again.
     """
     counts: dict[tuple[str, str, int, int], list[Rejection]] = {}
-    for one in rejections:
-        time = one.received * 1_000_000 + one.offset % 1_000_000
-        counts.setdefault((one.reason.value, one.topic, one.partition, time), []).append(one)
+    for rejection in rejections:
+        time = rejection.received * 1_000_000 + rejection.offset % 1_000_000
+        counts.setdefault((rejection.reason.value, rejection.topic, rejection.partition, time), []).append(
+            rejection
+        )
     for (reason, topic, partition, time), group in counts.items():
         tags = [("reason", reason), ("topic", topic), ("partition", str(partition))]
         fields: list[tuple[str, float | int | str | None]] = [

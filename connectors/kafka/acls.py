@@ -42,7 +42,7 @@ class Allow(Section):
     def _complete(self) -> Allow:
         if bool(self.topics) == bool(self.groups):
             raise ValueError("name `topics` or `groups`, one of them")
-        unknown = [one for one in self.operations if one not in _KNOWN]
+        unknown = [operation for operation in self.operations if operation not in _KNOWN]
         if unknown:
             raise ValueError(f"no such operation: {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
         return self
@@ -79,8 +79,8 @@ def _rules(entry: Allow, name: str, names: dict[str, str]) -> list[ACL]:
     pattern = ACLResourcePatternType.PREFIXED if entry.prefixed else ACLResourcePatternType.LITERAL
     resource = ResourcePattern(kind, name.format_map(names), pattern)
     return [
-        ACL(entry.principal, entry.host, ACLOperation[one], ACLPermissionType.ALLOW, resource)
-        for one in entry.operations
+        ACL(entry.principal, entry.host, ACLOperation[operation], ACLPermissionType.ALLOW, resource)
+        for operation in entry.operations
     ]
 
 

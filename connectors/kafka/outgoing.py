@@ -46,21 +46,24 @@ def rejected_records(rejections: Iterable[Rejection], topic: str) -> Iterator[Re
     """
     counts: dict[tuple[str, int, int, int], int] = {}
     first: dict[tuple[str, int, int, int], bytes] = {}
-    for one in rejections:
-        origin = (one.topic, one.partition, one.offset, one.received)
+    for rejection in rejections:
+        origin = (rejection.topic, rejection.partition, rejection.offset, rejection.received)
         number = counts[origin] = counts.get(origin, -1) + 1
         headers = {
-            "reason": one.reason.value,
-            "detail": one.detail,
-            "machine": one.machine,
-            "sensor": one.sensor,
-            "readings": str(one.readings),
-            "received": str(one.received),
-            "topic": one.topic,
-            "partition": str(one.partition),
-            "offset": str(one.offset),
+            "reason": rejection.reason.value,
+            "detail": rejection.detail,
+            "machine": rejection.machine,
+            "sensor": rejection.sensor,
+            "readings": str(rejection.readings),
+            "received": str(rejection.received),
+            "topic": rejection.topic,
+            "partition": str(rejection.partition),
+            "offset": str(rejection.offset),
         }
-        place, value = f"{one.topic}/{one.partition}/{one.offset}@{one.received}", one.original
+        place, value = (
+            f"{rejection.topic}/{rejection.partition}/{rejection.offset}@{rejection.received}",
+            rejection.original,
+        )
         if number and value is first.setdefault(origin, value):
             headers["original"], value = f"{place}/0", b""
         first.setdefault(origin, value)

@@ -67,7 +67,7 @@ def propose(samples: Sequence[Sample], received: int) -> Proposal:
     """A mapping for messages of one source. Raises ValueError when there are none."""
     if not samples:
         raise ValueError("there is no message in the sample")
-    documents = [document for one in samples if (document := _document(one.payload)) is not None]
+    documents = [document for sample in samples if (document := _document(sample.payload)) is not None]
     found: dict[str, Any] = {}
     doubts: list[str] = []
     preset = _preset(documents, samples)
@@ -91,7 +91,7 @@ def propose(samples: Sequence[Sample], received: int) -> Proposal:
 
 def _apply(found: dict[str, Any], samples: Sequence[Sample], received: int) -> list[Mapped]:
     mapping = Mapping(MappingSettings(**found), "sample")
-    return [mapping.apply(one.payload, one.topic, received) for one in samples]
+    return [mapping.apply(sample.payload, sample.topic, received) for sample in samples]
 
 
 def _share(mapped: Sequence[Mapped], has: Callable[[Mapped], bool]) -> float:
@@ -99,7 +99,7 @@ def _share(mapped: Sequence[Mapped], has: Callable[[Mapped], bool]) -> float:
 
 
 def _refused(mapped: Mapped, reason: Reason) -> bool:
-    return any(one.reason is reason for one in mapped.rejections)
+    return any(rejection.reason is reason for rejection in mapped.rejections)
 
 
 def _document(payload: bytes) -> Any:
@@ -113,7 +113,7 @@ def _document(payload: bytes) -> Any:
 
 
 def _preset(documents: Sequence[Any], samples: Sequence[Sample]) -> str:
-    topics = [one.topic for one in samples if one.topic is not None]
+    topics = [sample.topic for sample in samples if sample.topic is not None]
     if topics and all(topic.startswith("umh/v1/") for topic in topics):
         return "umh"
     for preset, fits in _SHAPES.items():
@@ -166,7 +166,7 @@ def _find_machine(
     samples: Sequence[Sample], documents: Sequence[Any], found: dict[str, Any], doubts: list[str]
 ) -> None:
     """Set where the machine stands: in the topic, or in a field of texts."""
-    topics = [one.topic.split("/") for one in samples if one.topic is not None]
+    topics = [sample.topic.split("/") for sample in samples if sample.topic is not None]
     if len(topics) == len(samples) and len({len(topic) for topic in topics}) == 1 and len(topics[0]) > 1:
         found["topic"] = _pattern(topics, single=_single(documents, samples))
         doubts.append(
@@ -185,12 +185,14 @@ def _find_machine(
 
 def _single(documents: Sequence[Any], samples: Sequence[Sample]) -> bool:
     """Whether each message holds one value whose sensor it does not name."""
-    bare = len(samples) - len(documents) + sum(not isinstance(one, (dict, list)) for one in documents)
+    bare = (
+        len(samples) - len(documents) + sum(not isinstance(document, (dict, list)) for document in documents)
+    )
     unnamed = sum(
-        isinstance(one, dict)
-        and shapes.field(one, shapes.VALUES) is not None
-        and shapes.field(one, shapes.SENSORS) is None
-        for one in documents
+        isinstance(document, dict)
+        and shapes.field(document, shapes.VALUES) is not None
+        and shapes.field(document, shapes.SENSORS) is None
+        for document in documents
     )
     return bare + unnamed > len(samples) / 2
 
@@ -264,8 +266,8 @@ def _say_of_times(
     times = [int(time) for m in mapped for frame in m.frames for time in frame.time]
     if times and all(time == received for time in times):
         doubts.append("no time was found: the time of arrival is taken")
-    items = [one for one in documents if isinstance(one, dict)]
-    texts = [text for one in items if isinstance(text := _time_in(one, found.get("time")), str)]
+    items = [document for document in documents if isinstance(document, dict)]
+    texts = [text for item in items if isinstance(text := _time_in(item, found.get("time")), str)]
     naive = [text for text in texts if _is_time(text) and datetime.fromisoformat(text).tzinfo is None]
     if naive:
         doubts.append(f"times as {naive[0]!r} name no zone: set `timezone` if they are not UTC")

@@ -150,8 +150,8 @@ class ModbusSource(PushSource[Frame]):
         return found
 
     def _tell(self) -> None:
-        troubles = [one.trouble for one in self._devices if one.trouble]
-        answering = sum(not one.silent for one in self._devices)
+        troubles = [device.trouble for device in self._devices if device.trouble]
+        answering = sum(not device.silent for device in self._devices)
         self.status.connected = answering > 0
         self.status.detail = "; ".join(troubles[:3]) + (
             f" and {len(troubles) - 3} more" if len(troubles) > 3 else ""

@@ -155,7 +155,7 @@ class OpcUaSource(PushSource[_Arrival]):
     @property
     def _grows(self) -> bool:
         """Whether new nodes may belong to it: below a folder, or a machine of which all is read."""
-        return any(one.path.endswith("/*") or not one.sensors for one in self._settings.machines)
+        return any(machine.path.endswith("/*") or not machine.sensors for machine in self._settings.machines)
 
     async def _look(self, session: UaSession) -> None:
         """Find nodes and subscribe to those that are not subscribed to yet."""

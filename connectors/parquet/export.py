@@ -80,7 +80,7 @@ class DataSheet:
     @property
     def readings(self) -> int:
         """Readings of all machines."""
-        return sum(one.readings for one in self.machines)
+        return sum(machine.readings for machine in self.machines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,9 @@ class Export:
             now = self.history.machine(machine)
             if now is None:
                 continue
-            own = sorted((one for one in verdicts if one.machine == machine), key=lambda one: one.at)
+            own = sorted(
+                (verdict for verdict in verdicts if verdict.machine == machine), key=lambda one: one.at
+            )
             facts = MachineFacts(self.codes.of("machine", machine), self.codes.of("class", now.machine_class))
             first, last = max(start, now.first), min(end, now.last + 1)
             self._readings(machine, self._class(machine, now.machine_class), first, last, own, facts)
@@ -182,9 +184,9 @@ class Export:
     ) -> tuple[pa.Table, int]:
         label = np.full(len(part), "", dtype=object)
         mode = np.full(len(part), "", dtype=object)
-        for one in verdicts:  # the latest last
-            here = (part.time >= one.start) & (part.time <= one.end)
-            label[here], mode[here] = str(one.kind), self.codes.of("mode", one.failure_mode)
+        for verdict in verdicts:  # the latest last
+            here = (part.time >= verdict.start) & (part.time <= verdict.end)
+            label[here], mode[here] = str(verdict.kind), self.codes.of("mode", verdict.failure_mode)
         arrays: dict[str, pa.Array] = {"time": pa.array(part.time, _TIME)}
         for sensor, known in columns.items():
             values = (
@@ -206,15 +208,15 @@ class Export:
         """What was found; who found it and what they wrote stays here."""
         rows = [
             {
-                "machine": self.codes.of("machine", one.machine),
-                "kind": str(one.kind),
-                "start": one.start,
-                "end": one.end,
-                "failure_mode": self.codes.of("mode", one.failure_mode),
-                "part": self.codes.of("part", one.part),
-                "sensor": self.codes.of("sensor", one.sensor or ""),
+                "machine": self.codes.of("machine", verdict.machine),
+                "kind": str(verdict.kind),
+                "start": verdict.start,
+                "end": verdict.end,
+                "failure_mode": self.codes.of("mode", verdict.failure_mode),
+                "part": self.codes.of("part", verdict.part),
+                "sensor": self.codes.of("sensor", verdict.sensor or ""),
             }
-            for one in verdicts
+            for verdict in verdicts
         ]
         texts = [(name, pa.string()) for name in ("machine", "kind")]
         more = [(name, pa.string()) for name in ("failure_mode", "part", "sensor")]
@@ -224,16 +226,16 @@ class Export:
     def _alarms(self, alarms: Iterable[Alarm]) -> None:
         rows = [
             {
-                "machine": self.codes.of("machine", one.event.machine),
-                "kind": str(one.event.kind),
-                "sensor": self.codes.of("sensor", one.event.sensor or ""),
-                "cause": one.event.code,
-                "severity": one.event.severity,
-                "onset": one.event.onset,
-                "raised": one.event.time,
-                "cleared": None if one.cleared is None else one.cleared.time,
+                "machine": self.codes.of("machine", alarm.event.machine),
+                "kind": str(alarm.event.kind),
+                "sensor": self.codes.of("sensor", alarm.event.sensor or ""),
+                "cause": alarm.event.code,
+                "severity": alarm.event.severity,
+                "onset": alarm.event.onset,
+                "raised": alarm.event.time,
+                "cleared": None if alarm.cleared is None else alarm.cleared.time,
             }
-            for one in alarms
+            for alarm in alarms
         ]
         texts = [(name, pa.string()) for name in ("machine", "kind", "sensor", "cause")]
         times = [(name, _TIME) for name in ("onset", "raised", "cleared")]

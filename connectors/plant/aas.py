@@ -76,11 +76,11 @@ def _environments(path: Path) -> Iterator[dict[str, Any]]:
             return
         with ZipFile(path) as package:
             members = [one for one in package.infolist() if one.filename.lower().endswith(".json")]
-            for one in members:
-                if one.file_size > _MOST:
-                    raise SettingsError(f"{path}: {one.filename} is larger than {_MOST} bytes.")
-                with package.open(one) as file:
-                    found = _environment(file.read(_MOST), f"{path}, {one.filename}")
+            for member in members:
+                if member.file_size > _MOST:
+                    raise SettingsError(f"{path}: {member.filename} is larger than {_MOST} bytes.")
+                with package.open(member) as file:
+                    found = _environment(file.read(_MOST), f"{path}, {member.filename}")
                 if "assetAdministrationShells" in found or "submodels" in found:
                     yield found
             if not members:
@@ -167,7 +167,9 @@ def _texts(strings: Any) -> dict[str, str]:
     if not isinstance(strings, list):
         return {}
     return {
-        str(one["language"])[:2]: str(one["text"]) for one in strings if "language" in one and "text" in one
+        str(string["language"])[:2]: str(string["text"])
+        for string in strings
+        if "language" in string and "text" in string
     }
 
 

@@ -127,7 +127,7 @@ class Discovery:
 
     def elsewhere(self, plant: Plant) -> list[str]:
         """Machines that are of another site than ``plant``: each site is described by itself."""
-        return sorted(set(self._machines) - {plant.machine_name(one) for one in plant.machines})
+        return sorted(set(self._machines) - {plant.machine_name(machine) for machine in plant.machines})
 
 
 def unit_of(sensor: str) -> str:

@@ -83,7 +83,7 @@ def _aliased(name: str, source: Any, found: Described) -> Any:
 
 
 def _told(error: PlantError, path: Path, text: str) -> SettingsError:
-    lines = sorted((line_of(text, one.path), one.key, one.what) for one in error.mistakes)
+    lines = sorted((line_of(text, mistake.path), mistake.key, mistake.what) for mistake in error.mistakes)
     return SettingsError(
         f"{path} cannot be used:\n" + "\n".join(f"  line {n}: {key}: {what}" for n, key, what in lines)
     )

@@ -176,10 +176,10 @@ class SqliteSink(Sink):
 
     def _complements(self, db: sqlite3.Connection, complements: Iterable[Scored]) -> None:
         """Values that were missing in readings: chunks of their own, which leave what was found as it is."""
-        for one in complements:
-            layout = self._layout(db, one.sensors)
-            machine = self._machine(db, one, layout)
-            chunk = Chunk.of(one)
+        for complement in complements:
+            layout = self._layout(db, complement.sensors)
+            machine = self._machine(db, complement, layout)
+            chunk = Chunk.of(complement)
             self._make_way(db, machine, chunk, layout)
             db.execute(_INSERT, _row(machine.id, layout, chunk))
             size = (level(len(chunk)), layout)
@@ -282,13 +282,13 @@ class SqliteSink(Sink):
     # -- the rest
 
     def _alarms(self, db: sqlite3.Connection, alarms: Iterable[AlarmEvent]) -> None:
-        for one in alarms:
-            column = "raised" if one.phase is AlarmPhase.RAISED else "cleared"
+        for alarm in alarms:
+            column = "raised" if alarm.phase is AlarmPhase.RAISED else "cleared"
             db.execute(
                 f"INSERT INTO alarms (id, machine, onset, latest, {column}) VALUES (?,?,?,?,?) "  # noqa: S608
                 f"ON CONFLICT (id) DO UPDATE SET {column}=excluded.{column}, "
                 "latest=max(latest, excluded.latest)",
-                (one.id, one.machine, one.onset, one.time, _encode(one)),
+                (alarm.id, alarm.machine, alarm.onset, alarm.time, _encode(alarm)),
             )
 
     def _prognoses(self, db: sqlite3.Connection, prognoses: Iterable[Prognosis]) -> None:

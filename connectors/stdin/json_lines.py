@@ -68,7 +68,7 @@ class JsonLinesSource(Source):
             yield Message(line, now, topic=self.name)
             return
         mapped = self._mapping.apply(line, None, now)
-        refused = {one.reason for one in mapped.rejections}
+        refused = {rejection.reason for rejection in mapped.rejections}
         if not (self._given or mapped.frames) and refused != {Reason.MACHINE_MISSING}:
             yield Message(line, now, topic=self.name)  # the decoder says what is wrong with it
             return

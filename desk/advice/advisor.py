@@ -117,8 +117,8 @@ class Advisor:
             headline=self._sentence(event, lead, share, Course(0, active=False), language),
             lead=lead,
             likely=named,
-            checks=tuple(one.of(language) for one in lead.checks) if lead else (),
-            parts=tuple(one.of(language) for one in lead.parts) if lead else (),
+            checks=tuple(check.of(language) for check in lead.checks) if lead else (),
+            parts=tuple(part.of(language) for part in lead.parts) if lead else (),
             safety=tuple(one.of(language) for one in lead.safety) if lead else (),
             spectrum=lead.spectrum.of(language) if lead else "",
             skill=lead.skill if lead else "",
@@ -221,9 +221,9 @@ class Advisor:
         return joined_words(begin_large(head), label, course_words(replace(course, trend=""), language))
 
     def _where(self, event: AlarmEvent, language: str) -> str:
-        for one in event.contributions[:1]:
-            known = self._sensors(event.machine_class).get(one.sensor)
-            place = place_of(one.sensor, (known.label, known.label_ko) if known else ())
+        for contribution in event.contributions[:1]:
+            known = self._sensors(event.machine_class).get(contribution.sensor)
+            place = place_of(contribution.sensor, (known.label, known.label_ko) if known else ())
             if place:
                 return fill(place, language)
         return ""

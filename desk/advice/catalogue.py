@@ -164,7 +164,7 @@ def check_mode(mode: Mode) -> None:
         raise refuse("its key has letters, digits and hyphens, as bearing-wear.")
     if not mode.title.of("en") or not mode.sentence.of("en"):
         raise refuse("it needs a title and a sentence.")
-    if not mode.checks or not all(one.of("en") for one in mode.checks):
+    if not mode.checks or not all(check.of("en") for check in mode.checks):
         raise refuse("it needs at least one check, and none may be empty.")
     if not 0 < mode.prior <= 100:
         raise refuse(f"prior is {mode.prior:g}; give more than 0, at most 100.")

@@ -39,11 +39,11 @@ def evidence(event: AlarmEvent, quantity: Callable[[str], str]) -> list[Moved]:
     if event.kind is not AlarmKind.CONDITION:
         return []
     strongest: dict[tuple[str, Way], float] = {}
-    for one in event.contributions:
-        measured = quantity(one.sensor)
-        if measured and one.deviation:
-            key: tuple[str, Way] = (measured, "up" if one.deviation > 0 else "down")
-            strength = math.tanh(abs(one.deviation) / 3) * min(1.0, 3 * one.share)
+    for contribution in event.contributions:
+        measured = quantity(contribution.sensor)
+        if measured and contribution.deviation:
+            key: tuple[str, Way] = (measured, "up" if contribution.deviation > 0 else "down")
+            strength = math.tanh(abs(contribution.deviation) / 3) * min(1.0, 3 * contribution.share)
             strongest[key] = max(strongest.get(key, 0.0), strength)
     return [Moved(measured, way, strength) for (measured, way), strength in strongest.items()]
 

@@ -66,7 +66,7 @@ def course_words(course: Course, language: str) -> str:
 
 def joined_words(head: str, *details: str) -> str:
     """``head``, a colon and what is known besides."""
-    known = [one for one in details if one]
+    known = [detail for detail in details if detail]
     return f"{head}: {', '.join(known)}" if known else head
 
 

@@ -53,7 +53,7 @@ class TuningBook:
 
     def active(self, machine_class: str) -> TunedVersion | None:
         """The promoted version; None = as in `yeji.toml`."""
-        return next((one for one in self.versions(machine_class) if one.role == "active"), None)
+        return next((version for version in self.versions(machine_class) if version.role == "active"), None)
 
     def propose(
         self, machine_class: str, changes: Mapping[str, Any], *, at: int, by: str, note: str = ""

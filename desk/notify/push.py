@@ -179,11 +179,11 @@ class PushSender:
         if not entries:
             return 0
         fresh = [
-            one.alarm
-            for one in entries
-            if one.point
-            and waits(parse_life(one.after))
-            and not (one.before and waits(parse_life(one.before)))
+            entry.alarm
+            for entry in entries
+            if entry.point
+            and waits(parse_life(entry.after))
+            and not (entry.before and waits(parse_life(entry.before)))
         ]
         alarms = [found for alarm in dict.fromkeys(fresh) if (found := self._alarm(alarm)) is not None]
         sent = sum(self._tell(phone, alarms) for phone in self.phones.all()) if alarms else 0
@@ -201,7 +201,9 @@ class PushSender:
         account = self._account(phone)
         if account is None:
             return 0
-        wanted = [one for one in alarms if one.priority >= phone.least and account.scope.allows(one.machine)]
+        wanted = [
+            alarm for alarm in alarms if alarm.priority >= phone.least and account.scope.allows(alarm.machine)
+        ]
         wanted.sort(key=lambda one: (-one.priority, one.onset))
         if len(wanted) > MOST_AT_ONCE:
             return self._send(phone, self._several(phone, wanted), wanted[0].priority)
@@ -231,7 +233,7 @@ class PushSender:
 
     def _several(self, phone: Phone, alarms: list[AlarmView]) -> dict[str, str]:
         t = Texts(phone.language)
-        names = ", ".join(self.desk.settings.name_of(one.machine, phone.language) for one in alarms[:5])
+        names = ", ".join(self.desk.settings.name_of(alarm.machine, phone.language) for alarm in alarms[:5])
         return {
             "title": t("push.several", n=len(alarms)),
             "body": names + (" …" if len(alarms) > 5 else ""),

@@ -75,7 +75,7 @@ class AlertmanagerChannel(HttpChannel):
 
     def send(self, notification: Notification, now: int) -> Sent:
         """Post the notification's alarms; those that last hold for a week unless they end before."""
-        alerts = [alertmanager_alert(one, until=now + 7 * 86_400_000) for one in notification.alerts]
+        alerts = [alertmanager_alert(alert, until=now + 7 * 86_400_000) for alert in notification.alerts]
         return self._post(f"{self.url.rstrip('/')}/api/v2/alerts", _encode(alerts), {})
 
 
@@ -85,10 +85,10 @@ def webhook_body(notification: Notification) -> dict[str, Any]:
     alerts = [
         {
             "status": "resolved" if ended else "firing",
-            **alertmanager_alert(one, until=None),
-            "fingerprint": one.point.replace("-", "")[:16],
+            **alertmanager_alert(alert, until=None),
+            "fingerprint": alert.point.replace("-", "")[:16],
         }
-        for one in notification.alerts
+        for alert in notification.alerts
     ]
     common = {"crew": notification.crew, "priority": notification.priority}
     return {

@@ -74,6 +74,6 @@ def worth_naming(found: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
 def fit(examples: Sequence[Example]) -> FailureModes:
     """A classifier that has learned ``examples`` in their order."""
     model = FailureModes()
-    for one in examples:
-        model.learn_one(one.features, one.mode)
+    for example in examples:
+        model.learn_one(example.features, example.mode)
     return model

@@ -86,8 +86,8 @@ OnCallChange = Rota | Swap | ImportedCalendar
 
 def check_rota(rota: Rota) -> None:
     """Raise ValueError for hours or a first day that cannot be read."""
-    for one in rota.hours:
-        _hours(one)
+    for hour in rota.hours:
+        _hours(hour)
     date.fromisoformat(rota.first)
 
 
@@ -141,7 +141,7 @@ def _of_rota(rota: Rota, holidays: set[str], start: int, end: int, zone: tzinfo)
     if not rota.people:
         return
     first = date.fromisoformat(rota.first)
-    hours = [_hours(one) for one in rota.hours]
+    hours = [_hours(hour) for hour in rota.hours]
     day = datetime.fromtimestamp((start - 2 * _DAY) / 1000, zone).date()
     last = datetime.fromtimestamp(end / 1000, zone).date()
     while day <= last:
@@ -149,9 +149,9 @@ def _of_rota(rota: Rota, holidays: set[str], start: int, end: int, zone: tzinfo)
         works = rota.holidays == "usual" or (rota.holidays == "only") == holiday
         if day >= first and works:
             person = rota.people[_turn(rota, first, day) % len(rota.people)]
-            for one in hours:
-                if day.weekday() in one.days:
-                    begins, ends = _moment(day, one.start, zone), _moment(day, one.end, zone)
+            for hour in hours:
+                if day.weekday() in hour.days:
+                    begins, ends = _moment(day, hour.start, zone), _moment(day, hour.end, zone)
                     if begins < end and ends > start and begins < ends:
                         yield Duty(rota.place, person, begins, ends, rota.id)
         day += timedelta(days=1)

@@ -203,7 +203,9 @@ def _judge(point: Point, entry: Entry) -> Point:
     if entry.verdict is None:
         return point
     end = entry.verdict.end
-    return msgspec.structs.replace(point, episodes=tuple(one for one in point.episodes if one.time > end))
+    return msgspec.structs.replace(
+        point, episodes=tuple(episode for episode in point.episodes if episode.time > end)
+    )
 
 
 def _shelve(point: Point, entry: Entry) -> Point:

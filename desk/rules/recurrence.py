@@ -86,7 +86,7 @@ def recurrence(episodes: tuple[Episode, ...]) -> Recurrence | None:
     if not episodes:
         return None
     sensor = episodes[-1].sensor
-    levels = [one.level for one in episodes if one.sensor == sensor and one.level is not None]
+    levels = [episode.level for episode in episodes if episode.sensor == sensor and episode.level is not None]
     grows = len(levels) > 1 and levels[0] > 0 and rises(levels) and levels[-1] / levels[0] >= LEAST_GROWTH
     return Recurrence(
         count=len(episodes),

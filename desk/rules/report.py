@@ -38,25 +38,25 @@ def shift_report(
     entries: Iterable[Entry], measures: Kpis, standing: list[AlarmView], windows: list[Window], head: bytes
 ) -> ShiftReport:
     """Put the report together from the period's ``entries`` and what stands on the desk."""
-    entries = [one for one in entries if measures.start <= one.time < measures.end]
-    planned = {_span(one.window) for one in entries if one.window is not None}
+    entries = [entry for entry in entries if measures.start <= entry.time < measures.end]
+    planned = {_span(entry.window) for entry in entries if entry.window is not None}
     # what a window tells the models of each machine under it stands in the window itself
-    entries = [one for one in entries if one.verdict is None or _span(one.verdict) not in planned]
+    entries = [entry for entry in entries if entry.verdict is None or _span(entry.verdict) not in planned]
     flat = [one for lead in standing for one in (lead, *lead.members)]
     return ShiftReport(
         start=measures.start,
         end=measures.end,
         kpis=measures,
         raised=tuple(
-            sorted((one for one in entries if one.action is Action.RAISE), key=lambda one: one.time)
+            sorted((entry for entry in entries if entry.action is Action.RAISE), key=lambda one: one.time)
         ),
-        acts=tuple(one for one in entries if one.by != SYSTEM and one.action not in ACCESS),
-        verdicts=tuple(one.verdict for one in entries if one.verdict is not None),
+        acts=tuple(entry for entry in entries if entry.by != SYSTEM and entry.action not in ACCESS),
+        verdicts=tuple(entry.verdict for entry in entries if entry.verdict is not None),
         open=tuple(one for one in flat if not one.muted),
         stale=tuple(one for one in flat if one.stale),
         shelved=tuple(one for one in flat if one.muted),
         windows=tuple(windows),
-        unsent=tuple(one for one in entries if one.action is Action.UNSENT),
+        unsent=tuple(entry for entry in entries if entry.action is Action.UNSENT),
         head=head.hex(),
     )
 

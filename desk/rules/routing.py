@@ -175,7 +175,9 @@ def matches(route: RouteSettings, point: Point) -> bool:
 def on_shift(crews: Iterable[str], settings: Mapping[str, CrewSettings], now: int, zone: tzinfo) -> list[str]:
     """Those of ``crews`` that are at work; all of them when none is: an alarm is never told to nobody."""
     crews = list(crews)
-    working = [one for one in crews if not settings[one].shifts or covers(settings[one].shifts, now, zone)]
+    working = [
+        crew for crew in crews if not settings[crew].shifts or covers(settings[crew].shifts, now, zone)
+    ]
     return working or crews
 
 
@@ -220,13 +222,13 @@ def _ration(
     the flood is over by then; urgent alarms wait a minute at most.
     """
     triggers.sort(key=lambda one: (-one.points[0].priority, one.points[0].announced_at, one.points[0].id))
-    fresh = sum(one.kind is Kind.ALARM for one in triggers)
+    fresh = sum(trigger.kind is Kind.ALARM for trigger in triggers)
     lately = sum(time > now - TEN_MINUTES for time in told.alarms) + fresh
     if lately > flood or (told.flood is not None and lately > flood // 2):
         since = told.flood if told.flood is not None else now
         step = f"{since}:{(now - since) // TEN_MINUTES}"
         if not _bundle(Kind.FLOOD, triggers, step, crew, done, made):
-            urgent = [one for one in triggers if one.points[0].priority is Priority.URGENT]
+            urgent = [trigger for trigger in triggers if trigger.points[0].priority is Priority.URGENT]
             _bundle(Kind.FLOOD, urgent, f"{since}:urgent:{now // MINUTE}", crew, done, made)
         return
     left = crew.budget - sum(time > now - HOUR for time in told.messages)
@@ -251,7 +253,7 @@ def _bundle(
     """Fold ``occasions`` into one; False when the bundle of this time was made already."""
     if not triggers:
         return True
-    points = tuple({one.points[0].id: one.points[0] for one in triggers}.values())
+    points = tuple({trigger.points[0].id: trigger.points[0] for trigger in triggers}.values())
     bundle = Trigger(kind, triggers[0].crew, points, step, triggers[0].persons)
     if any(done(bundle.id(channel)) for channel in crew.channels):
         return False

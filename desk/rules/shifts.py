@@ -68,4 +68,4 @@ def _days(text: str | None, whole: str) -> frozenset[int]:
 def covers(hours: Iterable[str], now: int, zone: tzinfo) -> bool:
     """Whether any of ``hours`` covers ``now`` (ms UTC) in ``zone``."""
     local = datetime.fromtimestamp(now / 1000, zone)
-    return any(parse_hours(one).covers(local) for one in hours)
+    return any(parse_hours(hour).covers(local) for hour in hours)

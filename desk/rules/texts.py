@@ -49,7 +49,7 @@ class Writer:
         base = self.settings.desk.url
         single = trigger.kind not in BUNDLES
         link = f"{base}/alarms/{alarms[0].id}" if single else f"{base}/"
-        shown = [self._alarm(one, crew.language, now, single) for one in alarms]
+        shown = [self._alarm(alarm, crew.language, now, single) for alarm in alarms]
         notification = {"kind": str(trigger.kind), "bundle": not single, "alarms": shown, "link": link}
         t, words = Texts(crew.language), template()
         alerts = tuple(
@@ -62,7 +62,7 @@ class Writer:
             crew=trigger.crew,
             channel=channel,
             language=crew.language,
-            priority=max(one.priority for one in alarms).name.lower(),
+            priority=max(alarm.priority for alarm in alarms).name.lower(),
             subject=_line(words.subject(t, notification)),
             text=str(words.body(t, notification)).strip() + _on_call(t, trigger.persons) + "\n",
             made=now,

@@ -74,11 +74,11 @@ class AdviceBook:
         with self.store.reading() as r:
             entries = [decode_entry(body) for (body,) in r.db.execute(_QUERY)]
         return [
-            one
-            for one in reversed(entries)
-            if one.advice is not None
-            and (one.advice.catalogue, one.advice.key) == (catalogue, key)
-            and scope.allows(one.machine)
+            entry
+            for entry in reversed(entries)
+            if entry.advice is not None
+            and (entry.advice.catalogue, entry.advice.key) == (catalogue, key)
+            and scope.allows(entry.machine)
         ]
 
     def _all(self) -> list[tuple[str, AdviceEdit]]:
@@ -87,13 +87,13 @@ class AdviceBook:
                 return self._edits
         with self.store.reading() as r:
             entries = [decode_entry(body) for (body,) in r.db.execute(_QUERY)]
-        found = [(one.machine, one.advice) for one in entries if one.advice is not None]
+        found = [(entry.machine, entry.advice) for entry in entries if entry.advice is not None]
         with self._lock:
             self._edits, self._made = found, {}
         return found
 
     def _heard(self, entries: list[Entry]) -> None:
-        if any(one.action is Action.ADVICE for one in entries):
+        if any(entry.action is Action.ADVICE for entry in entries):
             with self._lock:
                 self._edits = None
 

@@ -218,10 +218,10 @@ class Desk:
         with self.store.reading() as r:
             points = r.shown(scope) if machine is None else r.points(scope, machine)
             if machine is None:
-                seen = {one.id for one in points}
+                seen = {point.id for point in points}
                 often = r.frequent(scope, now - WITHIN, self.rules.repeats)
                 points += [one for one in often if one.id not in seen]
-        shown = (self._view(one) for one in points if one.event is not None)
+        shown = (self._view(point) for point in points if point.event is not None)
         return of_views(
             one for one in shown if one.active or one.waits or _often(one, now, self.rules.repeats)
         )
@@ -263,7 +263,9 @@ class Desk:
 
     def last_time(self, scope: Scope, machine: str, *, but: str = "") -> Verdict | None:
         """What was found and done last on this machine, not counting alarm ``but``."""
-        return next((one for one in self.verdicts(scope, machine=machine) if one.alarm != but), None)
+        return next(
+            (verdict for verdict in self.verdicts(scope, machine=machine) if verdict.alarm != but), None
+        )
 
     def journal(
         self,
@@ -336,7 +338,7 @@ class Desk:
         with self.store.reading() as r:
             standing = arrange(r.shown(scope), now=self.clock(), stale_after=self.stale_after)
             entries = r.entries(scope, since=start, until=end, limit=_ALL)
-            windows = [one for one in r.windows(open_after=start) if scope.allows(one.place)]
+            windows = [window for window in r.windows(open_after=start) if scope.allows(window.place)]
             return shift_report(entries, self._kpis(r, scope, start, end), standing, windows, r.head()[1])
 
     def _kpis(self, r: Transaction, scope: Scope, start: int, end: int) -> Kpis:

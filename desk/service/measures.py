@@ -39,7 +39,7 @@ def kpi_lines(place: str, crew: str, kpis: Kpis) -> Iterator[bytes]:
     ]
     fields += [(f"priority_{priority.name.lower()}", count) for priority, count in kpis.priorities.items()]
     fields += [(f"verdict_{kind.name.lower()}", count) for kind, count in kpis.verdicts.items()]
-    yield point(head("desk", tags), [one for one in fields if one[1] is not None], kpis.end)
+    yield point(head("desk", tags), [field for field in fields if field[1] is not None], kpis.end)
     for rank, actor in enumerate(kpis.bad_actors, start=1):
         about = [("place", place), ("crew", crew), ("machine", actor.machine), ("point", actor.point)]
         values: _Fields = [("rank", rank), ("count", actor.count), ("share", float(actor.share))]

@@ -59,17 +59,17 @@ class OnCallBook:
 
     def rotas(self, scope: Scope) -> list[Rota]:
         """The rotas of places within ``scope``."""
-        found = [one for one in self._changes(scope) if isinstance(one, Rota)]
+        found = [change for change in self._changes(scope) if isinstance(change, Rota)]
         return sorted(found, key=lambda one: (one.place, one.name, one.id))
 
     def calendars(self, scope: Scope) -> list[ImportedCalendar]:
         """Imported calendars of places within ``scope``."""
-        found = [one for one in self._changes(scope) if isinstance(one, ImportedCalendar)]
+        found = [change for change in self._changes(scope) if isinstance(change, ImportedCalendar)]
         return sorted(found, key=lambda one: (one.place, one.name))
 
     def swaps(self, scope: Scope, person: str) -> list[Swap]:
         """Swaps of coming duties that ``person`` asked for or is asked about, the nearest first."""
-        found = [one for one in self._changes(scope) if isinstance(one, Swap)]
+        found = [change for change in self._changes(scope) if isinstance(change, Swap)]
         mine = [one for one in found if person in (one.giver, one.taker)]
         return sorted(mine, key=lambda one: (one.start, one.asked_at))
 

@@ -33,7 +33,7 @@ class RationalisationList:
     def holding(self, scope: Scope) -> list[Rationalisation]:
         """Every record that may hold for a machine within ``scope``: those of wider places too."""
         with self.desk.store.reading() as r:
-            found = {one.id: one for one in rationalisations(r.db, scope)}
+            found = {rationalisation.id: rationalisation for rationalisation in rationalisations(r.db, scope)}
             for place in scope.places:
                 found |= {one.id: one for one in rationalisations_above(r.db, place)}
         return list(found.values())

@@ -76,7 +76,7 @@ class WorkOrders:
         """What was done to an order, the oldest first."""
         found = self.order(scope, id)
         entries = self.desk.journal(scope, machine=found.machine, since=found.requested_at, limit=10_000)
-        return [one for one in entries if one.work is not None and one.work.id == id]
+        return [entry for entry in entries if entry.work is not None and entry.work.id == id]
 
     # -- what people do
 

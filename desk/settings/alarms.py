@@ -148,8 +148,8 @@ class CrewSettings(Section):
     @field_validator("shifts", "quiet")
     @classmethod
     def _hours(cls, hours: list[str]) -> list[str]:
-        for one in hours:
-            parse_hours(one)
+        for hour in hours:
+            parse_hours(hour)
         return hours
 
 

@@ -78,7 +78,9 @@ def _catalogue(language: str) -> tuple[GNUTranslations, frozenset[str]]:
     write_mo(compiled, texts)
     compiled.seek(0)
     made = GNUTranslations(compiled)
-    known = {_key(one) for one in texts if one.string and (isinstance(one.string, str) or all(one.string))}
+    known = {
+        _key(text) for text in texts if text.string and (isinstance(text.string, str) or all(text.string))
+    }
     if language != ENGLISH:
         english, more = _catalogue(ENGLISH)
         made.add_fallback(english)

@@ -96,4 +96,4 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 def lessons() -> Mapping[str, Lesson]:
     """The lessons by key, in order."""
     text = (files("desk.training") / "lessons.toml").read_text(encoding="utf-8")
-    return {one.key: one for one in msgspec.convert(tomllib.loads(text), _File).lessons}
+    return {lesson.key: lesson for lesson in msgspec.convert(tomllib.loads(text), _File).lessons}

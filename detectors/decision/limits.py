@@ -78,10 +78,10 @@ class FleetLimits(KernelTable[Crossings]):
         self.limits = limits
         self.on_delay, self.off_delay, self.min_readings = on_delay, off_delay, min_readings
         self.rules = Rules(
-            sensor=np.array([one.sensor for one in limits], dtype=np.int64),
-            sign=np.array([1.0 if one.above else -1.0 for one in limits]),
-            value=np.array([one.value for one in limits]),
-            deadband=np.array([one.deadband for one in limits]),
+            sensor=np.array([limit.sensor for limit in limits], dtype=np.int64),
+            sign=np.array([1.0 if limit.above else -1.0 for limit in limits]),
+            value=np.array([limit.value for limit in limits]),
+            deadband=np.array([limit.deadband for limit in limits]),
         )
 
     def check(self, batch: Batch) -> list[LimitTransition]:

@@ -24,9 +24,9 @@ class FleetRestart(FleetTable):
 
         At most one return a machine and block counts: the block is not learned anyway.
         """
-        for one in transitions:
-            if one.kind == Fault.GAP and one.raised:
-                self["began"][one.row] = one.time
+        for transition in transitions:
+            if transition.kind == Fault.GAP and transition.raised:
+                self["began"][transition.row] = transition.time
         soon = np.zeros(len(batch), dtype=np.bool_)
         any_soon = _after(self["began"], batch.rows, batch.starts, batch.counts, batch.time, self.pause, soon)
         return soon if any_soon else None

@@ -50,9 +50,9 @@ class FleetRiver(FleetDetector):
             raise ValueError(f"river: sign is 1 or -1, not {sign}")
         self.made, self.name, self.params = found, model, dict(params or {})
         takes = inspect.signature(found).parameters
-        for one in self.params:
-            if one not in takes:
-                raise ValueError(f"river: {model} has no parameter {one!r}; it takes {', '.join(takes)}")
+        for param in self.params:
+            if param not in takes:
+                raise ValueError(f"river: {model} has no parameter {param!r}; it takes {', '.join(takes)}")
         self._own_seed = "seed" in takes and "seed" not in self.params
         self.start, self.sign = start, sign
         self.scaler = FleetStandardScaler(width)

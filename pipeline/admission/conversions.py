@@ -19,8 +19,8 @@ class Conversions:
         self._settings = settings
         self._of: dict[tuple[str, str, Layout], tuple[Floats, Floats] | None] = {}
         self._own = {name for name, one in settings.machines.items() if one.sensors}
-        described = [one.sensors for one in settings.classes.values()]
-        described += [one.sensors for one in settings.machines.values()]
+        described = [section.sensors for section in settings.classes.values()]
+        described += [machine.sensors for machine in settings.machines.values()]
         self._any = any(one.source_unit for sensors in described for one in sensors.values())
 
     def converted(self, frame: Frame, machine_class: str) -> Frame:

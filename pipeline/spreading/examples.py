@@ -27,10 +27,12 @@ def features(event: AlarmEvent) -> dict[str, float]:
     {'share vibration': 0.8, 'way vibration': 0.8}
     """
     found: dict[str, float] = {}
-    for one in event.contributions:
-        found[f"share {one.sensor}"] = round(one.share, 4)
-        if one.deviation is not None:
-            found[f"way {one.sensor}"] = round(one.share * math.tanh(one.deviation / 6), 4)
+    for contribution in event.contributions:
+        found[f"share {contribution.sensor}"] = round(contribution.share, 4)
+        if contribution.deviation is not None:
+            found[f"way {contribution.sensor}"] = round(
+                contribution.share * math.tanh(contribution.deviation / 6), 4
+            )
     if event.kind is not AlarmKind.CONDITION:
         found[f"{event.kind} {event.sensor or ''} {event.code or event.detail.partition(':')[0]}"] = 1.0
     return found

@@ -183,7 +183,7 @@ def unpack(data: bytes) -> Prior:
         manifest.detectors,
         manifest.machines,
         manifest.made,
-        tuple(tuple(one) for one in references),
+        tuple(tuple(reference) for reference in references),
         calibration,
         manifest.examples,
     )

@@ -497,7 +497,7 @@ class BatchProcessor:
         """What keeps this worker from taking readings now; "" = nothing."""
         if not self._partitions:
             return "no partition is assigned to this worker (yet)"
-        waiting = sum(one.phase is not Phase.READY for one in self._partitions.values())
+        waiting = sum(partition.phase is not Phase.READY for partition in self._partitions.values())
         if waiting:
             return f"{waiting} of {len(self._partitions)} partitions are being taken over"
         return "results wait for a sink that is away" if self._writer.waiting else ""

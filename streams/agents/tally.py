@@ -28,7 +28,7 @@ class Tally:
         self.readings += results.readings
         self.total_readings += results.readings
         self.messages += messages
-        self.rejected += sum(max(1, one.readings) for one in results.rejections)
+        self.rejected += sum(max(1, rejection.readings) for rejection in results.rejections)
         self.history += sum(len(late) for late in (*results.history, *results.complements))
         self.batch_ms = batch_ms
 

@@ -46,11 +46,11 @@ def check(name: Annotated[str, typer.Argument(help="the kind, as `yeji detectors
 
     console, failed = Console(highlight=False), 0
     try:
-        for one in outcomes(name, time.perf_counter):
-            failed += not one.passed
-            mark = "[green]ok    [/]" if one.passed else "[red]failed[/]"
-            console.print(f"{mark}  {one.name}", end="")
-            console.print(f": {one.text}" if one.text else "", markup=False, soft_wrap=True)
+        for outcome in outcomes(name, time.perf_counter):
+            failed += not outcome.passed
+            mark = "[green]ok    [/]" if outcome.passed else "[red]failed[/]"
+            console.print(f"{mark}  {outcome.name}", end="")
+            console.print(f": {outcome.text}" if outcome.text else "", markup=False, soft_wrap=True)
     except ValueError as error:
         raise CommandError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
     if failed:

@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
     )
     for kind, command in (("csv", _csv), ("stdin", _stdin), ("sources", _sources), ("simulate", _simulate)):
         others = {*_OLD, *_OWN["simulate"]} - set(_OWN[kind])
-        options = [one for one in _run_options() if one.name not in others]
+        options = [option for option in _run_options() if option.name not in others]
         first = [path] if kind == "csv" else []
         group.command(kind)(_with_options(command, [], [*first, *options], command.__doc__))
     app.add_typer(group, name="run")
@@ -128,7 +128,7 @@ def _with_options(
         *options,
     ]
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     called.__doc__ = about
     return called
 

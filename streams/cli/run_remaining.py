@@ -80,7 +80,10 @@ def _common(series: list[Series]) -> tuple[str, ...]:
 
 def _current(series: Series, x: Floats, verdicts: list[Verdict]) -> Run | None:
     """The machine's life since its latest repair, in hours; None when nothing came since."""
-    start = max((one.end for one in verdicts if one.kind in _ENDS), default=int(series.time[0]) - 1) + 1
+    start = (
+        max((verdict.end for verdict in verdicts if verdict.kind in _ENDS), default=int(series.time[0]) - 1)
+        + 1
+    )
     inside = series.time >= start
     if not inside.any():
         return None

@@ -136,6 +136,6 @@ def _lines(prior: Prior) -> Iterator[str]:
         if any(reference[number] for reference in prior.references)
     ]
     yield f"models: {len(prior.references)} of {', '.join(sent)}"
-    modes = Counter(one.mode for one in prior.examples)
+    modes = Counter(example.mode for example in prior.examples)
     labels = ", ".join(f"{mode} ({count})" for mode, count in sorted(modes.items())) or "none"
     yield f"labels: {labels}"

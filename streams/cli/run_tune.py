@@ -85,7 +85,7 @@ def store_of(data: Path, store: Path | None) -> Path:
     """``store``, or the only one in the folder. Raises CommandError."""
     if store is not None:
         return store
-    found = [one for one in sorted(data.glob("*.sqlite")) if one.name not in _DESKS]
+    found = [path for path in sorted(data.glob("*.sqlite")) if path.name not in _DESKS]
     if len(found) != 1:
         names = ", ".join(one.name for one in found) or "none"
         raise CommandError(f"Name the store with --store; {data} has {names}.")

@@ -119,12 +119,12 @@ def _yeji(runs: list[Run]) -> Callable[[Run], tuple[Floats, Floats, Floats]]:
 
 
 def _clock(runs: list[Run]) -> Callable[[Run], tuple[Floats, Floats, Floats]]:
-    life = float(np.mean([one.age[-1] for one in runs]))
+    life = float(np.mean([run.age[-1] for run in runs]))
     return lambda one: _point(np.clip(life - one.age, 0.0, CAP))
 
 
 def _constant(runs: list[Run]) -> Callable[[Run], tuple[Floats, Floats, Floats]]:
-    mean = float(np.mean(np.concatenate([one.remaining(CAP) for one in runs])))
+    mean = float(np.mean(np.concatenate([run.remaining(CAP) for run in runs])))
     return lambda one: _point(np.full(len(one.age), mean))
 
 

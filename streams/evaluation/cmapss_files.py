@@ -39,7 +39,7 @@ def read_engines(path: Path) -> tuple[Engines, Engines]:
             names = ", ".join(file.name for file in found)
             raise BenchError(f"{path} holds several sets ({names}): name one of these files.")
         path = found[0]
-    train = [Engine(one, 0.0) for one in _runs(path)]
+    train = [Engine(run, 0.0) for run in _runs(path)]
     test_file, left_file = _beside(path, "test"), _beside(path, "rul")
     if test_file is None or left_file is None:
         return train, []

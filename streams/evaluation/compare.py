@@ -63,7 +63,7 @@ def compare(
         **river_methods(warmup, lambda one: preset(one).alarm),
     }
     outcomes: dict[str, list[Outcome]] = {}
-    total = sum(len(one) for one in recordings)
+    total = sum(len(recording) for recording in recordings)
     for name, method in methods.items():
         outcomes[name] = []
         done = 0
@@ -105,13 +105,13 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> tuple[Cell, ...]:
 def _each(outcomes: Sequence[Outcome]) -> Table:
     """Yeji, recording by recording."""
     rows: list[tuple[Cell, ...]] = []
-    for one in outcomes:
-        found = event_figures([one])
-        mean = float(np.nanmean(one.score)) if one.judged.any() else None
+    for outcome in outcomes:
+        found = event_figures([outcome])
+        mean = float(np.nanmean(outcome.score)) if outcome.judged.any() else None
         rows.append(
             (
-                one.recording.name,
-                len(one.recording),
+                outcome.recording.name,
+                len(outcome.recording),
                 found.events,
                 found.caught,
                 found.standing,
@@ -140,7 +140,10 @@ def _reliability(outcomes: Sequence[Outcome]) -> Table:
 
     Healthy are the judged readings outside events that are no part of an alarm that began in one.
     """
-    scores = [one.score[one.judged & ~one.recording.labels & ~_aftermath(one)] for one in outcomes]
+    scores = [
+        outcome.score[outcome.judged & ~outcome.recording.labels & ~_aftermath(outcome)]
+        for outcome in outcomes
+    ]
     healthy = np.concatenate(scores)
     rows: list[tuple[Cell, ...]] = []
     for level in (0.5, 0.9, 0.99, 0.999, 0.9999):

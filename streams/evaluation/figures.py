@@ -47,17 +47,17 @@ def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
     delays: list[float] = []
     healthy = alarmed = 0.0
     volumes: list[float] = []
-    for one in outcomes:
-        record = one.recording
+    for outcome in outcomes:
+        record = outcome.recording
         inside, time = record.labels, record.time
-        starts = runs(one.alarm)[:, 0]
+        starts = runs(outcome.alarm)[:, 0]
         for start, stop in record.events.tolist():
-            if not one.judged[start:stop].any():
+            if not outcome.judged[start:stop].any():
                 learned += 1
                 continue
             events += 1
             begun = starts[(starts >= start) & (starts < stop)]
-            if start and one.alarm[start - 1]:
+            if start and outcome.alarm[start - 1]:
                 standing += 1
             elif len(begun):
                 caught += 1
@@ -67,11 +67,11 @@ def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
         if len(record.events):
             before += int(np.sum(outside < record.events[0, 0]))
         step = np.minimum(np.diff(time, prepend=time[:1]), 5 * _usual_step(time))  # gaps are nobody's time
-        quiet = one.judged & ~inside
+        quiet = outcome.judged & ~inside
         healthy += float(step[quiet].sum())
-        alarmed += float(step[quiet & one.alarm].sum())
-        if inside[one.judged].any():
-            volumes.append(vus_pr(one.score[one.judged], inside[one.judged]))
+        alarmed += float(step[quiet & outcome.alarm].sum())
+        if inside[outcome.judged].any():
+            volumes.append(vus_pr(outcome.score[outcome.judged], inside[outcome.judged]))
     return EventFigures(
         events,
         caught,

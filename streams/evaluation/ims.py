@@ -55,7 +55,7 @@ def run(path: Path, watch: Watch) -> Report:
         watch(name, len(bearings), len(bearings))
         rows.append((name, *_cells(outcomes)))
         if name == OURS:
-            report.plots = [trace_plot(one) for one in outcomes]
+            report.plots = [trace_plot(outcome) for outcome in outcomes]
     columns = [f"{one.name}, {what}" for one in bearings for what in ("first", "alarms")]
     report.tables.append(Table("First alarm of each bearing", ("method", *columns), rows))
     report.notes.append(_NOTE)
@@ -73,6 +73,6 @@ def preset() -> ClassSettings:
 
 def _cells(outcomes: list[Outcome]) -> list[Cell]:
     cells: list[Cell] = []
-    for one in outcomes:
-        cells += [int(one.raised[0]) if len(one.raised) else None, len(one.raised)]
+    for outcome in outcomes:
+        cells += [int(outcome.raised[0]) if len(outcome.raised) else None, len(outcome.raised)]
     return cells

@@ -52,9 +52,9 @@ def probation(rows: int) -> int:
 def nab_score(outcomes: Sequence[Outcome], profile: Profile) -> float | None:
     """The normalised score of the detections ``raised`` in a set of files; None when nothing is labelled."""
     total, windows = 0.0, 0
-    for one in outcomes:
-        total += file_score(one, profile)
-        windows += len(_counted(one))
+    for outcome in outcomes:
+        total += file_score(outcome, profile)
+        windows += len(_counted(outcome))
     if not windows:
         return None
     nothing, perfect = -profile.miss * windows, profile.hit * windows

@@ -26,15 +26,15 @@ def clock(recording: Recording, warmup: int, after: float) -> Outcome:
 
 def best_clock(recordings: Sequence[Recording], warmup: Callable[[Recording], int]) -> float:
     """Seconds after which a clock has the highest pooled F1 of readings: it is told the labels."""
-    longest = max(float(one.time[-1] - one.time[0]) / 1000 for one in recordings)
+    longest = max(float(recording.time[-1] - recording.time[0]) / 1000 for recording in recordings)
     scores = []
     for after in _CLOCKS * longest:
         hits = said = true = 0
-        for one in recordings:
-            alarm = clock(one, warmup(one), float(after)).alarm
-            hits += int((alarm & one.labels).sum())
+        for recording in recordings:
+            alarm = clock(recording, warmup(recording), float(after)).alarm
+            hits += int((alarm & recording.labels).sum())
             said += int(alarm.sum())
-            true += int(one.labels.sum())
+            true += int(recording.labels.sum())
         scores.append(2 * hits / (said + true) if said + true else 0.0)
     return float(_CLOCKS[int(np.argmax(scores))] * longest)
 

@@ -51,13 +51,15 @@ class Pooled:
 def pooled(figures: Iterable[EventFigures]) -> Pooled:
     """One figure out of the sets'."""
     figures = list(figures)
-    volumes = [one.vus_pr for one in figures if one.vus_pr == one.vus_pr]
-    shares = [one.healthy_in_alarm for one in figures if one.healthy_in_alarm == one.healthy_in_alarm]
+    volumes = [figure.vus_pr for figure in figures if figure.vus_pr == figure.vus_pr]
+    shares = [
+        figure.healthy_in_alarm for figure in figures if figure.healthy_in_alarm == figure.healthy_in_alarm
+    ]
     return Pooled(
-        sum(one.events + one.learned for one in figures),
-        sum(one.caught for one in figures),
-        sum(one.false_episodes for one in figures),
-        sum(one.healthy_days for one in figures),
+        sum(figure.events + figure.learned for figure in figures),
+        sum(figure.caught for figure in figures),
+        sum(figure.false_episodes for figure in figures),
+        sum(figure.healthy_days for figure in figures),
         max(shares, default=float("nan")),
         float(np.mean(volumes)) if volumes else float("nan"),
     )
@@ -90,7 +92,7 @@ def compare_sets(title: str, sets: Mapping[str, Sequence[Recording]], preset: Pr
     report.tables.append(_severity(outcomes))
     report.tables.append(_healthy(preset, watch))
     report.notes.append(_LEGEND)
-    report.plots = [trace_plot(one) for one in outcomes]
+    report.plots = [trace_plot(outcome) for outcome in outcomes]
     return report
 
 
@@ -102,10 +104,10 @@ def replay_sets(
     outcomes: dict[str, list[Outcome]] = {}
     for name, recordings in sets.items():
         outcomes[name] = []
-        for one in recordings:
+        for recording in recordings:
             watch(OURS, done, total)
-            outcomes[name].append(replay(one, preset(one)))
-            done += len(one)
+            outcomes[name].append(replay(recording, preset(recording)))
+            done += len(recording)
     watch(OURS, total, total)
     return outcomes
 
@@ -169,7 +171,7 @@ def severity_auc(outcomes: Sequence[Outcome]) -> float:
 
 
 def _severities(outcomes: Sequence[Outcome]) -> tuple[Ints, Ints]:
-    inside = [one.recording.labels[one.raised] for one in outcomes]
+    inside = [outcome.recording.labels[outcome.raised] for outcome in outcomes]
     true = [one.severity[within] for one, within in zip(outcomes, inside, strict=True)]
     false = [one.severity[~within] for one, within in zip(outcomes, inside, strict=True)]
     return np.concatenate(true), np.concatenate(false)
@@ -189,9 +191,9 @@ def _severity(outcomes: Sequence[Outcome]) -> Table:
 def _raises(outcomes: Sequence[Outcome]) -> float:
     """Alarms that begin within events, for each event in which one begins."""
     raised = events = 0
-    for one in outcomes:
-        for start, stop in one.recording.events.tolist():
-            begun = int(((one.raised >= start) & (one.raised < stop)).sum())
+    for outcome in outcomes:
+        for start, stop in outcome.recording.events.tolist():
+            begun = int(((outcome.raised >= start) & (outcome.raised < stop)).sum())
             raised += begun
             events += begun > 0
     return raised / events if events else float("nan")
@@ -202,7 +204,7 @@ def _healthy(preset: Preset, watch: Watch) -> Table:
     made = healthy_recordings()
     for at, (kind, recordings) in enumerate(made.items()):
         watch("nothing wrong", at, len(made))
-        outcomes = [replay(one, preset(one)) for one in recordings]
+        outcomes = [replay(recording, preset(recording)) for recording in recordings]
         found = event_figures(outcomes)
         budget = found.healthy_days / preset(recordings[0]).alarm.budget
         rows.append(

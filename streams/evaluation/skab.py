@@ -39,14 +39,14 @@ def official(outcomes: Sequence[Outcome]) -> tuple[Cell, ...]:
     As on the board, recordings without an event stay out of it.
     """
     hits = false = missed = quiet = 0
-    for one in outcomes:
-        if not len(one.recording.events):
+    for outcome in outcomes:
+        if not len(outcome.recording.events):
             continue
-        inside = one.recording.labels
-        hits += int((one.alarm & inside).sum())
-        false += int((one.alarm & ~inside).sum())
-        missed += int((~one.alarm & inside).sum())
-        quiet += int((~one.alarm & ~inside).sum())
+        inside = outcome.recording.labels
+        hits += int((outcome.alarm & inside).sum())
+        false += int((outcome.alarm & ~inside).sum())
+        missed += int((~outcome.alarm & inside).sum())
+        quiet += int((~outcome.alarm & ~inside).sum())
     f1 = 2 * hits / (2 * hits + false + missed) if hits else 0.0
     return (
         f1,

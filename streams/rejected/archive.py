@@ -54,8 +54,8 @@ def export(settings: KafkaSettings, choice: Choice, to: Path) -> int:
     count = 0
     try:
         with to.open("x", encoding="utf-8") as file:
-            for one in originals(settings, messages):
-                file.write(json.dumps(_line(one, messages[one.message]), ensure_ascii=False) + "\n")
+            for original in originals(settings, messages):
+                file.write(json.dumps(_line(original, messages[original.message]), ensure_ascii=False) + "\n")
                 count += 1
     except FileExistsError as error:
         raise OperatorError(f"{to} is there already. Name another file, or remove it.") from error

@@ -94,20 +94,22 @@ def _prepared(
     settings: Settings, messages: Mapping[str, Rejected], by: str, mended: Mended, done: Retaken
 ) -> Iterator[_Prepared]:
     seen = set()
-    for one in originals(settings.kafka, messages):
-        seen.add(one.message)
-        one = replace(one, reason=messages[one.message].reason)
-        if mended.values is not None and one.message in mended.values:
-            one = replace(one, value=mended.values[one.message], size=None)
-            records = _mapped(settings.kafka, one, mended) if mended.mapping else _as_it_is(settings, one)
+    for original in originals(settings.kafka, messages):
+        seen.add(original.message)
+        original = replace(original, reason=messages[original.message].reason)
+        if mended.values is not None and original.message in mended.values:
+            original = replace(original, value=mended.values[original.message], size=None)
+            records = (
+                _mapped(settings.kafka, original, mended) if mended.mapping else _as_it_is(settings, original)
+            )
         else:
-            records = _cannot(settings.kafka, one) or _again(settings, one, mended)
+            records = _cannot(settings.kafka, original) or _again(settings, original, mended)
         if isinstance(records, str):
-            done.left_out.append((one.message, records))
+            done.left_out.append((original.message, records))
             continue
         count = sum(record.topic == settings.kafka.frames for record in records)
         readings = sum(_readings_in(settings, record) for record in records)
-        yield TakenAgain(one.message, now_ms(), by, count, readings, mended.name), records
+        yield TakenAgain(original.message, now_ms(), by, count, readings, mended.name), records
     done.left_out += [
         (message, "its bytes are not in the topic any more") for message in messages if message not in seen
     ]

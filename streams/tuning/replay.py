@@ -57,7 +57,7 @@ class Judged:
     @property
     def caught(self) -> int:
         """Confirmed faults that were warned of."""
-        return sum(one.lead is not None for one in self.faults)
+        return sum(fault.lead is not None for fault in self.faults)
 
 
 def replay(
@@ -95,11 +95,11 @@ def judge(
     Sensor faults (`AlarmKind.QUALITY`) are not alarms of the machine: they count as alarms, and warn of
     nothing.
     """
-    said = {kind: [one for one in verdicts if one.kind is kind] for kind in VerdictKind}
+    said = {kind: [verdict for verdict in verdicts if verdict.kind is kind] for kind in VerdictKind}
     counted = [
-        one
-        for one in spans
-        if start <= one.raised < end and not any(_meets(one, v) for v in said[VerdictKind.PLANNED_WORK])
+        span
+        for span in spans
+        if start <= span.raised < end and not any(_meets(span, v) for v in said[VerdictKind.PLANNED_WORK])
     ]
     faults = [one for one in said[VerdictKind.FAULT] if one.end >= start and one.start < end]
     false = sum(any(_meets(one, v) for v in said[VerdictKind.FALSE_ALARM]) for one in counted)
@@ -112,7 +112,7 @@ def judge(
         a_day=len(counted) / days,
         false=false,
         unjudged=len(counted) - judged_spans,
-        faults=tuple(Fault(one, _lead(one, spans, early)) for one in faults),
+        faults=tuple(Fault(fault, _lead(fault, spans, early)) for fault in faults),
     )
 
 

@@ -147,7 +147,10 @@ def _charts(made: build.Dashboard) -> None:
     )
     words = " else ".join(
         [
-            *(f'if r._value == {int(one)} then "{one.name.lower()}"' for one in list(Priority)[:-1]),
+            *(
+                f'if r._value == {int(priority)} then "{priority.name.lower()}"'
+                for priority in list(Priority)[:-1]
+            ),
             f'"{Priority.URGENT.name.lower()}"',
         ]
     )

@@ -122,7 +122,7 @@ def _charts(made: build.Dashboard) -> None:
             low=0,
         )
     )
-    priorities = [f"priority_{one.name.lower()}" for one in Priority]
+    priorities = [f"priority_{priority.name.lower()}" for priority in Priority]
     made.with_panel(
         panels.lines(
             "By priority",
@@ -132,7 +132,7 @@ def _charts(made: build.Dashboard) -> None:
             low=0,
         )
     )
-    verdicts = [f"verdict_{one.name.lower()}" for one in VerdictKind]
+    verdicts = [f"verdict_{kind.name.lower()}" for kind in VerdictKind]
     made.with_panel(
         panels.lines(
             "What crews found",

@@ -91,7 +91,7 @@ class SignIn:
             return self._enter(request, account, RedirectResponse(back, 303))[0]
         cookies, csrf = self._enter(request, account, Response())
         answer = self.guard.again(Visit(request, account, csrf), kept)
-        answer.raw_headers += [one for one in cookies.raw_headers if one[0] == b"set-cookie"]
+        answer.raw_headers += [header for header in cookies.raw_headers if header[0] == b"set-cookie"]
         return answer
 
     def _enter(self, request: Request, account: Account, answer: Response) -> tuple[Response, str]:

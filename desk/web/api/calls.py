@@ -170,7 +170,7 @@ def verdicts(by: By, there: There, machine: OfMachine = None, limit: Limit = 200
 @read.get("/windows", **named("listWindows"))
 def windows(by: By, there: There) -> m.Items[m.WindowOut]:
     """Planned work under way and to come."""
-    return m.Items(items=[m.WindowOut.of(one) for one in there.desk.windows(by.scope)])
+    return m.Items(items=[m.WindowOut.of(window) for window in there.desk.windows(by.scope)])
 
 
 @engineers.post("/windows", status_code=201, **named("planWork"))

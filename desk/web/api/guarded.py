@@ -97,7 +97,7 @@ def with_problems(api: FastAPI, calls: Sequence[BaseRoute]) -> None:
 
 def _allowed(calls: Sequence[BaseRoute], request: Request) -> str:
     """The methods that an address has, over all calls of that address; GET of what is no call of ours."""
-    routes = [one for one in calls if isinstance(one, Route)]
+    routes = [call for call in calls if isinstance(call, Route)]
     found = {
         method
         for route in routes

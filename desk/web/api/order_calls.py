@@ -51,7 +51,9 @@ def orders(
     """Work orders, the most pressing first, 50 a page."""
     wanted = OrderChoice(show, place.strip("/"), assignee, alarm, "", page)
     found = there.orders.listed(by.scope, wanted)
-    return m.OrdersOut(items=[_out(there, one) for one in found.orders], total=found.total, pages=found.pages)
+    return m.OrdersOut(
+        items=[_out(there, order) for order in found.orders], total=found.total, pages=found.pages
+    )
 
 
 @crew.post("/orders", status_code=201, **named("requestWork"))

@@ -71,23 +71,28 @@ def chart_json(
             "sensors": sensors,
             "alarms": [
                 {
-                    "id": one.event.id,
-                    "kind": one.event.kind.value,
-                    "sensor": one.event.sensor,
-                    "start": one.event.onset / 1000,
-                    "end": None if one.cleared is None else one.cleared.time / 1000,
-                    "priority": one.event.priority.name.lower(),
+                    "id": alarm.event.id,
+                    "kind": alarm.event.kind.value,
+                    "sensor": alarm.event.sensor,
+                    "start": alarm.event.onset / 1000,
+                    "end": None if alarm.cleared is None else alarm.cleared.time / 1000,
+                    "priority": alarm.event.priority.name.lower(),
                     "expected": {
                         part.sensor: part.expected
-                        for part in one.event.contributions
+                        for part in alarm.event.contributions
                         if part.expected is not None
                     },
                 }
-                for one in around.alarms
+                for alarm in around.alarms
             ],
             "prognoses": [
-                {"time": one.time / 1000, "remaining": one.remaining, "low": one.low, "high": one.high}
-                for one in around.prognoses
+                {
+                    "time": prognosis.time / 1000,
+                    "remaining": prognosis.remaining,
+                    "low": prognosis.low,
+                    "high": prognosis.high,
+                }
+                for prognosis in around.prognoses
             ],
         }
     )

@@ -133,7 +133,7 @@ class AdvicePages:
         if ALL not in visit.account.places:
             return list(visit.account.places)
         machines = self.desk.machines(visit.scope)
-        return sorted({"/".join(one.split("/")[:2]) for one in machines if one.count("/") >= 2})
+        return sorted({"/".join(machine.split("/")[:2]) for machine in machines if machine.count("/") >= 2})
 
     def _place(self, visit: Visit) -> str:
         asked = visit.request.query_params.get("place", "").strip("/")
@@ -177,8 +177,8 @@ def _text(en: str, ko: str) -> Text:
 
 def _lines(en: str, ko: str) -> tuple[Text, ...]:
     """Line by line the same thing in both languages; the longer list says how many."""
-    english = [" ".join(one.split()) for one in en.splitlines() if one.strip()]
-    korean = [" ".join(one.split()) for one in ko.splitlines() if one.strip()]
+    english = [" ".join(line.split()) for line in en.splitlines() if line.strip()]
+    korean = [" ".join(line.split()) for line in ko.splitlines() if line.strip()]
     n = max(len(english), len(korean))
     english += [""] * (n - len(english))
     korean += [""] * (n - len(korean))
@@ -202,7 +202,7 @@ def _form_of(mode: Mode) -> dict[str, object]:
 
     def lines(texts: Iterable[Text]) -> dict[str, str]:
         texts = list(texts)
-        return {code: "\n".join(getattr(one, code) for one in texts) for code in ("en", "ko")}
+        return {code: "\n".join(getattr(text, code) for text in texts) for code in ("en", "ko")}
 
     return {
         "title": lines([mode.title]),
@@ -211,5 +211,7 @@ def _form_of(mode: Mode) -> dict[str, object]:
         "parts": lines(mode.parts),
         "safety": lines(mode.safety),
         "spectrum": lines([mode.spectrum]),
-        "symptoms": "\n".join(f"{one.quantity} {one.way} {one.weight:g}" for one in mode.symptoms),
+        "symptoms": "\n".join(
+            f"{symptom.quantity} {symptom.way} {symptom.weight:g}" for symptom in mode.symptoms
+        ),
     }

@@ -88,7 +88,7 @@ class AlarmListCache:
             cards=alarms,
             page=page,
             wanted=wanted,
-            more_of={one.id: page.sizes[card_of_view(one)] - 1 - len(one.members) for one in alarms},
+            more_of={alarm.id: page.sizes[card_of_view(alarm)] - 1 - len(alarm.members) for alarm in alarms},
             kinds_of=list(AlarmKind),
             priorities=sorted(Priority, reverse=True),
             link=lambda **change: address_of(replace(wanted, **change)),

@@ -184,7 +184,7 @@ class AlarmPages:
                 continue
 
     def _attach(self, scope: Scope, id: str, visit: Visit) -> None:
-        content = next((one for one in visit.files.values() if one), b"")
+        content = next((file for file in visit.files.values() if file), b"")
         if not content:
             raise RefusedError("attachment-missing")
         self.desk.attach(

@@ -121,7 +121,9 @@ class MachinePages:
     def _repairs(self, visit: Visit, machine: str) -> list[Verdict]:
         """What was done on a machine: its charts are compared before and after."""
         done = (VerdictKind.FAULT, VerdictKind.PLANNED_WORK)
-        return [one for one in self.desk.verdicts(visit.scope, machine=machine) if one.kind in done][:20]
+        return [
+            verdict for verdict in self.desk.verdicts(visit.scope, machine=machine) if verdict.kind in done
+        ][:20]
 
     def down(self, visit: Visit) -> Response:
         """The machine is down."""

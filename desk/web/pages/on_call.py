@@ -59,7 +59,7 @@ class OnCallPages:
             begins = datetime.fromtimestamp(max(duty.start, now) / 1000, zone)
             days.setdefault(begins.date().isoformat(), []).append(duty)
         rotas = self.book.rotas(visit.scope)
-        swappable = {one.id for one in rotas}
+        swappable = {rota.id for rota in rotas}
         return self.guard.show(
             visit,
             "work/on_call.html",
@@ -154,7 +154,7 @@ class OnCallPages:
     def put(self, visit: Visit) -> Response:
         """A new rota, or another form of one."""
         form = visit.form
-        people = tuple(one.strip() for one in form.get("people", "").replace(",", "\n").splitlines())
+        people = tuple(line.strip() for line in form.get("people", "").replace(",", "\n").splitlines())
         strangers = [one for one in people if one and one not in self._people(visit)]
         if strangers:
             raise RefusedError("rota-stranger", name=strangers[0])
@@ -163,7 +163,7 @@ class OnCallPages:
             place=form.get("place", ""),
             name=form.get("name", ""),
             people=people,
-            hours=tuple(one.strip() for one in form.get("hours", "").splitlines() if one.strip()),
+            hours=tuple(line.strip() for line in form.get("hours", "").splitlines() if line.strip()),
             every=next((one for one in get_args(Every) if one == form.get("every")), "week"),
             first=form.get("first", ""),
             holidays=next((one for one in get_args(Holidays) if one == form.get("holidays")), "usual"),
@@ -179,10 +179,12 @@ class OnCallPages:
     def take_in(self, visit: Visit) -> Response:
         """An iCalendar file of holidays or duties."""
         kind: CalendarKind = "duties" if visit.form.get("kind") == "duties" else "holidays"
-        content = next((one for one in visit.files.values() if one), b"")
+        content = next((file for file in visit.files.values() if file), b"")
         accounts = self._accounts(visit)
-        addresses = self.people.addresses([one.name for one in accounts])
-        names = {one.shown: one.name for one in accounts} | {one.name: one.name for one in accounts}
+        addresses = self.people.addresses([account.name for account in accounts])
+        names = {account.shown: account.name for account in accounts} | {
+            account.name: account.name for account in accounts
+        }
         names |= {address: name for name, address in addresses.items()}
         form = visit.form
         place, name = form.get("place", ""), form.get("name", "")
@@ -202,7 +204,7 @@ class OnCallPages:
         ]
 
     def _people(self, visit: Visit) -> list[str]:
-        return sorted(one.name for one in self._accounts(visit))
+        return sorted(account.name for account in self._accounts(visit))
 
 
 def _meet(visit: Visit, place: str) -> bool:

@@ -114,7 +114,7 @@ class OrderPages:
             priorities=sorted(Priority, reverse=True),
             parts=list(dict.fromkeys([*parts, *(one.part for one in known if one.part)])),
             modes=advisor.titles(machine_class, order.machine, language),
-            sensors=[one.sensor for one in alarm.event.contributions] if alarm else [],
+            sensors=[contribution.sensor for contribution in alarm.event.contributions] if alarm else [],
             machine_class=machine_class,
             kinds=VerdictKind,
         )

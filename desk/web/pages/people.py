@@ -47,7 +47,7 @@ class PeoplePages:
             "people.html",
             people=people,
             second={one.id: self.factors.of(one).any for one in people},
-            keys=[one for one in self.accounts.all_keys() if me.may_manage(one.places, one.role)],
+            keys=[key for key in self.accounts.all_keys() if me.may_manage(key.places, key.role)],
             roles=list(Role),
             shown=self.shown.of(_session(visit)),
         )
@@ -108,8 +108,8 @@ class PeoplePages:
         """The key is of no use any more."""
         id = visit.request.path_params["id"]
         if not any(
-            one.id == id and visit.account.may_manage(one.places, one.role)
-            for one in self.accounts.all_keys()
+            key.id == id and visit.account.may_manage(key.places, key.role)
+            for key in self.accounts.all_keys()
         ):
             raise AccessError("account.unknown")
         self.accounts.end_key(id, visit.by)

@@ -89,7 +89,7 @@ class TrainingPages:
         who = visit.request.query_params.get("who", visit.account.name)
         shown = visit.account.shown
         if who != visit.account.name:
-            found = {one.name: one for one in self._team(visit)}.get(who)
+            found = {member.name: member for member in self._team(visit)}.get(who)
             if found is None or visit.account.role < Role.ENGINEER:
                 raise NotFoundError(who)
             shown = found.shown
@@ -112,8 +112,8 @@ class TrainingPages:
             visit,
             "team.html",
             team=team,
-            progress={one.name: self.training.progress.of(one.name) for one in team},
-            done={one.name for one in team if self.training.done(one.name)},
+            progress={member.name: self.training.progress.of(member.name) for member in team},
+            done={member.name for member in team if self.training.done(member.name)},
             lessons=list(lessons().values()),
         )
 

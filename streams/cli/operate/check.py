@@ -30,8 +30,8 @@ def check(
     findings = all_checks(load_settings(), create=create)
     table = Table("what", "", "found, or what to do", box=None, padding=(0, 2, 0, 0))
     colours = {"ok": "green", "skipped": "dim", "failed": "red"}
-    for one in findings:
-        table.add_row(one.what, f"[{colours[one.state]}]{one.state}[/]", one.text)
+    for finding in findings:
+        table.add_row(finding.what, f"[{colours[finding.state]}]{finding.state}[/]", finding.text)
     Console().print(table)
-    if any(one.state == "failed" for one in findings):
+    if any(finding.state == "failed" for finding in findings):
         raise typer.Exit(1)

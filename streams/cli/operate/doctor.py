@@ -22,7 +22,7 @@ def doctor() -> None:
     from streams.settings import load_settings
 
     findings = diagnose(load_settings())
-    wrong = [one for one in findings if one.state == "failed"]
+    wrong = [finding for finding in findings if finding.state == "failed"]
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
@@ -31,7 +31,7 @@ def doctor() -> None:
         table.add_row(f"[red]{one.what}[/]", one.text)
     if wrong:
         console.print(table)
-    well = [one.what for one in findings if one.state == "ok"]
+    well = [finding.what for finding in findings if finding.state == "ok"]
     console.print(f"{len(wrong)} to mend. Well: {', '.join(well) or 'nothing'}.")
     if wrong:
         raise typer.Exit(1)

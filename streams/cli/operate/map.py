@@ -88,5 +88,7 @@ def _shown(proposal: Proposal) -> list[str]:
             f"{name} {value:g}" for name, value in zip(frame.sensors, frame.values[0].tolist(), strict=True)
         )
         lines.append(f"#   {instant(int(frame.time[0])).isoformat()} {frame.machine}: {values}")
-    told = proposal.doubts or [f"{one.reason.value}: {one.detail}" for one in rejections[:_SHOWN]]
+    told = proposal.doubts or [
+        f"{rejection.reason.value}: {rejection.detail}" for rejection in rejections[:_SHOWN]
+    ]
     return lines + [f"# not sure: {doubt}" for doubt in told]

@@ -38,8 +38,8 @@ def check(file: _File = None) -> None:
     settings = load_settings(plant=file)
     if not settings.plant.is_file():
         raise _missing(settings.plant)
-    sensors = sum(len(one.sensors) for one in settings.classes.values())
-    sensors += sum(len(one.sensors) for one in settings.machines.values())
+    sensors = sum(len(section.sensors) for section in settings.classes.values())
+    sensors += sum(len(machine.sensors) for machine in settings.machines.values())
     print(
         f"{settings.plant}: {len(settings.machines)} machines, {len(settings.classes)} classes, "
         f"{sensors} sensors described. It can be used."

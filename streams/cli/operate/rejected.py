@@ -100,9 +100,9 @@ def explain(
     if entry is not None:
         when = instant(entry.at).isoformat(" ", "seconds")
         print(f"taken again {when} by {entry.by}: {entry.readings} readings {entry.how}".rstrip())
-    for one in originals(kafka, {message: first}):
-        value = one.value or b""
-        print(f"{one.size or len(value)} bytes:\n{value[:4000].decode('utf-8', 'backslashreplace')}")
+    for original in originals(kafka, {message: first}):
+        value = original.value or b""
+        print(f"{original.size or len(value)} bytes:\n{value[:4000].decode('utf-8', 'backslashreplace')}")
 
 
 def export(
