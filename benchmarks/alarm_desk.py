@@ -49,17 +49,17 @@ def alarm_events(count: int, machines: int) -> list[AlarmEvent]:
         for phase, at in ((AlarmPhase.RAISED, 10_000), (AlarmPhase.CLEARED, 70_000)):
             found.append(
                 AlarmEvent(
-                    alarm_id(machine, AlarmKind.CONDITION, "", onset),
-                    machine,
-                    "press",
-                    AlarmKind.CONDITION,
-                    phase,
-                    onset,
-                    onset + at,
-                    0.9995,
-                    0.999,
-                    3,
-                    parts,
+                    id=alarm_id(machine, AlarmKind.CONDITION, "", onset),
+                    machine=machine,
+                    machine_class="press",
+                    kind=AlarmKind.CONDITION,
+                    phase=phase,
+                    onset=onset,
+                    time=onset + at,
+                    score=0.9995,
+                    threshold=0.999,
+                    severity=3,
+                    contributions=parts,
                 )
             )
     return found
@@ -182,9 +182,18 @@ def delivery(folder: Path, alarms: int) -> None:
             machine = f"gwangju/ggm/body/line-{step}/press"
             raised = alarm_events(2, 1)[0]
             event = AlarmEvent(
-                alarm_id(machine, raised.kind, "", clock[0]), machine, "press", raised.kind, raised.phase,
-                clock[0], clock[0], 0.9995, 0.999, 3, raised.contributions,
-            )  # fmt: skip
+                id=alarm_id(machine, raised.kind, "", clock[0]),
+                machine=machine,
+                machine_class="press",
+                kind=raised.kind,
+                phase=raised.phase,
+                onset=clock[0],
+                time=clock[0],
+                score=0.9995,
+                threshold=0.999,
+                severity=3,
+                contributions=raised.contributions,
+            )
             desk.receive([event])
         desk.tick()
         planner.run()

@@ -56,15 +56,15 @@ def scored(machine: int, now: int, rng: np.random.Generator) -> Scored:
     n = FEW if machine else MANY
     values = rng.normal(size=(n, len(SENSORS)))
     return Scored(
-        name_of(machine),
-        "default",
-        now - (n - np.arange(n)) * STEP,
-        SENSORS,
-        values,
-        rng.random(n) * 0.9,
-        np.full(n, 95.0),
-        np.ones(n, np.uint8),
-        np.zeros_like(values),
+        machine=name_of(machine),
+        machine_class="default",
+        time=now - (n - np.arange(n)) * STEP,
+        sensors=SENSORS,
+        values=values,
+        score=rng.random(n) * 0.9,
+        health=np.full(n, 95.0),
+        state=np.ones(n, np.uint8),
+        contributions=np.zeros_like(values),
     )
 
 
@@ -73,17 +73,17 @@ def alarm(machine: int, now: int) -> AlarmEvent:
     onset = now - (machine % 180) * STEP
     parts = (Contribution("sensor_1", 0.8, 9.5, 2.0, 11.2), Contribution("sensor_2", 0.2, 71.0, 60.0, 3.0))
     return AlarmEvent(
-        alarm_id(name_of(machine), AlarmKind.CONDITION, "", onset),
-        name_of(machine),
-        "default",
-        AlarmKind.CONDITION,
-        AlarmPhase.RAISED,
-        onset,
-        onset,
-        0.9999,
-        0.999,
-        1 + machine % 4,
-        parts,
+        id=alarm_id(name_of(machine), AlarmKind.CONDITION, "", onset),
+        machine=name_of(machine),
+        machine_class="default",
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED,
+        onset=onset,
+        time=onset,
+        score=0.9999,
+        threshold=0.999,
+        severity=1 + machine % 4,
+        contributions=parts,
     )
 
 

@@ -36,17 +36,17 @@ def alarm(tenant: int, number: int) -> AlarmEvent:
         Contribution("temperature", 0.2, 71.0, 60.0, 3.0),
     )
     return AlarmEvent(
-        alarm_id(machine, AlarmKind.CONDITION, "", now + number),
-        machine,
-        "default",
-        AlarmKind.CONDITION,
-        AlarmPhase.RAISED,
-        now,
-        now,
-        0.9999,
-        0.999,
-        1 + number % 4,
-        share,
+        id=alarm_id(machine, AlarmKind.CONDITION, "", now + number),
+        machine=machine,
+        machine_class="default",
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED,
+        onset=now,
+        time=now,
+        score=0.9999,
+        threshold=0.999,
+        severity=1 + number % 4,
+        contributions=share,
     )
 
 

@@ -27,15 +27,15 @@ def scored(name: str, rng: np.random.Generator) -> Scored:
     """An hour of one machine."""
     values = rng.normal(size=(READINGS, len(SENSORS)))
     return Scored(
-        name,
-        "default",
-        START + np.arange(READINGS) * 1000,
-        SENSORS,
-        values,
-        rng.random(READINGS),
-        np.full(READINGS, 90.0),
-        np.ones(READINGS, np.uint8),
-        np.zeros_like(values),
+        machine=name,
+        machine_class="default",
+        time=START + np.arange(READINGS) * 1000,
+        sensors=SENSORS,
+        values=values,
+        score=rng.random(READINGS),
+        health=np.full(READINGS, 90.0),
+        state=np.ones(READINGS, np.uint8),
+        contributions=np.zeros_like(values),
     )
 
 

@@ -14,7 +14,7 @@ HEALTH_ACT, HEALTH_PLAN = 40.0, 70.0
 _OF_THE_MACHINE = (AlarmKind.CONDITION, AlarmKind.LIMIT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """An alarm that speaks against its machine. ``active``: its condition lasts.
 

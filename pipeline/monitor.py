@@ -42,7 +42,7 @@ _EVIDENT = 5.0
 _NORMAL, _ALARM = np.uint8(State.NORMAL), np.uint8(State.ALARM)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What the monitor found in a batch of n readings of k sensors, in the batch's order.
 
@@ -255,7 +255,16 @@ class Monitor:
             detector.load(row, state)
         suspect = np.where(decision >= self.rule.threshold, State.SUSPECT, State.NORMAL).astype(np.uint8)
         health = np.full(len(batch), np.nan)
-        return Found(score, health, suspect, evidence.contributions, [], [], [], [])
+        return Found(
+            score=score,
+            health=health,
+            state=suspect,
+            contributions=evidence.contributions,
+            changes=[],
+            quality=[],
+            limits=[],
+            prognoses=[],
+        )
 
     def _round(self, batch: Batch, at: Ints, found: Found, uncertain: Bools | None) -> None:
         checked = self.quality.check(batch)

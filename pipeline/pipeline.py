@@ -145,11 +145,11 @@ class Pipeline:
                 continue
             n, k = frame.values.shape
             late = Scored(
-                machine.name,
-                machine.machine_class,
-                frame.time,
-                frame.sensors,
-                frame.values,
+                machine=machine.name,
+                machine_class=machine.machine_class,
+                time=frame.time,
+                sensors=frame.sensors,
+                values=frame.values,
                 score=np.full(n, np.nan),
                 health=np.full(n, np.nan),
                 state=np.full(n, State.LEARNING, dtype=np.uint8),
@@ -212,11 +212,11 @@ class Pipeline:
             n, k = frame.values.shape
             results.scored.append(
                 Scored(
-                    machine.name,
-                    machine.machine_class,
-                    frame.time,
-                    frame.sensors,
-                    frame.values,
+                    machine=machine.name,
+                    machine_class=machine.machine_class,
+                    time=frame.time,
+                    sensors=frame.sensors,
+                    values=frame.values,
                     score=np.full(n, np.nan),
                     health=np.full(n, np.nan),
                     state=np.full(n, State.LEARNING, dtype=np.uint8),
@@ -276,15 +276,15 @@ class Pipeline:
         for run in group:
             stop = start + len(run.time)
             scored = Scored(
-                run.machine.name,
-                run.machine.machine_class,
-                run.time,
-                monitor.sensors,
-                run.x,
-                found.score[start:stop],
-                found.health[start:stop],
-                found.state[start:stop],
-                found.contributions[start:stop],
+                machine=run.machine.name,
+                machine_class=run.machine.machine_class,
+                time=run.time,
+                sensors=monitor.sensors,
+                values=run.x,
+                score=found.score[start:stop],
+                health=found.health[start:stop],
+                state=found.state[start:stop],
+                contributions=found.contributions[start:stop],
             )
             start = stop
             if run.machine.open:

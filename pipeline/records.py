@@ -124,7 +124,7 @@ class State(IntEnum):
     ALARM = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
     """What the pipeline found for n readings of one machine.
 
@@ -177,7 +177,7 @@ class Contribution:
     deviation: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmEvent:
     """One alarm's condition begins (`RAISED`) or ends (`CLEARED`); both carry the same ``id``.
 
@@ -306,7 +306,7 @@ class VerdictKind(StrEnum):
     SENSOR_FAULT = "sensor-fault"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """A crew's word on an alarm, or on a stretch of a machine's time: what the models learn from.
 

@@ -19,7 +19,7 @@ from streams.operator_error import OperatorError
 from streams.snapshot_archive import newest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One machine as its newest snapshot shows it. ``last`` is its latest event time (ms UTC)."""
 
@@ -37,13 +37,14 @@ def listed(settings: KafkaSettings) -> list[Listed]:
     return sorted(
         (
             Listed(
-                stored.machine,
-                snapshot.machine_class,
-                partition,
-                snapshot.last,
-                len(snapshot.layout) or (0 if snapshot.warmup is None else len(snapshot.warmup.layout)),
-                not snapshot.layout,
-                len(snapshot.open),
+                machine=stored.machine,
+                machine_class=snapshot.machine_class,
+                partition=partition,
+                last=snapshot.last,
+                sensors=len(snapshot.layout)
+                or (0 if snapshot.warmup is None else len(snapshot.warmup.layout)),
+                learning=not snapshot.layout,
+                alarms=len(snapshot.open),
             )
             for partition, stored, snapshot in newest(settings)
         ),

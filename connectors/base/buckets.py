@@ -78,19 +78,19 @@ class Buckets:
             mean = self._sum[full] / np.where(self._known[full], self._known[full], np.nan)
             health = self._health[full] / np.where(self._healths[full], self._healths[full], np.nan)
         return Series(
-            machine,
-            self.start,
-            self.end,
-            self.step,
-            self.sensors,
-            self.start + full * self.step,
-            self._low[full],
-            mean,
-            self._high[full],
-            self._score[full],
-            health,
-            self._state[full],
-            self._count[full],
+            machine=machine,
+            start=self.start,
+            end=self.end,
+            step=self.step,
+            sensors=self.sensors,
+            time=self.start + full * self.step,
+            low=self._low[full],
+            mean=mean,
+            high=self._high[full],
+            score=self._score[full],
+            health=health,
+            state=self._state[full],
+            count=self._count[full],
         )
 
 

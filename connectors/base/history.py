@@ -16,7 +16,7 @@ class HistoryUnavailableError(Exception):
     """The store cannot be read now; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineNow:
     """How a machine stands at its latest reading (``last``; event times in ms UTC).
 
@@ -33,7 +33,7 @@ class MachineNow:
     open_alarms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """A machine's readings of ``start`` .. ``end`` in m buckets of ``step`` ms.
 

@@ -78,7 +78,7 @@ class CsvOptions:
     align: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The columns by index. Long files have ``sensor`` and ``value``; wide ones ``sensors``.
 
@@ -222,20 +222,20 @@ class _Roles:
             told = [self.header[i] for i in ([] if quality is None else [quality]) + list(qualities.values())]
             self.notes.append(f"quality from {', '.join(told[:8])}")
         return Layout(
-            self.header,
-            self.head.skip,
-            delimiter,
-            format,
-            time,
-            times,
-            machine,
-            tuple(sensors),
-            sensor,
-            value,
-            quality,
-            qualities,
-            tuple(ignored),
-            tuple(self.notes),
+            header=self.header,
+            skip=self.head.skip,
+            delimiter=delimiter,
+            numbers=format,
+            time=time,
+            times=times,
+            machine=machine,
+            sensors=tuple(sensors),
+            sensor=sensor,
+            value=value,
+            quality=quality,
+            qualities=qualities,
+            ignored=tuple(ignored),
+            notes=tuple(self.notes),
         )
 
     def _named(self, name: str | None, option: str) -> int | None:

@@ -291,7 +291,16 @@ def _machine_now(
         for field in ("score", "health")
     )
     begun = last if first is None else first
-    return MachineNow(name, machine_class, begun, last, State(int(state)), score, health, open_alarms)
+    return MachineNow(
+        machine=name,
+        machine_class=machine_class,
+        first=begun,
+        last=last,
+        state=State(int(state)),
+        score=score,
+        health=health,
+        open_alarms=open_alarms,
+    )
 
 
 def _series(
@@ -311,39 +320,39 @@ def _series(
     mean = table("mean")
     count = column("count", "state") if step else np.ones(len(times))
     return Series(
-        machine,
-        start,
-        end,
-        step,
-        sensors,
-        np.array(times, dtype=np.int64),
-        table("low") if step else mean,
-        mean,
-        table("high") if step else mean,
-        column("score", "score"),
-        column("health", "health"),
-        np.nan_to_num(column("state", "state")).astype(np.uint8),
-        np.nan_to_num(count).astype(np.int64),
+        machine=machine,
+        start=start,
+        end=end,
+        step=step,
+        sensors=sensors,
+        time=np.array(times, dtype=np.int64),
+        low=table("low") if step else mean,
+        mean=mean,
+        high=table("high") if step else mean,
+        score=column("score", "score"),
+        health=column("health", "health"),
+        state=np.nan_to_num(column("state", "state")).astype(np.uint8),
+        count=np.nan_to_num(count).astype(np.int64),
     )
 
 
 def _event(row: dict[str, str]) -> AlarmEvent:
     return AlarmEvent(
-        row["id"],
-        row["machine"],
-        row["class"],
-        AlarmKind(row["kind"]),
-        AlarmPhase(row["phase"]),
-        int(row["onset"]),
-        milliseconds(row["_time"]),
-        float(row["score"]),
-        float(row["threshold"]),
-        int(row["severity"]),
-        (),
-        row.get("sensor") or None,
-        "; ".join(text for text in (row.get("detail", ""), row.get("sensors", "")) if text),
-        decode_cause(row.get("cause") or None),
-        int(row.get("criticality") or 2),  # older lines have none
+        id=row["id"],
+        machine=row["machine"],
+        machine_class=row["class"],
+        kind=AlarmKind(row["kind"]),
+        phase=AlarmPhase(row["phase"]),
+        onset=int(row["onset"]),
+        time=milliseconds(row["_time"]),
+        score=float(row["score"]),
+        threshold=float(row["threshold"]),
+        severity=int(row["severity"]),
+        contributions=(),
+        sensor=row.get("sensor") or None,
+        detail="; ".join(text for text in (row.get("detail", ""), row.get("sensors", "")) if text),
+        cause=decode_cause(row.get("cause") or None),
+        criticality=int(row.get("criticality") or 2),  # older lines have none
     )
 
 

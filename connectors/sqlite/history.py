@@ -231,7 +231,16 @@ class SqliteHistory(History):
 
 def _now(row: tuple[str, str, int, int, int, float | None, float | None, int]) -> MachineNow:
     name, machine_class, first, last, state, score, health, alarms = row
-    return MachineNow(name, machine_class, first, last, State(state), score, health, alarms)
+    return MachineNow(
+        machine=name,
+        machine_class=machine_class,
+        first=first,
+        last=last,
+        state=State(state),
+        score=score,
+        health=health,
+        open_alarms=alarms,
+    )
 
 
 def _alarm(raised: bytes | None, cleared: bytes | None) -> Alarm:
@@ -260,7 +269,19 @@ def _exact(
     x = whole.values
     ones = np.ones(len(whole), dtype=np.int64)
     return Series(
-        machine, start, end, 0, sensors, whole.time, x, x, x, whole.score, whole.health, whole.state, ones
+        machine=machine,
+        start=start,
+        end=end,
+        step=0,
+        sensors=sensors,
+        time=whole.time,
+        low=x,
+        mean=x,
+        high=x,
+        score=whole.score,
+        health=whole.health,
+        state=whole.state,
+        count=ones,
     )
 
 

@@ -60,13 +60,13 @@ class Accounts:
         """Put into the journal what happened to ``account``."""
         self.record(
             AccessEvent(
-                action,
-                by or account.name,
-                account.name,
-                place_of(account.places),
-                address,
-                account.role.key,
-                account.places,
+                action=action,
+                by=by or account.name,
+                about=account.name,
+                place=place_of(account.places),
+                address=address,
+                role=account.role.key,
+                places=account.places,
             )
         )
 
@@ -267,7 +267,14 @@ class Accounts:
 
     def _tell_key(self, action: Action, name: str, role: Role, places: Sequence[str], by: str) -> None:
         self.record(
-            AccessEvent(action, by, f"api:{name}", place_of(places), role=role.key, places=tuple(places))
+            AccessEvent(
+                action=action,
+                by=by,
+                about=f"api:{name}",
+                place=place_of(places),
+                role=role.key,
+                places=tuple(places),
+            )
         )
 
     def all_keys(self) -> list[Key]:
@@ -297,7 +304,14 @@ class Accounts:
         if row[4] is None or now - row[4] > 60_000:
             with self.store.writing() as db:
                 db.execute("UPDATE keys SET used=? WHERE id=?", (now, row[0]))
-        return Account(row[0], row[1], row[1], Role(row[2]), tuple(json.loads(row[3])), key=True)
+        return Account(
+            id=row[0],
+            name=row[1],
+            shown=row[1],
+            role=Role(row[2]),
+            places=tuple(json.loads(row[3])),
+            key=True,
+        )
 
 
 def is_name(name: str) -> bool:
@@ -323,11 +337,11 @@ def check_places(places: Sequence[str], role: Role) -> list[str]:
 def _account(row: Sequence[object]) -> Account:
     id, name, shown, role, places, external, disabled = row
     return Account(
-        int(str(id)),
-        str(name),
-        str(shown),
-        Role(int(str(role))),
-        tuple(json.loads(str(places))),
-        external is not None,
-        bool(disabled),
+        id=int(str(id)),
+        name=str(name),
+        shown=str(shown),
+        role=Role(int(str(role))),
+        places=tuple(json.loads(str(places))),
+        external=external is not None,
+        disabled=bool(disabled),
     )

@@ -57,7 +57,9 @@ class Attempts:
         if account is not None:
             self.accounts.log_action(Action.SIGN_IN_FAILED, account, address=address)
         else:
-            self.accounts.record(AccessEvent(Action.SIGN_IN_FAILED, "", "", NOWHERE, address))
+            self.accounts.record(
+                AccessEvent(action=Action.SIGN_IN_FAILED, by="", about="", place=NOWHERE, address=address)
+            )
 
     def know(self, account: Account) -> str:
         """A new cookie for the browser that ``account`` has just signed in with."""

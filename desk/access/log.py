@@ -13,7 +13,7 @@ from desk.rules.routing import OWN
 NOWHERE = f"{OWN}/access"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessEvent:
     """Somebody (``by``) did something with an account or key of the name ``about``.
 

@@ -25,7 +25,7 @@ class Role(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Somebody who may sign in, or (``key``) a program that uses the API.
 

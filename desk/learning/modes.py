@@ -23,7 +23,7 @@ KIND = "modes"
 KEPT = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     """One version: who made it when, whether it is active or retired, and of how many faults it is made.
 
@@ -79,7 +79,15 @@ class ModeBook:
                 (KIND, f"{tenant}/{machine_class}"),
             ).fetchall()
         return [
-            ModelVersion(version, at, by, role, note, bool(pinned), len(decode_examples(body)))
+            ModelVersion(
+                version=version,
+                at=at,
+                by=by,
+                role=role,
+                note=note,
+                pinned=bool(pinned),
+                examples=len(decode_examples(body)),
+            )
             for version, at, by, role, note, pinned, body in rows
         ]
 

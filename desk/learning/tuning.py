@@ -19,7 +19,7 @@ class TuningError(Exception):
     """A version cannot be used so; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TunedVersion:
     """One version of a class's changes; ``changes`` by dotted name, against `yeji.toml`.
 
@@ -69,7 +69,7 @@ class TuningBook:
                 (KIND, machine_class, version, at, by, "proposed", note, msgspec.json.encode(dict(changes))),
             )
             _journal(t, machine_class, version, "proposed", at, by, note)
-        return TunedVersion(version, at, by, "proposed", note, dict(changes))
+        return TunedVersion(version=version, at=at, by=by, role="proposed", note=note, changes=dict(changes))
 
     def shadow(self, machine_class: str, version: int, *, at: int, by: str) -> TunedVersion:
         """From now on, `yeji tune report` judges it by what comes."""
@@ -120,7 +120,14 @@ def _versions(t: Transaction, machine_class: str) -> list[TunedVersion]:
         (KIND, machine_class),
     )
     return [
-        TunedVersion(version, at, by, role, note, msgspec.json.decode(body, type=dict[str, Any]))
+        TunedVersion(
+            version=version,
+            at=at,
+            by=by,
+            role=role,
+            note=note,
+            changes=msgspec.json.decode(body, type=dict[str, Any]),
+        )
         for version, at, by, role, note, body in rows
     ]
 

@@ -52,5 +52,14 @@ def _standing(
     event: AlarmEvent, priority: Priority, active: bool, since: int, came: Recurrence | None
 ) -> Standing:
     if came is None:
-        return Standing(event, priority, active, since)
-    return Standing(event, priority, active, since, came.count, came.since, came.growth, came.sensor)
+        return Standing(event=event, priority=priority, active=active, since=since)
+    return Standing(
+        event=event,
+        priority=priority,
+        active=active,
+        since=since,
+        count=came.count,
+        first=came.since,
+        growth=came.growth,
+        grows=came.sensor,
+    )

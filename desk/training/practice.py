@@ -26,7 +26,7 @@ _OPEN = 16
 _MINUTE = 60_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A lesson as it stands: its alarms, how its goals are met, and the practice plant's time (ms UTC)."""
 

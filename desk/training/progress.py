@@ -34,7 +34,7 @@ _STEPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """The latest try of a lesson; ``passed`` and ``minutes`` are those of the first try that was right."""
 
@@ -128,13 +128,13 @@ class Progress:
 def _attempt(row: tuple[object, ...]) -> Attempt:
     who, lesson, started, tries, looked, answer, answered, passed, minutes = row
     return Attempt(
-        str(who),
-        str(lesson),
-        int(str(started)),
-        int(str(tries)),
-        json.loads(str(looked)),
-        str(answer),
-        int(str(answered)),
-        None if passed is None else int(str(passed)),
-        None if minutes is None else float(str(minutes)),
+        who=str(who),
+        lesson=str(lesson),
+        started=int(str(started)),
+        tries=int(str(tries)),
+        looked=json.loads(str(looked)),
+        answer=str(answer),
+        answered=int(str(answered)),
+        passed=None if passed is None else int(str(passed)),
+        minutes=None if minutes is None else float(str(minutes)),
     )

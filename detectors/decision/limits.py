@@ -30,7 +30,7 @@ class Limit:
     deadband: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitTransition:
     """A limit is crossed for good (``raised``), or the value is back; times in ms, ``onset`` the crossing."""
 
@@ -91,13 +91,13 @@ class FleetLimits(KernelTable[Crossings]):
         told = compare(self.columns, self.rules, *delays, batch.rows, batch.counts, batch.time, x)
         return [
             LimitTransition(
-                int(batch.row_of[index]),
-                index,
-                self.limits[number],
-                bool(raised),
-                onset,
-                int(batch.time[index]),
-                float(x[index, self.limits[number].sensor]),
+                row=int(batch.row_of[index]),
+                index=index,
+                limit=self.limits[number],
+                raised=bool(raised),
+                onset=onset,
+                time=int(batch.time[index]),
+                value=float(x[index, self.limits[number].sensor]),
             )
             for index, number, raised, onset in told
         ]

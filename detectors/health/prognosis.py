@@ -25,7 +25,7 @@ _NEARLY_NEW = 95.0  # health from which on a trend is not worth telling
 _AHEAD = np.geomspace(0.1, 1e5, 120)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrognosisResult:
     """The prognosis of fleet row ``row`` after reading ``index`` of the batch, at event time ``time`` (ms).
 
@@ -117,14 +117,14 @@ class FleetPrognosis(KernelTable[_Trends]):
         )
         return [
             PrognosisResult(
-                row,
-                index,
-                int(batch.time[index]),
-                float(health[index]),
-                self.threshold,
-                remaining if remaining > 0.0 else None,
-                low if remaining > 0.0 else None,
-                high if remaining > 0.0 and high <= self.horizon else None,
+                row=row,
+                index=index,
+                time=int(batch.time[index]),
+                health=float(health[index]),
+                threshold=self.threshold,
+                remaining=remaining if remaining > 0.0 else None,
+                low=low if remaining > 0.0 else None,
+                high=high if remaining > 0.0 and high <= self.horizon else None,
             )
             for (row, index), (remaining, low, high) in zip(
                 at[:, :many].T.tolist(), told[:many].tolist(), strict=True

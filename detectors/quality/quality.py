@@ -35,7 +35,7 @@ class Fault(StrEnum):
     FROZEN = "frozen"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualityTransition:
     """A fault of sensor column ``sensor`` begins or ends (``raised``) at reading ``index`` of the batch.
 
@@ -170,7 +170,17 @@ class FleetQuality(KernelTable[Sensors]):
             variant, values = self._cause(row, sensor, kind, float(batch.x[index, sensor]), length)
             variant = "part" if several else variant
             code = f"{name}.{variant}" if variant else name
-        return QualityTransition(row, index, sensor, name, bool(begins), onset, time, code, values)
+        return QualityTransition(
+            row=row,
+            index=index,
+            sensor=sensor,
+            kind=name,
+            raised=bool(begins),
+            onset=onset,
+            time=time,
+            code=code,
+            values=values,
+        )
 
     def _cause(
         self, row: int, sensor: int, kind: int, value: float, length: int

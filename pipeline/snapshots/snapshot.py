@@ -47,7 +47,7 @@ class WaitingReadings:
     x: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One machine's state, and the message up to which it stands (``partition``, ``offset``).
 
@@ -158,25 +158,25 @@ def unpack(data: bytes) -> Snapshot:
         wire = _decode(plain)
         waiting = wire.warmup
         return Snapshot(
-            wire.machine,
-            wire.machine_class,
-            wire.partition,
-            wire.offset,
-            wire.last,
-            _unwrap(wire.recent),
-            tuple(wire.layout),
-            {
+            machine=wire.machine,
+            machine_class=wire.machine_class,
+            partition=wire.partition,
+            offset=wire.offset,
+            last=wire.last,
+            recent=_unwrap(wire.recent),
+            layout=tuple(wire.layout),
+            stages={
                 stage: {name: _unwrap(array) for name, array in arrays.items()}
                 for stage, arrays in wire.stages.items()
             },
-            None
+            warmup=None
             if waiting is None
             else WaitingReadings(tuple(waiting.layout), _unwrap(waiting.time), _unwrap(waiting.x)),
-            tuple(wire.open),
-            tuple(wire.verdicts),
-            {name: _unwrap(array) for name, array in wire.order.items()},
-            {name: tuple(layout) for name, layout in wire.order_layouts.items()},
-            wire.units,
+            open=tuple(wire.open),
+            verdicts=tuple(wire.verdicts),
+            order={name: _unwrap(array) for name, array in wire.order.items()},
+            order_layouts={name: tuple(layout) for name, layout in wire.order_layouts.items()},
+            units=wire.units,
         )
     except (zlib.error, msgspec.DecodeError, ValueError, TypeError) as error:
         raise SnapshotDamagedError(f"Its checksum fits, but it cannot be read: {error}.") from error

@@ -44,7 +44,7 @@ class PriorError(SettingsError):
     """A package cannot be used, or made; the message says why. Adopted, it is a part of the settings."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
     """One class's prior.
 
@@ -178,12 +178,12 @@ def unpack(data: bytes) -> Prior:
     except (KeyError, IndexError, ValueError, OSError, zipfile.BadZipFile, msgspec.DecodeError) as error:
         raise PriorError(f"The package's checksum fits, but it cannot be read: {error}.") from error
     return Prior(
-        manifest.machine_class,
-        manifest.sensors,
-        manifest.detectors,
-        manifest.machines,
-        manifest.made,
-        tuple(tuple(reference) for reference in references),
-        calibration,
-        manifest.examples,
+        machine_class=manifest.machine_class,
+        sensors=manifest.sensors,
+        detectors=manifest.detectors,
+        machines=manifest.machines,
+        made=manifest.made,
+        references=tuple(tuple(reference) for reference in references),
+        calibration=calibration,
+        examples=manifest.examples,
     )

@@ -49,14 +49,14 @@ def export(
     # spread over the fleet, so that unlike machines are among them
     picked = np.unique(np.linspace(0, len(able) - 1, _REFERENCES).round().astype(int)).tolist()
     return Prior(
-        machine_class,
-        sensors,
-        kinds,
-        len(able),
-        made,
-        tuple(_models(able[k]) for k in picked),
-        tuple(_spread(able, number) for number in range(len(kinds))),
-        tuple(examples),
+        machine_class=machine_class,
+        sensors=sensors,
+        detectors=kinds,
+        machines=len(able),
+        made=made,
+        references=tuple(_models(able[k]) for k in picked),
+        calibration=tuple(_spread(able, number) for number in range(len(kinds))),
+        examples=tuple(examples),
     )
 
 

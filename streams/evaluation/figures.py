@@ -13,7 +13,7 @@ from streams.evaluation.vus import vus_pr
 _DAY = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventFigures:
     """Pooled over recordings. Times in seconds; only readings that were judged count as healthy time.
 
@@ -73,17 +73,17 @@ def event_figures(outcomes: Sequence[Outcome]) -> EventFigures:
         if inside[outcome.judged].any():
             volumes.append(vus_pr(outcome.score[outcome.judged], inside[outcome.judged]))
     return EventFigures(
-        events,
-        caught,
-        standing,
-        float(np.median(delays)) if delays else float("nan"),
-        float(np.quantile(delays, 0.9)) if delays else float("nan"),
-        before,
-        false,
-        healthy / _DAY,
-        alarmed / healthy if healthy else float("nan"),
-        float(np.mean(volumes)) if volumes else float("nan"),
-        learned,
+        events=events,
+        caught=caught,
+        standing=standing,
+        delay_median=float(np.median(delays)) if delays else float("nan"),
+        delay_p90=float(np.quantile(delays, 0.9)) if delays else float("nan"),
+        before=before,
+        false_episodes=false,
+        healthy_days=healthy / _DAY,
+        healthy_in_alarm=alarmed / healthy if healthy else float("nan"),
+        vus_pr=float(np.mean(volumes)) if volumes else float("nan"),
+        learned=learned,
     )
 
 

@@ -136,7 +136,17 @@ def english_left(text: str) -> list[str]:
 
 def test_a_sensor_fault_in_korean():
     values = {"value": 9.5, "readings": 12, "most": 3}
-    told = QualityTransition(0, 0, 1, "saturated", True, 0, 1, "saturated.run", values)
+    told = QualityTransition(
+        row=0,
+        index=0,
+        sensor=1,
+        kind="saturated",
+        raised=True,
+        onset=0,
+        time=1,
+        code="saturated.run",
+        values=values,
+    )
     event = quality_event(PRESS, "press", ("v", "p"), told)
     assert event.detail == "saturated: 9.5 for 12 readings, at the end of its range; at most 3 in its history"
     assert Texts("ko").cause(event) == "측정 범위 끝: 측정 범위 끝값 9.5이(가) 12회 연속, 이전 최대 3회"
@@ -154,7 +164,12 @@ def test_limits_in_korean():
     limits = limits_of(every, ("v", "p"))
     assert len(limits) == 6
     for limit in limits:
-        crossed = limit_event("m", "c", ("v", "p"), LimitTransition(0, 0, limit, True, 0, 0, np.pi))
+        crossed = limit_event(
+            "m",
+            "c",
+            ("v", "p"),
+            LimitTransition(row=0, index=0, limit=limit, raised=True, onset=0, time=0, value=np.pi),
+        )
         assert crossed.detail == f"{limit.name}: 3.14159, limit {limit.value:g}"
         assert crossed.code == limit_code(limit.name)
         assert not english_left(Texts("ko").cause(crossed))
@@ -184,7 +199,14 @@ def test_a_channel_that_fails():
 
 
 def test_a_fault_that_ends_is_named():
-    over = quality_event(PRESS, "", ("v",), QualityTransition(0, 0, 0, "stuck", False, 0, 1, "stuck", {}))
+    over = quality_event(
+        PRESS,
+        "",
+        ("v",),
+        QualityTransition(
+            row=0, index=0, sensor=0, kind="stuck", raised=False, onset=0, time=1, code="stuck", values={}
+        ),
+    )
     assert (over.detail, over.code) == ("stuck", "stuck")
     assert Texts("ko").cause(over) == "값 고정"
 

@@ -113,7 +113,14 @@ def test_splits_and_snapshots_change_nothing(seed: int, parts: int) -> None:
         for r in split.update(part, health[at]):
             found.append(
                 PrognosisResult(
-                    r.row, int(at[r.index]), r.time, r.health, r.threshold, r.remaining, r.low, r.high
+                    row=r.row,
+                    index=int(at[r.index]),
+                    time=r.time,
+                    health=r.health,
+                    threshold=r.threshold,
+                    remaining=r.remaining,
+                    low=r.low,
+                    high=r.high,
                 )
             )
         for row in (1, 3):

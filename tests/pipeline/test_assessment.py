@@ -14,8 +14,19 @@ from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, State
 
 
 def standing(kind: AlarmKind = AlarmKind.LIMIT, *, active: bool = True, count: int = 1) -> Standing:
-    event = AlarmEvent("1", "a/b/c/d/e", "", kind, AlarmPhase.RAISED, 0, 0, 1.0, 1.0, 2)
-    return Standing(event, event.priority, active, 0, count)
+    event = AlarmEvent(
+        id="1",
+        machine="a/b/c/d/e",
+        machine_class="",
+        kind=kind,
+        phase=AlarmPhase.RAISED,
+        onset=0,
+        time=0,
+        score=1.0,
+        threshold=1.0,
+        severity=2,
+    )
+    return Standing(event=event, priority=event.priority, active=active, since=0, count=count)
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,14 @@ def parts(frame, *cuts):
 def verdict(kind, start, end, id="v", **more):
     fields = {"at": 0, "by": "kim"} | more
     return Verdict(
-        id, MACHINE, "default", kind, START + 1000 * start, START + 1000 * end, fields.pop("at"),
-        fields.pop("by"), **fields,
-    )  # fmt: skip
+        id=id,
+        machine=MACHINE,
+        machine_class="default",
+        kind=kind,
+        start=START + 1000 * start,
+        end=START + 1000 * end,
+        **fields,
+    )
 
 
 def told(kind, **more):

@@ -15,7 +15,16 @@ X = np.arange(2000.0).reshape(1000, 2)
 
 def verdict(kind: VerdictKind, start: int, end: int) -> Verdict:
     at = START + HOUR * end
-    return Verdict(f"{kind}{end}", "a/b/c/d/e", "pump", kind, START + HOUR * start, at, at, "crew")
+    return Verdict(
+        id=f"{kind}{end}",
+        machine="a/b/c/d/e",
+        machine_class="pump",
+        kind=kind,
+        start=START + HOUR * start,
+        end=at,
+        at=at,
+        by="crew",
+    )
 
 
 def test_a_confirmed_fault_ends_a_life_and_planned_work_drops_one() -> None:

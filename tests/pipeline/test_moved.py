@@ -76,7 +76,17 @@ def test_a_word_that_all_is_well_makes_the_new_level_the_normal_one(kind: Verdic
     assert np.median(before) > 0.99, "still far from what was normal first"
     end = int(first.time[-1])
     assert pipeline.feedback(
-        Verdict("v", NAME, "default", kind, alarm.onset, end, end, "crew", alarm=alarm.id)
+        Verdict(
+            id="v",
+            machine=NAME,
+            machine_class="default",
+            kind=kind,
+            start=alarm.onset,
+            end=end,
+            at=end,
+            by="crew",
+            alarm=alarm.id,
+        )
     )
     after = pipeline.process([pieces(rest, [50])[1]])
     assert [(one.kind, one.phase) for one in after.alarms] == [(AlarmKind.MOVED, AlarmPhase.CLEARED)]
@@ -88,7 +98,17 @@ def test_a_fault_that_was_taken_for_usual_alarms_again() -> None:
     first, rest = pieces(frame, [1400])
     alarm = told([pipeline.process([first])])[0]
     end = int(first.time[-1])
-    fault = Verdict("v", NAME, "default", VerdictKind.FAULT, alarm.onset, end, end, "crew", alarm=alarm.id)
+    fault = Verdict(
+        id="v",
+        machine=NAME,
+        machine_class="default",
+        kind=VerdictKind.FAULT,
+        start=alarm.onset,
+        end=end,
+        at=end,
+        by="crew",
+        alarm=alarm.id,
+    )
     assert pipeline.feedback(fault)
     found = pipeline.process([pieces(rest, [100])[0]]).alarms
     assert (AlarmKind.MOVED, AlarmPhase.CLEARED) in [(one.kind, one.phase) for one in found]

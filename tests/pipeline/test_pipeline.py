@@ -225,4 +225,10 @@ def test_a_snapshot_without_model_and_warm_up_is_refused():
     from pipeline.snapshots.snapshot import Snapshot, pack
 
     with pytest.raises(SnapshotError, match="neither"):
-        Pipeline(settings()).restore(pack(Snapshot(A, "default", 0, 1, 1, np.array([1]))))
+        Pipeline(settings()).restore(
+            pack(
+                Snapshot(
+                    machine=A, machine_class="default", partition=0, offset=1, last=1, recent=np.array([1])
+                )
+            )
+        )

@@ -27,32 +27,32 @@ from pipeline.snapshots.snapshot import (
 from tests.pipeline.plant import recording, settings
 
 EVENT = AlarmEvent(
-    "i",
-    "a/b/c/d/e",
-    "pump",
-    AlarmKind.CONDITION,
-    AlarmPhase.RAISED,
-    1,
-    2,
-    0.5,
-    0.9,
-    3,
-    (Contribution("t", 1.0, 2.0, None, -3.5),),
+    id="i",
+    machine="a/b/c/d/e",
+    machine_class="pump",
+    kind=AlarmKind.CONDITION,
+    phase=AlarmPhase.RAISED,
+    onset=1,
+    time=2,
+    score=0.5,
+    threshold=0.9,
+    severity=3,
+    contributions=(Contribution("t", 1.0, 2.0, None, -3.5),),
 )
 
 
 def one() -> Snapshot:
     return Snapshot(
-        "a/b/c/d/e",
-        "pump",
-        3,
-        41,
-        1_700_000_000_000,
-        np.array([1, 2, 3]),
-        ("p", "t"),
-        {"detector0": {"mass": np.arange(6, dtype=np.uint16).reshape(2, 3), "ready": np.array(True)}},
-        WaitingReadings(("p",), np.array([5]), np.array([[np.nan]])),
-        (EVENT,),
+        machine="a/b/c/d/e",
+        machine_class="pump",
+        partition=3,
+        offset=41,
+        last=1_700_000_000_000,
+        recent=np.array([1, 2, 3]),
+        layout=("p", "t"),
+        stages={"detector0": {"mass": np.arange(6, dtype=np.uint16).reshape(2, 3), "ready": np.array(True)}},
+        warmup=WaitingReadings(("p",), np.array([5]), np.array([[np.nan]])),
+        open=(EVENT,),
     )
 
 
@@ -78,7 +78,20 @@ def test_it_comes_back_as_it_was():
     )
 )
 def test_any_array_comes_back_bit_for_bit(array):
-    back = unpack(pack(Snapshot("a/b/c/d/e", "", 0, 0, 0, np.array([0]), ("t",), {"s": {"a": array}})))
+    back = unpack(
+        pack(
+            Snapshot(
+                machine="a/b/c/d/e",
+                machine_class="",
+                partition=0,
+                offset=0,
+                last=0,
+                recent=np.array([0]),
+                layout=("t",),
+                stages={"s": {"a": array}},
+            )
+        )
+    )
     got = back.stages["s"]["a"]
     assert got.shape == array.shape
     assert got.astype(array.dtype).tobytes() == array.tobytes()

@@ -14,7 +14,16 @@ FAULT = (300, 360)
 
 def verdict(kind: VerdictKind, id: str, start: int = FAULT[0], end: int = FAULT[1] + 40) -> Verdict:
     at = START + 1000 * end
-    return Verdict(id, A, "default", kind, START + 1000 * start, at, at, "crew")
+    return Verdict(
+        id=id,
+        machine=A,
+        machine_class="default",
+        kind=kind,
+        start=START + 1000 * start,
+        end=at,
+        at=at,
+        by="crew",
+    )
 
 
 def watched() -> tuple[Pipeline, Frame]:

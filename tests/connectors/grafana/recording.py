@@ -73,19 +73,19 @@ def event(machine: str, kind: AlarmKind, phase: AlarmPhase, onset: int, time: in
         Contribution(SENSORS[1], 0.2, 4, None, None),
     )
     return AlarmEvent(
-        alarm_id(machine, kind, sensor or "", onset),
-        machine,
-        MACHINES[machine],
-        kind,
-        phase,
-        onset,
-        time,
-        0.9997,
-        0.999,
-        3,
-        contributions if kind is AlarmKind.CONDITION else (),
-        sensor,
-        "" if kind is AlarmKind.CONDITION else "flat for 120 s",
+        id=alarm_id(machine, kind, sensor or "", onset),
+        machine=machine,
+        machine_class=MACHINES[machine],
+        kind=kind,
+        phase=phase,
+        onset=onset,
+        time=time,
+        score=0.9997,
+        threshold=0.999,
+        severity=3,
+        contributions=contributions if kind is AlarmKind.CONDITION else (),
+        sensor=sensor,
+        detail="" if kind is AlarmKind.CONDITION else "flat for 120 s",
     )
 
 
@@ -143,7 +143,17 @@ def record(begin: int) -> Recording:
         health = np.linspace(100, 30 + 20 * number, COUNT)
         values = random.normal([60, 2, 5.5], 1, (COUNT, 3))
         made.results.scored.append(
-            Scored(machine, machine_class, time, SENSORS, values, score, health, state, shares)
+            Scored(
+                machine=machine,
+                machine_class=machine_class,
+                time=time,
+                sensors=SENSORS,
+                values=values,
+                score=score,
+                health=health,
+                state=state,
+                contributions=shares,
+            )
         )
     raised, cleared = AlarmPhase.RAISED, AlarmPhase.CLEARED
     condition, quality = AlarmKind.CONDITION, AlarmKind.QUALITY
@@ -174,7 +184,21 @@ def record(begin: int) -> Recording:
     for worker in ("one", "two"):
         for at in range(0, COUNT, 2):
             made.stats.append(
-                WorkerStats(worker, int(time[at]), 3000, 30, 0, 2, 0, 5, 80.5, 20.5, 40.0, 12.0, 210.0)
+                WorkerStats(
+                    worker=worker,
+                    time=int(time[at]),
+                    readings=3000,
+                    messages=30,
+                    rejected=0,
+                    machines=2,
+                    history=0,
+                    lag=5,
+                    batch_ms=80.5,
+                    process_ms=20.5,
+                    write_ms=40.0,
+                    snapshot_age_s=12.0,
+                    memory_mb=210.0,
+                )
             )
     return made
 
@@ -196,7 +220,21 @@ def by_the_pipeline() -> Recording:
     made.results = Pipeline(plant.settings()).process([*plant.messages(frames), *bad])
     made.desk = desk_lines(plant.START)
     made.stats = [
-        WorkerStats("one", plant.START + at * 5000, 1000, 10, 0, 3, 0, 0, 9.5, 2.5, 4.0, 7.0, 180.0)
+        WorkerStats(
+            worker="one",
+            time=plant.START + at * 5000,
+            readings=1000,
+            messages=10,
+            rejected=0,
+            machines=3,
+            history=0,
+            lag=0,
+            batch_ms=9.5,
+            process_ms=2.5,
+            write_ms=4.0,
+            snapshot_age_s=7.0,
+            memory_mb=180.0,
+        )
         for at in range(800)
     ]
     return made

@@ -30,15 +30,15 @@ def scored(machine: str = "a/b/c/d/press 7", sensors: tuple[str, ...] = ("temp",
     """Some results."""
     k = len(sensors)
     return Scored(
-        machine,
-        "press",
-        START + np.arange(n) * 10,
-        sensors,
-        np.arange(n * k, dtype=float).reshape(n, k) / 3,
-        np.linspace(0, 1, n),
-        np.full(n, 99.5),
-        np.full(n, 3, dtype=np.uint8),
-        np.full((n, k), 1 / k),
+        machine=machine,
+        machine_class="press",
+        time=START + np.arange(n) * 10,
+        sensors=sensors,
+        values=np.arange(n * k, dtype=float).reshape(n, k) / 3,
+        score=np.linspace(0, 1, n),
+        health=np.full(n, 99.5),
+        state=np.full(n, 3, dtype=np.uint8),
+        contributions=np.full((n, k), 1 / k),
     )
 
 
@@ -59,16 +59,16 @@ def rows(service: Any, measurement: str) -> list[tuple[str, str, Any]]:
 @pytest.mark.services
 def test_results_come_back_exactly_and_once(influx_bucket: Any) -> None:
     alarm = AlarmEvent(
-        "id",
-        "a/b/c/d/press 7",
-        "press",
-        AlarmKind.CONDITION,
-        AlarmPhase.RAISED,
-        START,
-        START,
-        0.9999,
-        0.99,
-        3,
+        id="id",
+        machine="a/b/c/d/press 7",
+        machine_class="press",
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED,
+        onset=START,
+        time=START,
+        score=0.9999,
+        threshold=0.99,
+        severity=3,
     )
     prognosis = Prognosis("a/b/c/d/press 7", "press", START, 80.0, 40.0, 12.5, None, 20.0)
     rejections = [
@@ -133,7 +133,18 @@ def test_one_bad_line_costs_one_line(influx_bucket: Any, compressed: bool) -> No
 @pytest.mark.services
 def test_statistics(influx_bucket: Any) -> None:
     with InfluxSink(settings_of(influx_bucket)) as sink:
-        sink.write_stats(WorkerStats("w", START, 10, 2, 0, 1, lag=None, batch_ms=1.5))
+        sink.write_stats(
+            WorkerStats(
+                worker="w",
+                time=START,
+                readings=10,
+                messages=2,
+                rejected=0,
+                machines=1,
+                lag=None,
+                batch_ms=1.5,
+            )
+        )
     assert {field: value for field, _, value in rows(influx_bucket, "worker")}["batch_ms"] == 1.5
 
 

@@ -40,22 +40,31 @@ def scored(machine: str, time: np.ndarray, sensors: tuple[str, ...] = ("a", "b")
     state = np.where(time < 500, State.LEARNING, np.where(score > 0.99, State.ALARM, State.NORMAL))
     shares = np.zeros((n, k))
     return Scored(
-        machine,
-        "press",
-        time,
-        sensors,
-        values,
-        score,
-        50 + 50 * np.cos(time / 999),
-        state.astype(np.uint8),
-        shares,
+        machine=machine,
+        machine_class="press",
+        time=time,
+        sensors=sensors,
+        values=values,
+        score=score,
+        health=50 + 50 * np.cos(time / 999),
+        state=state.astype(np.uint8),
+        contributions=shares,
     )
 
 
 def alarm(machine: str, onset: int, phase: AlarmPhase, time: int, score: float = 1.0) -> AlarmEvent:
     kind = AlarmKind.CONDITION
     return AlarmEvent(
-        alarm_id(machine, kind, "", onset), machine, "press", kind, phase, onset, time, score, 0.9, 2
+        id=alarm_id(machine, kind, "", onset),
+        machine=machine,
+        machine_class="press",
+        kind=kind,
+        phase=phase,
+        onset=onset,
+        time=time,
+        score=score,
+        threshold=0.9,
+        severity=2,
     )
 
 

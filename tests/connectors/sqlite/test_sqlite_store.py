@@ -50,13 +50,35 @@ def scored(machine: str, times: list[int], sensors: tuple[str, ...] = ("a", "b")
     state = (time % 4).astype(np.uint8)
     shares = np.where(state[:, None] >= State.SUSPECT, 1.0 / len(sensors), 0.0) * np.ones(len(sensors))
     score = np.where(state == State.LEARNING, np.nan, np.cos(time) ** 2)
-    return Scored(machine, "default", time, sensors, values, score, 100 * np.cos(time) ** 2, state, shares)
+    return Scored(
+        machine=machine,
+        machine_class="default",
+        time=time,
+        sensors=sensors,
+        values=values,
+        score=score,
+        health=100 * np.cos(time) ** 2,
+        state=state,
+        contributions=shares,
+    )
 
 
 def alarm(machine: str, onset: int, phase: AlarmPhase, time: int) -> AlarmEvent:
     one = Contribution("a", 1.0, 3.0, 1.0, 4.0)
     name = alarm_id(machine, AlarmKind.CONDITION, "", onset)
-    return AlarmEvent(name, machine, "default", AlarmKind.CONDITION, phase, onset, time, 1.0, 0.9, 2, (one,))
+    return AlarmEvent(
+        id=name,
+        machine=machine,
+        machine_class="default",
+        kind=AlarmKind.CONDITION,
+        phase=phase,
+        onset=onset,
+        time=time,
+        score=1.0,
+        threshold=0.9,
+        severity=2,
+        contributions=(one,),
+    )
 
 
 def rejection(offset: int, detail: str = "no JSON") -> Rejection:

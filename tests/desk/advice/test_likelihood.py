@@ -29,18 +29,18 @@ UNDER = Cause("low-warn", value=80, limit=100)
 def event(machine_class: str, *contributions: Contribution, **more: object) -> AlarmEvent:
     given = {"kind": AlarmKind.CONDITION, "sensor": None, "cause": None} | more
     return AlarmEvent(
-        "i",
-        f"g/g/b/l/{machine_class}-05",
-        machine_class,
-        given["kind"],
-        AlarmPhase.RAISED,
-        0,
-        0,
-        0.9999,
-        0.999,
-        3,
-        contributions,
-        given["sensor"],
+        id="i",
+        machine=f"g/g/b/l/{machine_class}-05",
+        machine_class=machine_class,
+        kind=given["kind"],
+        phase=AlarmPhase.RAISED,
+        onset=0,
+        time=0,
+        score=0.9999,
+        threshold=0.999,
+        severity=3,
+        contributions=contributions,
+        sensor=given["sensor"],
         cause=given["cause"],
     )
 

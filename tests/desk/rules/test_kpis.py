@@ -35,7 +35,17 @@ def journal():
     do(PRESS, Event.ACKNOWLEDGE, 3 * MINUTE)
     take(cleared(PRESS, onset=0, time=4 * MINUTE), 4 * MINUTE, Known(raised=True))
     take(raised(PRESS, onset=9, time=20 * MINUTE, severity=4), 20 * MINUTE)
-    false = Verdict("v", PRESS, "press", VerdictKind.FALSE_ALARM, 0, 1, 0, "Kim", alarm="x")
+    false = Verdict(
+        id="v",
+        machine=PRESS,
+        machine_class="press",
+        kind=VerdictKind.FALSE_ALARM,
+        start=0,
+        end=1,
+        at=0,
+        by="Kim",
+        alarm="x",
+    )
     do(PRESS, Event.CLOSE, 30 * MINUTE, verdict=false)
     for k in range(3):
         take(raised(ROBOT, onset=k * 1000, time=31 * MINUTE + k), 31 * MINUTE)
@@ -95,7 +105,18 @@ def test_a_backlog_is_no_flood_of_the_day_it_comes_in():
 
 def test_a_verdict_that_replaces_another_counts_once():
     entries = journal()
-    again = Verdict("w", PRESS, "press", VerdictKind.FAULT, 0, 1, 0, "Lee", alarm="x", failure_mode="wear")
+    again = Verdict(
+        id="w",
+        machine=PRESS,
+        machine_class="press",
+        kind=VerdictKind.FAULT,
+        start=0,
+        end=1,
+        at=0,
+        by="Lee",
+        alarm="x",
+        failure_mode="wear",
+    )
     entries.append(msgspec.structs.replace(entries[-1], action=Action.VERDICT, verdict=again, at=40 * MINUTE))
     found = kpis(entries, start=0, end=DAY, budget=1.0)
     assert (found.false_share, found.verdicts[VerdictKind.FAULT]) == (0.0, 1)

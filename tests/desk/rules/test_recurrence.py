@@ -64,7 +64,15 @@ def test_a_verdict_answers_all_that_came_before():
     events = coming([5.0, 6.0, 7.0, 8.0])
     point = received(events)
     verdict = Verdict(
-        "v", PRESS, "press", VerdictKind.FALSE_ALARM, events[-2].onset, events[-1].time, 0, "kim", point.alarm
+        id="v",
+        machine=PRESS,
+        machine_class="press",
+        kind=VerdictKind.FALSE_ALARM,
+        start=events[-2].onset,
+        end=events[-1].time,
+        at=0,
+        by="kim",
+        alarm=point.alarm,
     )
     point = apply(point, act(point, Event.CLOSE, at=0, by="kim", verdict=verdict))
     assert point.episodes == ()

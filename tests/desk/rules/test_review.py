@@ -9,7 +9,17 @@ MINUTE = 60_000
 
 
 def said(event, kind, at):
-    return Verdict(f"v{at}", event.machine, "press", kind, 0, 1, at, "kim", event.id)
+    return Verdict(
+        id=f"v{at}",
+        machine=event.machine,
+        machine_class="press",
+        kind=kind,
+        start=0,
+        end=1,
+        at=at,
+        by="kim",
+        alarm=event.id,
+    )
 
 
 def test_each_point_once_with_its_worst_event_and_what_was_found():

@@ -63,17 +63,17 @@ def raised(machine: str, *, ago: int = 5, sensor: str = "vibration", severity: i
         Contribution("temperature", 0.2, 71.0, None, None),
     )
     return AlarmEvent(
-        alarm_id(machine, AlarmKind.CONDITION, "", onset),
-        machine,
-        "press",
-        AlarmKind.CONDITION,
-        AlarmPhase.RAISED,
-        onset,
-        onset + 10_000,
-        0.9997,
-        0.999,
-        severity,
-        contributions,
+        id=alarm_id(machine, AlarmKind.CONDITION, "", onset),
+        machine=machine,
+        machine_class="press",
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED,
+        onset=onset,
+        time=onset + 10_000,
+        score=0.9997,
+        threshold=0.999,
+        severity=severity,
+        contributions=contributions,
     )
 
 
@@ -236,13 +236,13 @@ def _readings(machine: str) -> Scored:
     t = np.arange(n)
     values = np.column_stack([2 + np.sin(t / 20), 60 + t / 100])
     return Scored(
-        machine,
-        "press",
-        time,
-        sensors,
-        values,
-        0.5 + 0.4 * np.sin(t / 10),
-        np.full(n, 88.0),
-        np.ones(n, dtype=np.uint8),
-        np.zeros((n, 2)),
+        machine=machine,
+        machine_class="press",
+        time=time,
+        sensors=sensors,
+        values=values,
+        score=0.5 + 0.4 * np.sin(t / 10),
+        health=np.full(n, 88.0),
+        state=np.ones(n, dtype=np.uint8),
+        contributions=np.zeros((n, 2)),
     )

@@ -437,8 +437,10 @@ places = st.lists(st.sampled_from(["a", "a/b", "a/b/c", "x/y", "x/y/z", ALL, ""]
 @given(own=places, given_=places, role=st.sampled_from(Role))
 def test_nobody_can_manage_what_they_cannot_see(own: list[str], given_: list[str], role: Role):
     try:
-        admin = Account(1, "a", "a", Role.ADMIN, tuple(check_places(own, Role.ADMIN)))
-        theirs = Account(2, "b", "b", role, tuple(check_places(given_, role)))
+        admin = Account(
+            id=1, name="a", shown="a", role=Role.ADMIN, places=tuple(check_places(own, Role.ADMIN))
+        )
+        theirs = Account(id=2, name="b", shown="b", role=role, places=tuple(check_places(given_, role)))
     except AccessError:
         return
     if admin.may_manage(theirs.places, role):

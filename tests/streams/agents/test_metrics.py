@@ -59,17 +59,28 @@ def results() -> Results:
     """A batch with two readings, a rejection and an alarm."""
     n = 2
     scored = Scored(
-        "a/b/c/d/e",
-        "press",
-        np.arange(n),
-        ("t",),
-        np.zeros((n, 1)),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n, dtype=np.uint8),
-        np.zeros((n, 1)),
+        machine="a/b/c/d/e",
+        machine_class="press",
+        time=np.arange(n),
+        sensors=("t",),
+        values=np.zeros((n, 1)),
+        score=np.zeros(n),
+        health=np.zeros(n),
+        state=np.zeros(n, dtype=np.uint8),
+        contributions=np.zeros((n, 1)),
     )
-    alarm = AlarmEvent("id", "a/b/c/d/e", "press", AlarmKind.CONDITION, AlarmPhase.RAISED, 0, 0, 1.0, 0.9, 3)
+    alarm = AlarmEvent(
+        id="id",
+        machine="a/b/c/d/e",
+        machine_class="press",
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED,
+        onset=0,
+        time=0,
+        score=1.0,
+        threshold=0.9,
+        severity=3,
+    )
     return Results([scored], [alarm], [], [Rejection(Reason.DUPLICATE, "again", b"", 0)])
 
 

@@ -17,17 +17,28 @@ from connectors.kafka.outgoing import Record, alert_records, rejected_records, s
 from pipeline.records import AlarmEvent, AlarmKind, AlarmPhase, Reason, Rejection, Results, Scored
 from streams.agents.outputs import send_all
 
-ALARM = AlarmEvent("id-1", "a/b/c/d/e", "", AlarmKind.CONDITION, AlarmPhase.RAISED, 1, 2, 0.99, 0.9, 3)
+ALARM = AlarmEvent(
+    id="id-1",
+    machine="a/b/c/d/e",
+    machine_class="",
+    kind=AlarmKind.CONDITION,
+    phase=AlarmPhase.RAISED,
+    onset=1,
+    time=2,
+    score=0.99,
+    threshold=0.9,
+    severity=3,
+)
 SCORED = Scored(
-    "a/b/c/d/e",
-    "press",
-    np.array([5, 6]),
-    ("t",),
-    np.zeros((2, 1)),
-    np.array([np.nan, 0.5]),
-    np.array([np.nan, 99.0]),
-    np.array([0, 1], dtype=np.uint8),
-    np.zeros((2, 1)),
+    machine="a/b/c/d/e",
+    machine_class="press",
+    time=np.array([5, 6]),
+    sensors=("t",),
+    values=np.zeros((2, 1)),
+    score=np.array([np.nan, 0.5]),
+    health=np.array([np.nan, 99.0]),
+    state=np.array([0, 1], dtype=np.uint8),
+    contributions=np.zeros((2, 1)),
 )
 
 

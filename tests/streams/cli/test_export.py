@@ -37,15 +37,15 @@ def readings(machine: str, first: int, minutes: int, *sensors: str) -> Scored:
     n = len(time)
     score, health = np.linspace(0, 0.9, n), np.full(n, 97.0)
     return Scored(
-        machine,
-        "press",
-        time,
-        sensors,
-        x,
-        score,
-        health,
-        np.full(n, State.NORMAL, np.uint8),
-        np.zeros(x.shape),
+        machine=machine,
+        machine_class="press",
+        time=time,
+        sensors=sensors,
+        values=x,
+        score=score,
+        health=health,
+        state=np.full(n, State.NORMAL, np.uint8),
+        contributions=np.zeros(x.shape),
     )
 
 

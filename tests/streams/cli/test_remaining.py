@@ -32,13 +32,30 @@ def scored(machine: str, time: np.ndarray, x: np.ndarray) -> Scored:
     n = len(time)
     blank = np.full(n, np.nan)
     return Scored(
-        machine, "default", time, SENSORS, x, blank, blank, np.ones(n, dtype=np.uint8), np.zeros((n, 2))
+        machine=machine,
+        machine_class="default",
+        time=time,
+        sensors=SENSORS,
+        values=x,
+        score=blank,
+        health=blank,
+        state=np.ones(n, dtype=np.uint8),
+        contributions=np.zeros((n, 2)),
     )
 
 
 def alarm(machine: str, phase: AlarmPhase, onset: int, time: int) -> AlarmEvent:
     return AlarmEvent(
-        f"alarm-{machine}", machine, "default", AlarmKind.CONDITION, phase, onset, time, 0.9999, 0.999, 3
+        id=f"alarm-{machine}",
+        machine=machine,
+        machine_class="default",
+        kind=AlarmKind.CONDITION,
+        phase=phase,
+        onset=onset,
+        time=time,
+        score=0.9999,
+        threshold=0.999,
+        severity=3,
     )
 
 

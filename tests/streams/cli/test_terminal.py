@@ -20,7 +20,17 @@ def scored(machine: str, hours: float) -> Scored:
     n = len(time)
     state = np.full(n, State.NORMAL, dtype=np.uint8)
     values = np.zeros((n, 1))
-    return Scored(machine, "", time, ("t",), values, np.zeros(n), np.full(n, 100.0), state, values)
+    return Scored(
+        machine=machine,
+        machine_class="",
+        time=time,
+        sensors=("t",),
+        values=values,
+        score=np.zeros(n),
+        health=np.full(n, 100.0),
+        state=state,
+        contributions=values,
+    )
 
 
 def summary(*machines: Scored, resumed: bool = False) -> str:

@@ -266,14 +266,14 @@ class Waiting:
 def test_what_verdicts_taught_is_saved_with_the_batch_that_follows_them(tmp_path: Path) -> None:
     start = int(recording("a/b/c/d/m1", 1, 1).time[0])
     verdict = Verdict(
-        "v1",
-        "a/b/c/d/m1",
-        "default",
-        VerdictKind.PLANNED_WORK,
-        start + 150_000,
-        start + 160_000,
-        start + 400_000,
-        "Kim",
+        id="v1",
+        machine="a/b/c/d/m1",
+        machine_class="default",
+        kind=VerdictKind.PLANNED_WORK,
+        start=start + 150_000,
+        end=start + 160_000,
+        at=start + 400_000,
+        by="Kim",
     )
     path = tmp_path / "s.sqlite"
     run(path, Listed(frames()))

@@ -105,7 +105,18 @@ def test_severity_ranks_true_alarms_above_false_ones() -> None:
 
 
 def figure(caught: int, false: int, vus: float) -> EventFigures:
-    return EventFigures(10, caught, 0, 1.0, 1.0, 0, false, 100.0, 0.0, vus)
+    return EventFigures(
+        events=10,
+        caught=caught,
+        standing=0,
+        delay_median=1.0,
+        delay_p90=1.0,
+        before=0,
+        false_episodes=false,
+        healthy_days=100.0,
+        healthy_in_alarm=0.0,
+        vus_pr=vus,
+    )
 
 
 def test_a_set_is_judged_by_what_the_others_choose() -> None:

@@ -34,7 +34,17 @@ alarm = {threshold = 0.99, clear = 0.9, on_delay = 3, off_delay = 10, min_readin
 
 
 def verdict(kind, start, end, machine=MACHINE):
-    return Verdict(f"{kind}{start}", machine, "default", kind, start, end, end, "kim", failure_mode="wear")
+    return Verdict(
+        id=f"{kind}{start}",
+        machine=machine,
+        machine_class="default",
+        kind=kind,
+        start=start,
+        end=end,
+        at=end,
+        by="kim",
+        failure_mode="wear",
+    )
 
 
 def span(raised, end=None, machine=MACHINE, kind=AlarmKind.CONDITION):

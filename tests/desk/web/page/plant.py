@@ -52,7 +52,17 @@ def readings(
         score = np.full(n, 0.9997)
     shares = np.where(state >= State.SUSPECT, 0.5, 0.0) * np.ones((n, 2))
     states = np.full(n, state, dtype=np.uint8)
-    return Scored(machine, "press", time, SENSORS, values, score, np.full(n, health), states, shares)
+    return Scored(
+        machine=machine,
+        machine_class="press",
+        time=time,
+        sensors=SENSORS,
+        values=values,
+        score=score,
+        health=np.full(n, health),
+        state=states,
+        contributions=shares,
+    )
 
 
 def alarm(
@@ -66,19 +76,19 @@ def alarm(
         Contribution("temperature", 0.25, 71.0, None, None),
     )
     return AlarmEvent(
-        alarm_id(machine, kind, sensor or "", onset),
-        machine,
-        "press",
-        kind,
-        phase,
-        onset,
-        onset + (100_000 if phase is AlarmPhase.CLEARED else 10_000),
-        0.9997,
-        0.999,
-        3,
-        contributions if kind is AlarmKind.CONDITION else (),
-        sensor,
-        "stuck at 61.5 <b>for 5 min</b>" if sensor else "",
+        id=alarm_id(machine, kind, sensor or "", onset),
+        machine=machine,
+        machine_class="press",
+        kind=kind,
+        phase=phase,
+        onset=onset,
+        time=onset + (100_000 if phase is AlarmPhase.CLEARED else 10_000),
+        score=0.9997,
+        threshold=0.999,
+        severity=3,
+        contributions=contributions if kind is AlarmKind.CONDITION else (),
+        sensor=sensor,
+        detail="stuck at 61.5 <b>for 5 min</b>" if sensor else "",
     )
 
 

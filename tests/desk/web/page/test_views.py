@@ -27,7 +27,16 @@ MINUTE = 60_000
 def machine(
     name: str, state: State = State.NORMAL, health: float | None = 100.0, alarms: int = 0
 ) -> MachineNow:
-    return MachineNow(name, "c", 0, 60 * MINUTE, state, 0.5, health, alarms)
+    return MachineNow(
+        machine=name,
+        machine_class="c",
+        first=0,
+        last=60 * MINUTE,
+        state=state,
+        score=0.5,
+        health=health,
+        open_alarms=alarms,
+    )
 
 
 def judged(*machines: MachineNow) -> list[Judged]:

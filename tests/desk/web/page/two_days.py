@@ -51,25 +51,34 @@ def scored(machine: str, worn: bool) -> Scored:
     score = np.where(wear > 1, 0.9999, 0.5)
     health = np.where(wear > 1, 65.0, 100.0)
     time = START + t * MINUTE
-    return Scored(machine, machine.split("/")[-1].split("-")[0], time, SENSORS, values, score, health, state,
-                  np.where(wear > 1, 1 / 3, 0.0)[:, None] * np.ones(3))  # fmt: skip
+    return Scored(
+        machine=machine,
+        machine_class=machine.split("/")[-1].split("-")[0],
+        time=time,
+        sensors=SENSORS,
+        values=values,
+        score=score,
+        health=health,
+        state=state,
+        contributions=np.where(wear > 1, 1 / 3, 0.0)[:, None] * np.ones(3),
+    )
 
 
 def alarm() -> AlarmEvent:
     """The press's alarm, raised when its wear was seen."""
     onset = START + (WORN + 40) * MINUTE
     return AlarmEvent(
-        alarm_id(PRESS, AlarmKind.CONDITION, "", onset),
-        PRESS,
-        "press",
-        AlarmKind.CONDITION,
-        AlarmPhase.RAISED,
-        onset,
-        onset + MINUTE,
-        0.9999,
-        0.999,
-        3,
-        (Contribution("vibration", 1.0, 3.5, 2.0, 6.0),),
+        id=alarm_id(PRESS, AlarmKind.CONDITION, "", onset),
+        machine=PRESS,
+        machine_class="press",
+        kind=AlarmKind.CONDITION,
+        phase=AlarmPhase.RAISED,
+        onset=onset,
+        time=onset + MINUTE,
+        score=0.9999,
+        threshold=0.999,
+        severity=3,
+        contributions=(Contribution("vibration", 1.0, 3.5, 2.0, 6.0),),
         criticality=4,
     )
 
