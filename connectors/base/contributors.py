@@ -10,8 +10,9 @@ def contributors(alarm: AlarmEvent, most: int = 5) -> str:
 
     >>> from pipeline.records import *
     >>> one = Contribution("temperature", 0.71, 84.0, 61.5, 9.26)
-    >>> raised = AlarmKind.CONDITION, AlarmPhase.RAISED
-    >>> event = AlarmEvent("i", "a/b/c/d/e", "", *raised, 0, 0, 1, 1, 1, (one,))
+    >>> what = {"id": "i", "machine": "m", "machine_class": "", "kind": AlarmKind.CONDITION, "severity": 1}
+    >>> when = {"phase": AlarmPhase.RAISED, "onset": 0, "time": 0, "score": 1, "threshold": 1}
+    >>> event = AlarmEvent(**what, **when, contributions=(one,))
     >>> contributors(event)
     'temperature 71 % (84, expected 61.5, +9.3 sd)'
     """

@@ -21,7 +21,9 @@ def tags(event: AlarmEvent) -> list[str]:
     """What an alarm's annotation can be found by; the machine dashboard asks for its machine.
 
     >>> from pipeline.records import AlarmKind
-    >>> event = AlarmEvent("1f", "a/b/c/d/e", "", AlarmKind.LIMIT, AlarmPhase.RAISED, 0, 0, 1, 1, 4)
+    >>> what = {"id": "1f", "machine": "a/b/c/d/e", "machine_class": "", "kind": AlarmKind.LIMIT}
+    >>> when = {"phase": AlarmPhase.RAISED, "onset": 0, "time": 0, "score": 1, "threshold": 1}
+    >>> event = AlarmEvent(**what, **when, severity=4)
     >>> tags(event)
     ['yeji', 'a/b/c/d/e', 'kind:limit', 'priority:high', 'alarm:1f']
     """

@@ -108,7 +108,8 @@ _decode = msgspec.msgpack.Decoder(_Wire).decode
 def pack(snapshot: Snapshot) -> bytes:
     """The snapshot as bytes.
 
-    >>> one = Snapshot("a/b/c/d/e", "pump", 0, 7, 1000, np.array([1000]))
+    >>> place = {"machine": "a/b/c/d/e", "machine_class": "pump", "partition": 0, "offset": 7}
+    >>> one = Snapshot(**place, last=1000, recent=np.array([1000]))
     >>> unpack(pack(one)).offset
     7
     """

@@ -23,7 +23,9 @@ def features(event: AlarmEvent) -> dict[str, float]:
 
     >>> from pipeline.records import *
     >>> one = Contribution("vibration", 0.8, 9.1, 3.0, 60.0)
-    >>> features(AlarmEvent("i", "m", "", AlarmKind.CONDITION, AlarmPhase.RAISED, 0, 0, 1, 1, 1, (one,)))
+    >>> what = {"id": "i", "machine": "m", "machine_class": "", "kind": AlarmKind.CONDITION, "severity": 1}
+    >>> when = {"phase": AlarmPhase.RAISED, "onset": 0, "time": 0, "score": 1, "threshold": 1}
+    >>> features(AlarmEvent(**what, **when, contributions=(one,)))
     {'share vibration': 0.8, 'way vibration': 0.8}
     """
     found: dict[str, float] = {}

@@ -58,7 +58,16 @@ def go_fits() -> bool:
 
 def cargo_fits() -> bool:
     """Whether there is a ``cargo`` on PATH that can build its Rust part."""
-    return _fits(["cargo", "--version"], r"cargo (\d+)\.(\d+)", OLDEST_CARGO)
+    return _cargo_folder() is not None
+
+
+def _cargo_folder() -> str | None:
+    """The first folder on PATH whose ``cargo`` will do; rustup's may stand first, without a toolchain."""
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        cargo = shutil.which("cargo", path=folder)
+        if cargo and _fits([cargo, "--version"], r"cargo (\d+)\.(\d+)", OLDEST_CARGO):
+            return folder
+    return None
 
 
 def _fits(command: list[str], pattern: str, oldest: tuple[int, int]) -> bool:
@@ -95,7 +104,7 @@ def _build(folder: Path) -> None:
     for one in SOURCES:
         shutil.copy(one, source)
     env |= {
-        "PATH": f"{tools}{os.pathsep}{env.get('PATH', '')}",
+        "PATH": os.pathsep.join([str(tools), _cargo_folder() or "", env.get("PATH", "")]),
         "GOFLAGS": "-buildvcs=false -mod=readonly",
         "CGO_ENABLED": "1",
         "RUSTC_WRAPPER": str(wrapper),
