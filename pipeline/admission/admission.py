@@ -32,6 +32,12 @@ class Arrival:
     complement: Frame | None
 
 
+def limits_of(settings: PipelineSettings) -> Limits:
+    """What one message may hold, and where short names stand, as whoever decodes one has to know it."""
+    intake = settings.intake
+    return Limits(settings.max_message_bytes, intake.max_sensors, intake.max_readings, intake.default_levels)
+
+
 class Admission:
     """Lets in what is new of the machines of a registry and fits, and adds machines that are new.
 
@@ -42,10 +48,8 @@ class Admission:
         self.settings = settings
         self._registry = registry
         self.newest = -1
+        self._limits = limits_of(settings)
         intake = settings.intake
-        self._limits = Limits(
-            settings.max_message_bytes, intake.max_sensors, intake.max_readings, intake.default_levels
-        )
         self.timing = Timing(
             round(intake.wait * 1000),
             round(intake.future * 1000),

@@ -24,9 +24,9 @@ from connectors.kafka.errors import KafkaUnreachableError
 from connectors.kafka.outgoing import Record
 from connectors.kafka.topics import require_topics
 from detectors.compiled import kept
+from pipeline.admission.admission import limits_of
 from pipeline.pipeline import Pipeline
 from pipeline.records import AlarmEvent, Rejection
-from pipeline.wire.readings import Limits
 from streams.agents.channels import FetchChannel, OutgoingChannel
 from streams.agents.engine import Engine
 from streams.agents.errors import WorkerError
@@ -67,8 +67,7 @@ class StreamApp(faust.App):  # type: ignore[misc]
         super().__init__(id, **options)
         self.settings = settings
         self.name = settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
-        intake = settings.intake
-        self.limits = Limits(settings.max_message_bytes, intake.max_sensors, intake.max_readings)
+        self.limits = limits_of(settings)
         self.frames = FetchChannel(self, name=settings.kafka.frames)
         self.verdicts = FetchChannel(self, name=settings.kafka.feedback)
         self.fetches = {channel.name: channel for channel in (self.frames, self.verdicts)}

@@ -20,8 +20,9 @@ from connectors.kafka.security import client_options
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.topics import FRAME_BYTES
 from connectors.mapping.mapping import Mapping as PayloadMapping
+from pipeline.admission.admission import limits_of
 from pipeline.records import Message, Reason
-from pipeline.wire.readings import Limits, decode
+from pipeline.wire.readings import decode
 from streams.rejected.archive import chosen, originals
 from streams.rejected.choice import Choice, journal
 from streams.settings import Settings
@@ -141,7 +142,7 @@ def _again(settings: Settings, one: Rejected, mended: Mended) -> list[Record] | 
 def _as_it_is(settings: Settings, one: Rejected) -> list[Record] | str:
     assert one.value is not None  # noqa: S101 - `originals` yields those that have their bytes
     key = key_of(one.value) or one.machine.encode()
-    frame, rejections = decode(Message(one.value, one.received, key), _limits(settings))
+    frame, rejections = decode(Message(one.value, one.received, key), limits_of(settings))
     if frame is None:
         return f"still: {rejections[0].reason.value}: {rejections[0].detail}" if rejections else "still empty"
     return [Record(settings.kafka.frames, key, one.value)]
@@ -157,15 +158,10 @@ def _mapped(settings: KafkaSettings, one: Rejected, mended: Mended) -> list[Reco
     return records + list(rejected_records(found.rejections, settings.rejected))
 
 
-def _limits(settings: Settings) -> Limits:
-    intake = settings.intake
-    return Limits(settings.max_message_bytes, intake.max_sensors, intake.max_readings, intake.default_levels)
-
-
 def _readings_in(settings: Settings, record: Record) -> int:
     if record.topic != settings.kafka.frames:
         return 0
-    frame, _ = decode(Message(record.value or b"", now_ms(), record.key), _limits(settings))
+    frame, _ = decode(Message(record.value or b"", now_ms(), record.key), limits_of(settings))
     return 0 if frame is None else len(frame)
 
 

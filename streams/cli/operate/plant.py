@@ -214,8 +214,9 @@ def _from_sources(names: list[str] | None, seconds: float, found: Discovery) -> 
 
     from connectors.base.merged import MergedSource
     from connectors.base.sources import chosen_sources, open_source
+    from pipeline.admission.admission import limits_of
     from pipeline.records import Frame, Message
-    from pipeline.wire.readings import Limits, decode
+    from pipeline.wire.readings import decode
     from streams.settings import load_settings
 
     settings = load_settings()
@@ -223,10 +224,7 @@ def _from_sources(names: list[str] | None, seconds: float, found: Discovery) -> 
     opened = [open_source(name, _listening(name, settings.sources[name])) for name in chosen]
     source = opened[0] if len(opened) == 1 else MergedSource(opened)
     own = chosen[0] if len(chosen) == 1 else ""
-    intake = settings.intake
-    limits = Limits(
-        settings.max_message_bytes, intake.max_sensors, intake.max_readings, intake.default_levels
-    )
+    limits = limits_of(settings)
     timer = Timer(seconds, source.close)
     timer.start()
     try:
