@@ -45,9 +45,20 @@ class CheckpointSchedule:
         self.work = now
 
     def made(self, began: float, ended: float) -> None:
-        """A checkpoint was made, or there was none to make."""
+        """A checkpoint was made."""
         self.last, self.took = ended, ended - began
         self.wait = min(2 * self.wait, self.every)
+
+    def skipped(self, now: float) -> None:
+        """There was none to make: the first that there is comes as soon as before.
+
+        >>> schedule = CheckpointSchedule(every=3600.0, last=0.0)
+        >>> for now in range(1, 60):
+        ...     schedule.skipped(float(now))
+        >>> schedule.due(59.0)
+        0.5
+        """
+        self.last, self.took = now, 0.0
 
     def due(self, now: float) -> float:
         """Seconds until the next checkpoint; none or less = now."""

@@ -298,7 +298,7 @@ class BatchProcessor:
                 if not self._open:
                     self._work.clear()
                     now = time.monotonic()
-                    self._schedule.made(now, now)
+                    self._schedule.skipped(now)
                     self._let_go_at = now + _LET_GO
                     continue
                 try:
@@ -443,7 +443,9 @@ class BatchProcessor:
             self._tally.checkpoint(len(dumped))
             if self.metrics is not None:
                 self.metrics.stage("checkpoint", time.monotonic() - began)
-        self._schedule.made(began, time.monotonic())
+            self._schedule.made(began, time.monotonic())
+        else:
+            self._schedule.skipped(time.monotonic())
 
     async def _send_snapshots(self, dumped: Sequence[Dumped]) -> None:
         """Snapshots, each into the slot of its machine that is older; of retired machines nothing is left."""
