@@ -95,6 +95,11 @@ def _build(folder: Path) -> None:
     tools.mkdir()
     env = {**os.environ, "GOBIN": str(tools), "GOFLAGS": "-buildvcs=false -mod=mod"}
     run_build("building Flux's pkg-config", ["go", "install", PKG_CONFIG], cwd=scratch, log=log, env=env)
+    # Links, not another order of PATH: an older Go may stand beside the cargo that will do.
+    for tool in ("cargo", "rustc"):
+        found = shutil.which(tool, path=_cargo_folder())
+        if found:
+            (tools / tool).symlink_to(found)
     wrapper = tools / "rustc-wrap"
     wrapper.write_text(RUSTC_WRAPPER)
     wrapper.chmod(0o755)
@@ -104,7 +109,7 @@ def _build(folder: Path) -> None:
     for one in SOURCES:
         shutil.copy(one, source)
     env |= {
-        "PATH": os.pathsep.join([str(tools), _cargo_folder() or "", env.get("PATH", "")]),
+        "PATH": f"{tools}{os.pathsep}{env.get('PATH', '')}",
         "GOFLAGS": "-buildvcs=false -mod=readonly",
         "CGO_ENABLED": "1",
         "RUSTC_WRAPPER": str(wrapper),
