@@ -107,6 +107,8 @@ class FleetDetector(FleetState):
     kind: ClassVar[str]
     #: Whether the raw score is calibrated already: −ln of the share of healthy readings that score higher.
     calibrated: ClassVar[bool] = False
+    #: Whether `shared` returns anything: models, or a part of them, without a single reading and its time.
+    exportable: ClassVar[bool] = False
     #: Readings that a machine has to give before the first score is worth something.
     warmup: ClassVar[int] = 300
 
@@ -125,9 +127,9 @@ class FleetDetector(FleetState):
         """What `load` takes up of ``row`` at another site: no single reading and no time.
 
         Empty: nothing has been learned that could be shared. None: this kind's models may hold readings,
-        which stay where they are.
+        which stay where they are. All that `dump` returns, unless a kind says otherwise.
         """
-        return None
+        return self.dump(row) if self.exportable else None
 
     def accept(self, row: int) -> None:
         """A crew's word: what the machine of ``row`` does now is healthy, though it was never seen before."""

@@ -32,6 +32,7 @@ class FleetOneClassSVM(FleetDetector):
     """
 
     kind: ClassVar[str] = "one-class-svm"
+    exportable: ClassVar[bool] = True  # sums over many readings
 
     def __init__(
         self,
@@ -134,10 +135,6 @@ class FleetOneClassSVM(FleetDetector):
             "weight": self.weight[row].copy(),
         }
         return state | {f"scaler.{name}": value for name, value in self.scaler.dump(row).items()}
-
-    def shared(self, row: int) -> State:
-        """All of it: sums over many readings."""
-        return self.dump(row)
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when the components or sensors are others."""

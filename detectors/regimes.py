@@ -51,6 +51,7 @@ class FleetRegimes(FleetDetector):
     """
 
     kind: ClassVar[str] = "regimes"
+    exportable: ClassVar[bool] = True  # sums over many readings
 
     def __init__(
         self,
@@ -128,10 +129,6 @@ class FleetRegimes(FleetDetector):
             inside = row * self.most + i
             saved |= {f"inner{i}.{name}": value for name, value in self.inner.dump(inside).items()}
         return saved
-
-    def shared(self, row: int) -> State:
-        """All of it: sums over many readings."""
-        return self.dump(row)
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError or KeyError when it does not fit."""

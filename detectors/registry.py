@@ -76,7 +76,7 @@ def shares(kind: str) -> bool:
     >>> shares("baseline"), shares("river")
     (True, False)
     """
-    return detector_class(kind).shared is not FleetDetector.shared
+    return detector_class(kind).exportable
 
 
 def build(kind: str, width: int, **params: Any) -> FleetDetector:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectors.batch import Batch, Bools
+from detectors.quality.quality import QualityTransition
 from pipeline.admission.admission import Admission, Arrival, Item
 from pipeline.admission.registry import Machine, Registry, WarmUp
 from pipeline.admission.rows import stacked
@@ -27,7 +28,6 @@ from pipeline.monitor import Monitor
 from pipeline.records import (
     AlarmEvent,
     AlarmKind,
-    AlarmPhase,
     Floats,
     Frame,
     Ints,
@@ -311,9 +311,7 @@ class Pipeline:
             event = moved_event(machine.name, machine.machine_class, monitor.sensors, move, threshold)
             machine.record(event, results)
         for transition in found.quality:
-            machine = by_row[transition.row]
-            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            machine.record(event, results)
+            _record_quality(by_row[transition.row], monitor, transition, results)
         for crossing in found.limits:
             machine = by_row[crossing.row]
             event = limit_event(machine.name, machine.machine_class, monitor.sensors, crossing)
@@ -349,7 +347,7 @@ class Pipeline:
         """A machine that was silent speaks again."""
         for event in list(machine.open.values()):
             if tells_of_silence(event):
-                machine.record(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+                machine.clear(event, time, results)
 
     def silent(self, now: int) -> Results:
         """Alarms of machines from which nothing has come for long, at ``now`` (ms UTC); each once.
@@ -435,7 +433,7 @@ class Pipeline:
                 of_limit = event.kind is AlarmKind.LIMIT
                 if standing is None or (of_limit and (event.sensor, event.code) not in standing):
                     ended = max(event.time, machine.order.last)
-                    machine.record(replace(event, phase=AlarmPhase.CLEARED, time=ended), results)
+                    machine.clear(event, ended, results)
                     self._registry.touch(name)
 
     # -- models
@@ -496,9 +494,7 @@ class Pipeline:
             self._move(machine, monitor, row, int(time[-1]), results)
         by_row = {machine.row: machine for machine, _, _ in group}
         for transition in transitions:
-            machine = by_row[transition.row]
-            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            machine.record(event, results)
+            _record_quality(by_row[transition.row], monitor, transition, results)
 
     def _warm_start(self, machine: Machine, results: Results) -> bool:
         """Begin with the reference of its class's prior that fits; False = none does."""
@@ -521,8 +517,7 @@ class Pipeline:
         transitions = monitor.begin(batch)
         self._move(machine, monitor, row, int(time[-1]), results)
         for transition in transitions:
-            event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
-            machine.record(event, results)
+            _record_quality(machine, monitor, transition, results)
         return True
 
     def _move(self, machine: Machine, monitor: Monitor, row: int, time: int, results: Results) -> None:
@@ -538,7 +533,7 @@ class Pipeline:
             monitor.stages[name].load(row, old.stages[name].dump(old_row))
         old.release(old_row)
         for event in list(machine.open.values()):
-            machine.record(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+            machine.clear(event, time, results)
 
     # -- machines that are gone, renamed, or whose topic was made again
 
@@ -548,7 +543,7 @@ class Pipeline:
         known = self._registry.get(machine)
         if known is not None:
             for event in list(known.open.values()):
-                known.record(replace(event, phase=AlarmPhase.CLEARED, time=max(time, event.time)), results)
+                known.clear(event, max(time, event.time), results)
             self.forget(machine)
         return results
 
@@ -668,6 +663,14 @@ class Pipeline:
         known = self._registry.remove(machine)
         if known is not None and known.monitor is not None:
             known.monitor.release(known.row)
+
+
+def _record_quality(
+    machine: Machine, monitor: Monitor, transition: QualityTransition, results: Results
+) -> None:
+    """Record that a sensor of ``machine`` can no longer be trusted, or can be again."""
+    event = quality_event(machine.name, machine.machine_class, monitor.sensors, transition)
+    machine.record(event, results)
 
 
 def _cut(queue: deque[Frame], most: int) -> Frame:

@@ -43,6 +43,7 @@ class FleetBaseline(FleetDetector):
     """
 
     kind: ClassVar[str] = "baseline"
+    exportable: ClassVar[bool] = True  # see `shared`
     loads_whole: ClassVar[bool] = True
     calibrated: ClassVar[bool] = True
     warmup: ClassVar[int] = 100

@@ -44,6 +44,7 @@ class FleetHalfSpaceTrees(FleetDetector):
     """
 
     kind: ClassVar[str] = "half-space-trees"
+    exportable: ClassVar[bool] = True  # sums over many readings
 
     def __init__(
         self,
@@ -228,10 +229,6 @@ class FleetHalfSpaceTrees(FleetDetector):
         if self.scaler:
             state |= _named("scaler", self.scaler.dump(row))
         return state
-
-    def shared(self, row: int) -> State:
-        """All of it: sums over many readings."""
-        return self.dump(row)
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when trees, heights, windows or sensors are others."""

@@ -31,6 +31,7 @@ class FleetLoda(FleetDetector):
     """
 
     kind: ClassVar[str] = "loda"
+    exportable: ClassVar[bool] = True  # sums over many readings
 
     def __init__(
         self, width: int, n_bins: int = 10, n_random_cuts: int = 100, start: int = 64, projections: int = 16
@@ -126,10 +127,6 @@ class FleetLoda(FleetDetector):
         state: State = {"seed": self.seed[row : row + 1].copy()}
         state |= {f"scaler.{name}": value for name, value in self.scaler.dump(row).items()}
         return state | {f"histograms.{name}": value for name, value in self.histograms.dump(row).items()}
-
-    def shared(self, row: int) -> State:
-        """All of it: sums over many readings."""
-        return self.dump(row)
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when bins, cuts or sensors are others."""

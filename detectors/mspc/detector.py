@@ -44,6 +44,7 @@ class FleetMspc(FleetDetector):
     """
 
     kind: ClassVar[str] = "mspc"
+    exportable: ClassVar[bool] = True  # sums over many readings
     loads_whole: ClassVar[bool] = True
 
     def __init__(
@@ -104,10 +105,6 @@ class FleetMspc(FleetDetector):
             for table in self._tables
             for name, values in table.columns._asdict().items()
         }
-
-    def shared(self, row: int) -> State:
-        """All of it: sums over many readings."""
-        return self.dump(row)
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when sensors or parameters differ."""

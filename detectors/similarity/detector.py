@@ -35,6 +35,7 @@ class FleetSimilarity(FleetDetector):
     """
 
     kind: ClassVar[str] = "similarity"
+    exportable: ClassVar[bool] = True  # sums over many readings
 
     def __init__(
         self,
@@ -77,10 +78,6 @@ class FleetSimilarity(FleetDetector):
     def dump(self, row: int) -> State:
         """The state of ``row``, as `load` takes it."""
         return self._of.dump(row)
-
-    def shared(self, row: int) -> State:
-        """All of it: sums over many readings."""
-        return self.dump(row)
 
     def load(self, row: int, state: State) -> None:
         """Take up what `dump` gave; ValueError when sensors or parameters differ."""

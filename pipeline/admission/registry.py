@@ -83,6 +83,10 @@ class Machine:
             self.open.pop(event.id, None)
         results.alarms.append(event)
 
+    def clear(self, event: AlarmEvent, time: int, results: Results) -> None:
+        """Record that an open alarm has ended at ``time`` (ms UTC)."""
+        self.record(replace(event, phase=AlarmPhase.CLEARED, time=time), results)
+
     @property
     def layout(self) -> Layout:
         """The sensors that the running model watches."""

@@ -231,11 +231,7 @@ class Engine:
         for machine in machines:
             partition = self._pipeline.partition_of(machine)
             if partition in partitions:
-                dumped.append(
-                    Dumped(
-                        machine, partition, self._pipeline.offset_of(machine), self._pipeline.dump(machine)
-                    )
-                )
+                dumped.append(self._dumped(machine, partition))
                 self._pipeline.forget(machine)
         return dumped
 
@@ -251,10 +247,13 @@ class Engine:
         ]
         self._retired = {m: p for m, p in self._retired.items() if p not in partitions}
         return gone + [
-            Dumped(machine, partition, self._pipeline.offset_of(machine), self._pipeline.dump(machine))
+            self._dumped(machine, partition)
             for machine in self._pipeline.changed()
             if (partition := self._pipeline.partition_of(machine)) in partitions
         ]
+
+    def _dumped(self, machine: str, partition: int) -> Dumped:
+        return Dumped(machine, partition, self._pipeline.offset_of(machine), self._pipeline.dump(machine))
 
     def forget(self, partitions: frozenset[int]) -> None:
         """Let go of all machines of these partitions."""

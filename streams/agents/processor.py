@@ -451,19 +451,18 @@ class BatchProcessor:
         """Snapshots, each into the slot of its machine that is older; of retired machines nothing is left."""
         frames, topic = self._topology.frames, self._settings.kafka.snapshots
         shape = (frames.id, frames.partitions) if frames is not None else ()
+        slots = {one.machine: 1 - self._slots.get(one.machine, 1) for one in dumped if one.data is not None}
         records = []
         for one in dumped:
             if one.data is None:
                 self._slots.pop(one.machine, None)
                 records += _deletions(topic, one.machine, one.partition)
                 continue
-            slot = 1 - self._slots.get(one.machine, 1)
+            key = snapshot_key(one.machine, slots[one.machine])
             headers = tuple(snapshot_headers(one.offset, *shape))
-            records.append(Record(topic, snapshot_key(one.machine, slot), one.data, headers, one.partition))
+            records.append(Record(topic, key, one.data, headers, one.partition))
         await self._writer.send(records)
-        for one in dumped:
-            if one.data is not None:
-                self._slots[one.machine] = 1 - self._slots.get(one.machine, 1)
+        self._slots.update(slots)
 
     async def _release(self, whole: Mapping[TP, PartitionState]) -> None:
         """Send the models of machines to the partitions that their messages go to since there are more.
